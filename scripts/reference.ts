@@ -1,0 +1,181 @@
+/** Writes docs/configuration.md, the reference of the configuration, from the same schema that checks it. */
+import { join } from 'node:path';
+import { FACTS } from '../src/model/facts.ts';
+import type { Form } from '../src/model/forms.ts';
+import { ROW_DIAGNOSES, type RowSpec } from '../src/model/matrix.ts';
+import { SUPPORTED_DIAGNOSES } from '../src/model/settings.ts';
+import { PROBLEMS } from '../src/runtime/config/problem.ts';
+import { CONFIG_SCHEMA, type Schema } from '../src/runtime/config/schema.ts';
+import { generate, ROOT } from './generated.ts';
+
+export const REFERENCE_FILE = join(ROOT, 'docs/configuration.md');
+
+const FORM_NAMES: Readonly<Record<Form, string>> = {
+  name: 'name',
+  duration: 'duration',
+  'host-port': 'host:port',
+  url: 'URL',
+  'control-target': 'control target',
+  secret: 'secret',
+  'time-of-day': 'HH:MM',
+  date: 'YYYY-MM-DD',
+  matcher: 'matcher',
+  digits: 'digits',
+  path: 'path',
+};
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] => [
+  row(...head),
+  row(...head.map(() => '---')),
+  ...rows.map((cells) => row(...cells)),
+];
+const code = (text: string): string => `\`${text}\``;
+const oneOf = (values: readonly unknown[]): string => values.map((value) => code(String(value))).join(', ');
+
+/** Mappings have a section of their own; so do lists of mappings and each kind of a union. */
+type Section = { readonly path: string; readonly schema: Schema };
+
+const entryOf = (schema: Schema): Schema | undefined => Object.values(schema.patternProperties ?? {})[0];
+
+function typeOf(schema: Schema): string {
+  const form = schema['x-form'];
+  const entry = entryOf(schema);
+  if (schema.const !== undefined) return code(String(schema.const));
+  if (schema.enum !== undefined) return oneOf(schema.enum);
+  if (form !== undefined) return FORM_NAMES[form];
+  if (entry !== undefined) return `${typeOf(entry)}, by name`;
+  if (schema.anyOf !== undefined)
+    return schema['x-discriminator'] === undefined ? oneOf(schema.anyOf.map((member) => member.const)) : 'mapping';
+  if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
+  if (schema.properties !== undefined) return 'mapping';
+  return { string: 'text', integer: 'whole number', boolean: 'true or false' }[schema.type ?? ''] ?? 'value';
+}
+
+function sectionsIn(path: string, schema: Schema, kind = ''): Section[] {
+  const entry = entryOf(schema);
+  if (entry !== undefined) return sectionsIn(`${path}.NAME`, entry);
+  if (schema.items !== undefined) return sectionsIn(`${path}[]`, schema.items);
+  const key = schema['x-discriminator'];
+  if (schema.anyOf !== undefined && key !== undefined)
+    return schema.anyOf.flatMap((member) =>
+      sectionsIn(path, member, ` (${key}: ${String(member.properties?.[key]?.const)})`),
+    );
+  if (schema.properties === undefined) return [];
+  const inside = Object.entries(schema.properties).flatMap(([key, property]) =>
+    sectionsIn(path === '' ? key : `${path}.${key}`, property),
+  );
+  return [{ path: `${path}${kind}`, schema }, ...inside];
+}
+
+/** What several kinds of component have in common is told once. */
+function told(sections: readonly Section[]): Section[] {
+  const byPath = new Map<string, Section>();
+  for (const section of sections) {
+    const same = byPath.get(section.path);
+    if (same !== undefined && JSON.stringify(same.schema) !== JSON.stringify(section.schema))
+      throw new Error(`${section.path} means two things: name its kinds apart`);
+    if (same === undefined) byPath.set(section.path, section);
+  }
+  return [...byPath.values()];
+}
+
+function fallbackOf(key: string, property: Schema, parent: Schema): string {
+  if (parent.required?.includes(key)) return 'required';
+  if (property.default === undefined) return '';
+  return code(typeof property.default === 'string' ? property.default : JSON.stringify(property.default));
+}
+
+function sectionLines({ path, schema }: Section): string[] {
+  const rows = Object.entries(schema.properties ?? {}).map(([key, property]) => [
+    code(key),
+    typeOf(property),
+    fallbackOf(key, property, schema),
+    property.description ?? '',
+  ]);
+  return [
+    '',
+    path === '' ? '## The file' : `### ${code(path)}`,
+    '',
+    ...(schema.description === undefined ? [] : [`${schema.description}.`, '']),
+    ...table(['key', 'value', 'default', 'meaning'], rows),
+  ];
+}
+
+const FORMS = [
+  ['duration', 'Numbers with their units: `250ms`, `10s`, `5m`, `1h30m`. At most `400d`.'],
+  ['host:port', '`db.example.com:5432`, `10.0.0.5:5432`, `[2001:db8::5]:5432`.'],
+  ['control target', '`tcp://host:port`, which must accept a connection, or a URL, which must answer at all.'],
+  ['matcher', 'By equality alone: `label="value"` or `label!="value"`. No regular expressions.'],
+  ['name', 'Lower-case letters, digits and dashes; 63 at most.'],
+  ['secret', 'Exactly one reference: `${env:NAME}` or `${file:PATH}`, relative to the file. Never the secret itself.'],
+] as const;
+
+function matrixLines(): string[] {
+  const supported = SUPPORTED_DIAGNOSES as readonly string[];
+  const rows = Object.entries<RowSpec>(ROW_DIAGNOSES).map(([name, spec]) => [
+    code(name),
+    spec.kind,
+    oneOf(spec.actions),
+    supported.includes(name) ? 'yes' : 'declared; not supported yet',
+    spec.says,
+  ]);
+  return [
+    '',
+    '## Diagnoses',
+    '',
+    'What a row of the matrix may read.',
+    '',
+    ...table(['when', 'kind', 'actions', 'supported', 'meaning'], rows),
+  ];
+}
+
+function factLines(): string[] {
+  const rows = FACTS.map((fact) => [code(fact.name), fact.subject, fact.type, fact.unit ?? '', fact.expiry, fact.says]);
+  const head = ['fact', 'of', 'type', 'unit', 'counts for', 'meaning'];
+  return [
+    '',
+    '## Facts',
+    '',
+    'What is known at one instant. Each may be unknown, and unknown is never good enough to act on.',
+    '',
+    ...table(head, rows),
+  ];
+}
+
+const problemLines = (): string[] => [
+  '',
+  '## What `failoverd check` may find',
+  '',
+  'Each with its place in the file, the value, and a remedy. The codes are stable.',
+  '',
+  ...table(
+    ['code', 'meaning'],
+    Object.entries(PROBLEMS).map(([name, says]) => [code(name), says]),
+  ),
+];
+
+export const referenceText = (): string =>
+  `${[
+    '# Configuration',
+    '',
+    'Made from the schema by `node scripts/reference.ts`; do not edit it. `failoverd check FILE` tells what is wrong with a',
+    'file and what it will do; `config/failover.schema.json` tells an editor. `config/minimal.yaml` is where to begin,',
+    '`config/failover.yaml` a whole strategy.',
+    '',
+    'The file is YAML 1.2 in UTF-8. Unknown keys are errors, and nothing is coerced. Relative paths are relative to the file.',
+    '',
+    '## Forms of text',
+    '',
+    ...table(
+      ['form', 'how it is written'],
+      FORMS.map((form) => [...form]),
+    ),
+    ...told(sectionsIn('', CONFIG_SCHEMA)).flatMap(sectionLines),
+    ...matrixLines(),
+    ...factLines(),
+    ...problemLines(),
+  ].join('\n')}\n`;
+
+if (import.meta.main) generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');

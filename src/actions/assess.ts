@@ -1,0 +1,75 @@
+/**
+ * Assessment: the target is the standby we mean, and ready, and lets us do what the run will ask of it. It finds out
+ * before the fence what would otherwise be found out after it.
+ */
+import type { OperationResult, Perform } from '../model/loop.ts';
+import { no, nothingToDo, type OperationContext, ok, type StepActions, unknown } from './context.ts';
+import { schemaProblem } from './epoch-row.ts';
+import type { PostgresFailure } from './postgres-errors.ts';
+import { identityProblem, type PostgresState, stateOf } from './postgres-state.ts';
+import { meant, type PostgresTarget, postgresTarget } from './targets.ts';
+
+export const assess: StepActions = { check: assessTarget, do: nothingToDo, verify: assessTarget };
+
+async function assessTarget(operation: Perform, context: OperationContext): Promise<OperationResult> {
+  const components = meant(operation, context.group, 'postgres');
+  const results: [string, OperationResult][] = [];
+  for (const component of components) {
+    const target = postgresTarget(operation.group, component, operation.to);
+    if (target === null) return no('unsupported', `${component.id} has no instance in ${operation.to}`);
+    const result = await assessOne(target, operation, context);
+    if (result.kind !== 'ok') return result;
+    results.push([component.id, result]);
+  }
+  const [first] = results;
+  if (first === undefined) return no('unsupported', 'no PostgreSQL is configured');
+  if (results.length === 1) return first[1];
+  return ok(results.map(([, { message }]) => message).join('; '), {
+    components: Object.fromEntries(results.map(([id, { facts }]) => [id, facts])),
+  });
+}
+
+async function assessOne(
+  target: PostgresTarget,
+  operation: Perform,
+  context: OperationContext,
+): Promise<OperationResult> {
+  const state = await stateOf(target, context);
+  if ('code' in state) return notAssessed(target, state);
+  const problem = identityProblem(state, operation, target) ?? standbyProblem(state, target);
+  if (problem !== null) return problem;
+  const schema = await schemaProblem(target, context);
+  if (schema !== null) return schema;
+  return ok(`${target.id} in ${target.region} is a standby at ${state.replayLsn} on timeline ${state.timeline}`, {
+    ...standbyFacts(state),
+  });
+}
+
+/** For a target that can't be reached there is nothing to fail over to, which is an answer; a lost one is none. */
+function notAssessed(target: PostgresTarget, failure: PostgresFailure): OperationResult {
+  const message = `${target.id} in ${target.region}: ${failure.message}`;
+  return failure.sent && failure.sqlState === null ? unknown(failure.code, message) : no(failure.code, message);
+}
+
+/** Null when a promotion may be asked of this standby; otherwise what to answer. */
+export function standbyProblem(state: PostgresState, target: PostgresTarget): OperationResult | null {
+  const name = `${target.id} in ${target.region}`;
+  const facts = { ...standbyFacts(state) };
+  if (!state.inRecovery) return no('not-in-recovery', `${name} is not in recovery`, facts);
+  // Promotion would replay everything received, also what the pause was to keep out (safety.md, freeze).
+  if (state.replayPaused !== false) return no('replay-paused', `replay is paused on ${name}`, facts);
+  if (!state.mayPromote) return no('denied', `${target.component.user} may not execute pg_promote on ${name}`, facts);
+  if (state.timeline === null) return unknown('timeline-unknown', `${name} does not tell its timeline`, facts);
+  return null;
+}
+
+/** What becomes the pre-state of a promotion, and the ground of the loss account. */
+export const standbyFacts = (state: PostgresState) => ({
+  systemIdentifier: state.systemIdentifier,
+  inRecovery: state.inRecovery,
+  timeline: state.timeline,
+  receiveLsn: state.receiveLsn,
+  replayLsn: state.replayLsn,
+  replayPaused: state.replayPaused,
+  lastReplayedCommitAt: state.lastReplayedCommitAt,
+});

@@ -1,0 +1,31 @@
+/** The service answers clients through its public name. */
+import type { OperationResult, Perform } from '../model/loop.ts';
+import { no, nothingToDo, type OperationContext, ok, type StepActions, unknown } from './context.ts';
+import { publicAddress, sendPublic } from './public-request.ts';
+import { meant } from './targets.ts';
+
+export const verifyHttp: StepActions = { check: answersClients, do: nothingToDo, verify: answersClients };
+
+async function answersClients(operation: Perform, context: OperationContext): Promise<OperationResult> {
+  const services = meant(operation, context.group, 'http').flatMap(({ id, component }) =>
+    component.public === undefined
+      ? []
+      : [{ id, url: new URL(component.public.url), expected: component.expectStatus ?? [200] }],
+  );
+  if (services.length === 0) return no('unsupported', 'no service with a public URL is configured');
+  const facts: { [service: string]: unknown } = {};
+  for (const { id, url, expected } of services) {
+    const where = await publicAddress(url, operation, context);
+    if (where.kind === 'none') return unknown('no-answer', `${url.hostname} could not be resolved: ${where.message}`);
+    if (where.kind === 'stale') {
+      return no('stale', `${where.resolver} answers ${where.answers.join(', ')} for ${url.hostname}`);
+    }
+    const response = await sendPublic(url, where.address, { method: 'GET', body: null }, context.signal);
+    if (response.kind === 'failed') return no('unreachable', `${id} by ${url.href}: ${response.message}`);
+    facts[id] = { url: url.href, address: where.address, resolver: where.resolver, status: response.status };
+    if (!expected.includes(response.status)) {
+      return no('status', `${id} by ${url.href} answered ${response.status}`, facts);
+    }
+  }
+  return ok('the service answers through its public name', facts);
+}

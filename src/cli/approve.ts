@@ -1,0 +1,103 @@
+/**
+ * `failoverd approve`: shows exactly what a yes covers, asks, and sends the yes bound to the plan that was shown. A plan
+ * that changed in between is refused by the daemon.
+ */
+import type { ProposalStatus, RunReport, StatusDocument } from '../daemon/status-document.ts';
+import { CLIENT_OPTIONS, createClient, reportFault } from './client.ts';
+import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
+import { proposalLines, runLines } from './describe.ts';
+import { labelled, painter, wrap } from './terminal.ts';
+
+const OPTIONS = {
+  ...CLIENT_OPTIONS,
+  yes: { type: 'boolean', short: 'y', default: false },
+  'plan-hash': { type: 'string' },
+} as const;
+
+export type Target =
+  | { readonly kind: 'proposal'; readonly proposal: ProposalStatus; readonly timeZone: string | null }
+  | { readonly kind: 'run'; readonly run: RunReport };
+
+/** An open proposal or run by its id. */
+export function findTarget(status: StatusDocument, id: string): Target | null {
+  for (const { proposal, run, timeZone } of status.groups) {
+    if (proposal?.id === id) return { kind: 'proposal', proposal, timeZone };
+    if (run?.id === id) return { kind: 'run', run };
+  }
+  return null;
+}
+
+export function sayNotOpen(status: StatusDocument, id: string, shell: Shell): number {
+  const open = status.groups.flatMap(({ proposal, run }) => [proposal?.id, run?.id].filter((one) => one !== undefined));
+  shell.stderr(`failoverd: no open proposal or run is called ${id}\n`);
+  for (const line of wrap(open.length === 0 ? 'none is open' : `open are ${open.join(', ')}`, '  help: '))
+    shell.stderr(`${line}\n`);
+  return EXIT.failed;
+}
+
+/** True for a yes. Where nobody can be asked, a yes has to be given as an option. */
+export async function confirm(question: string, shell: Shell): Promise<boolean> {
+  const said = await shell.ask(`${question} [y/N] `);
+  if (said === null) throw new UsageError('nobody can be asked here', 'look at it first, then add --yes');
+  return /^y(es)?$/i.test(said.trim());
+}
+
+export const approve: Command = async (args, shell) => {
+  const { values, positionals } = readArgs(args, OPTIONS);
+  const [id, more] = positionals;
+  if (id === undefined || more !== undefined)
+    throw new UsageError('one proposal or run is needed', 'failoverd approve ID; `failoverd status` shows what waits');
+  if (values.json && !values.yes) throw new UsageError('--json asks nothing', 'add --yes and --plan-hash');
+  const client = createClient(values, shell);
+  const answer = await client.status();
+  if (!answer.ok) return reportFault(answer.fault, shell, values.json);
+  const target = findTarget(answer.value, id);
+  if (target === null) return sayNotOpen(answer.value, id, shell);
+
+  const planHash = target.kind === 'proposal' ? target.proposal.planHash : target.run.planHash;
+  const wanted = values['plan-hash'];
+  if (wanted !== undefined && wanted !== planHash) {
+    shell.stderr(`failoverd: the plan of ${id} is ${planHash}, not ${wanted}\n  help: look at it again\n`);
+    return EXIT.blocked;
+  }
+  if (!values.json) show(target, shell);
+  if (!values.yes && !(await confirm(question(target), shell))) {
+    shell.stderr('failoverd: nothing was approved\n');
+    return EXIT.failed;
+  }
+  const sent =
+    target.kind === 'proposal'
+      ? await client.post(`/api/v1/proposals/${id}/approve`, { planHash })
+      : await client.post(`/api/v1/runs/${id}/approve`, {});
+  if (!sent.ok) return reportFault(sent.fault, shell, values.json);
+  if (values.json) shell.stdout(`${JSON.stringify(sent.value)}\n`);
+  else shell.stdout(`${said(target, sent.value).join('\n')}\n`);
+  return EXIT.done;
+};
+
+function show(target: Target, shell: Shell): void {
+  const paint = painter(shell.color);
+  const lines =
+    target.kind === 'proposal'
+      ? proposalLines(target.proposal, target.timeZone, paint)
+      : [...runLines(target.run), ...why(target.run)];
+  shell.stdout(`${lines.join('\n')}\n\n`);
+}
+
+const why = (run: RunReport): string[] => [
+  ...(run.why === null ? [] : labelled('waits', run.why)),
+  ...labelled('plan', run.planHash),
+];
+
+const question = (target: Target): string =>
+  target.kind === 'proposal'
+    ? `Approve the failover ${target.proposal.from} to ${target.proposal.to}?`
+    : `Let ${target.run.id} go on?`;
+
+function said(target: Target, answer: Record<string, unknown>): string[] {
+  if (target.kind === 'run') return [`${target.run.id} goes on.`];
+  const waiting = Array.isArray(answer['waitingFor']) ? answer['waitingFor'].map(String) : [];
+  const rest =
+    waiting.length === 0 ? 'Nobody else is waited for: it begins.' : `Still waited for: ${waiting.join(' and ')}.`;
+  return wrap(`Approved ${target.proposal.id} as ${String(answer['approvedAs'] ?? '?')}. ${rest}`);
+}

@@ -1,0 +1,97 @@
+/**
+ * What a valid configuration will do, as data: `failoverd check` prints it for people, or as JSON.
+ */
+import { declaredAutonomy, type GroupSettings, SUPPORTED_DIAGNOSES } from '../model/settings.ts';
+import type { Loaded, LoadResult } from '../runtime/config/load.ts';
+import { criticalPathOf, type Phase, phasesOf } from '../runtime/config/phases.ts';
+import type { Problem } from '../runtime/config/problem.ts';
+import type { NotSupported } from '../runtime/config/support.ts';
+
+export type GroupReport = {
+  readonly id: string;
+  readonly title: string;
+  readonly primary: string;
+  readonly secondary: string;
+  readonly autonomy: {
+    readonly declared: GroupSettings['autonomy'];
+    readonly inForce: GroupSettings['autonomy'];
+    readonly caps: GroupSettings['caps'];
+  };
+  readonly vantages: GroupSettings['vantages'];
+  readonly quorum: number;
+  readonly fence: GroupSettings['fence'];
+  readonly fenceTimeoutMs: number;
+  readonly components: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly tier: number;
+    readonly rtoMs: number;
+    readonly rpoMs: number;
+    readonly lagTargetMs: number | null;
+    readonly probeIntervalMs: number;
+    readonly supported: boolean;
+  }[];
+  readonly matrix: readonly (GroupSettings['rows'][number] & { readonly supported: boolean })[];
+  readonly phases: readonly Phase[];
+  readonly criticalPathMs: number;
+  readonly rtoMs: number;
+  readonly rpoMs: number;
+  readonly approvals: GroupSettings['approvals'];
+  readonly businessHours: GroupSettings['businessHours'];
+  readonly notifyExecutivesWithinMs: number;
+};
+
+export type CheckReport = {
+  readonly ok: boolean;
+  readonly file: string;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly notSupported: readonly NotSupported[];
+  readonly regions: readonly { readonly id: string; readonly role: string; readonly title: string | null }[];
+  readonly vantages: readonly { readonly id: string; readonly region: string }[];
+  readonly groups: readonly GroupReport[];
+  /** How many secrets were fetched; null where that was not asked. */
+  readonly secrets: number | null;
+};
+
+export function refusedReport(file: string, problems: readonly Problem[], warnings: readonly Problem[]): CheckReport {
+  const none = { notSupported: [], regions: [], vantages: [], groups: [], secrets: null };
+  return { ok: false, file, problems, warnings, ...none };
+}
+
+export function reportOf(result: LoadResult): CheckReport {
+  if (result.kind === 'refused') return refusedReport(result.file, result.problems, result.warnings);
+  const { config, settings } = result;
+  return {
+    ok: true,
+    file: result.file,
+    problems: [],
+    warnings: result.warnings,
+    notSupported: result.notSupported,
+    regions: Object.entries(config.regions).map(([id, { role, title }]) => ({ id, role, title: title ?? null })),
+    vantages: Object.entries(config.vantages).map(([id, { region }]) => ({ id, region })),
+    groups: Object.values(settings.groups).map((group) => groupReport(result, group)),
+    secrets: null,
+  };
+}
+
+function groupReport({ config }: Loaded, group: GroupSettings): GroupReport {
+  const written = config.groups[group.id];
+  const phases = written === undefined ? [] : phasesOf(written);
+  const { id, title, primary, secondary, vantages, quorum, fence, fenceTimeoutMs, rtoMs, rpoMs } = group;
+  const { approvals, businessHours, notifyExecutivesWithinMs } = group;
+  return {
+    ...{ id, title, primary, secondary },
+    autonomy: { declared: group.autonomy, inForce: declaredAutonomy(group), caps: group.caps },
+    ...{ vantages, quorum, fence, fenceTimeoutMs },
+    components: group.components.map(({ id, kind, tier, rtoMs, rpoMs, lagTargetMs, probeIntervalMs, supported }) => ({
+      ...{ id, kind, tier, rtoMs, rpoMs, lagTargetMs, probeIntervalMs, supported },
+    })),
+    matrix: group.rows.map((row) => ({
+      ...row,
+      supported: (SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when),
+    })),
+    ...{ phases, criticalPathMs: criticalPathOf(phases), rtoMs, rpoMs },
+    ...{ approvals, businessHours, notifyExecutivesWithinMs },
+  };
+}

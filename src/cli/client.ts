@@ -1,0 +1,158 @@
+/** The daemon's API as commands use it. What went wrong is a value; nothing is decided by sentences. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import Value from 'typebox/value';
+import { Problem } from '../daemon/http/problem.ts';
+import { StatusDocument } from '../daemon/status-document.ts';
+import { systemTimers } from '../runtime/timers.ts';
+import { EXIT, type Options, type Shell, UsageError } from './command.ts';
+import { wrap } from './terminal.ts';
+
+export const DEFAULT_URL = 'http://127.0.0.1:8080';
+/** Longer than the daemon itself waits for an answer of its core. */
+const ANSWER_WITHIN_MS = 15_000;
+
+export const CLIENT_OPTIONS = {
+  url: { type: 'string' },
+  'token-file': { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const satisfies Options;
+
+export type ClientFault =
+  | { readonly kind: 'unreachable'; readonly url: string; readonly why: string }
+  | { readonly kind: 'timeout'; readonly url: string }
+  | { readonly kind: 'stranger'; readonly url: string; readonly why: string }
+  | { readonly kind: 'problem'; readonly problem: Problem };
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ClientFault };
+
+export type Client = {
+  readonly url: string;
+  status(): Promise<Answer<StatusDocument>>;
+  /** Posts an order; the value is the core's answer. */
+  post(path: string, body: object): Promise<Answer<Record<string, unknown>>>;
+};
+
+type ClientArgs = { readonly url?: string | undefined; readonly 'token-file'?: string | undefined };
+
+/** Throws {@link UsageError} for a URL or token file that can't be used. */
+export function createClient(args: ClientArgs, shell: Shell): Client {
+  const url = (args.url ?? shell.variable('FAILOVERD_URL') ?? DEFAULT_URL).replace(/\/+$/, '');
+  if (!/^https?:\/\/[^\s/]+/.test(url) || !URL.canParse(url))
+    throw new UsageError(`${url} is no http or https address`, `give one, such as --url ${DEFAULT_URL}`);
+  const token = tokenOf(args, shell);
+  return {
+    url,
+    async status() {
+      const answer = await call(url, '/api/v1/status', token, null);
+      if (!answer.ok) return answer;
+      if (Value.Check(StatusDocument, answer.value)) return { ok: true, value: answer.value };
+      return strange(url, 'its status has another shape: is it another version?');
+    },
+    async post(path, body) {
+      const answer = await call(url, path, token, body);
+      return answer.ok && !isObject(answer.value)
+        ? strange(url, 'it answered without an object')
+        : (answer as Answer<Record<string, unknown>>);
+    },
+  };
+}
+
+function tokenOf(args: ClientArgs, shell: Shell): string | null {
+  const file = args['token-file'];
+  if (file === undefined) return shell.variable('FAILOVERD_TOKEN') ?? null;
+  try {
+    return readFileSync(resolve(shell.cwd, file), 'utf8').trim();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    throw new UsageError(`the token file ${file} can't be read (${code})`, 'check its path and who may read it');
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const strange = (url: string, why: string): { readonly ok: false; readonly fault: ClientFault } => ({
+  ok: false,
+  fault: { kind: 'stranger', url, why },
+});
+
+async function call(url: string, path: string, token: string | null, body: object | null): Promise<Answer<unknown>> {
+  let response: Response;
+  let text: string;
+  const late = new AbortController();
+  const cancel = systemTimers.after(ANSWER_WITHIN_MS, () => late.abort());
+  try {
+    response = await fetch(`${url}${path}`, {
+      method: body === null ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...(body === null ? {} : { 'content-type': 'application/json' }),
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: body === null ? null : JSON.stringify(body),
+      redirect: 'error',
+      signal: late.signal,
+    });
+    text = await response.text();
+  } catch (error) {
+    if (late.signal.aborted) return { ok: false, fault: { kind: 'timeout', url } };
+    return { ok: false, fault: { kind: 'unreachable', url, why: reason(error) } };
+  } finally {
+    cancel();
+  }
+  const value = parse(text);
+  if (response.ok) return value === undefined ? strange(url, 'it did not answer in JSON') : { ok: true, value };
+  if (Value.Check(Problem, value)) return { ok: false, fault: { kind: 'problem', problem: value } };
+  return strange(url, `it answered ${response.status} without saying why`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The code of the system call under fetch's own error, such as ECONNREFUSED. */
+function reason(error: unknown): string {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (typeof code === 'string') return code;
+    if (cause.cause === undefined) return cause.message;
+  }
+  return String(error);
+}
+
+/** Says what went wrong and what helps, and gives the exit code that belongs to it. */
+export function reportFault(fault: ClientFault, shell: Shell, json: boolean): number {
+  if (json) shell.stdout(`${JSON.stringify({ error: fault })}\n`);
+  for (const line of faultLines(fault)) shell.stderr(`${line}\n`);
+  if (fault.kind !== 'problem') return EXIT.failed;
+  if (fault.problem.status === 409) return EXIT.blocked;
+  return fault.problem.status === 400 || fault.problem.status === 422 ? EXIT.usage : EXIT.failed;
+}
+
+function faultLines(fault: ClientFault): string[] {
+  switch (fault.kind) {
+    case 'unreachable':
+      return [`failoverd: nothing answers at ${fault.url} (${fault.why}): is the daemon running, and --url right?`];
+    case 'timeout':
+      return [`failoverd: ${fault.url} did not answer in ${ANSWER_WITHIN_MS / 1000} s: try again, or look at its log`];
+    case 'stranger':
+      return [`failoverd: ${fault.url} doesn't answer like a failoverd: ${fault.why}`];
+    case 'problem': {
+      const { title, detail, field, value, remedy } = fault.problem;
+      const where = field === undefined ? '' : ` (${field}${value === undefined ? '' : ` = ${value}`})`;
+      const what = `${title}${where}${detail === undefined || detail === '' ? '' : `: ${detail}`}`;
+      return [...wrap(what, 'failoverd: '), ...(remedy === undefined ? [] : wrap(remedy, '  help: '))];
+    }
+    default:
+      return exhausted(fault);
+  }
+}
+
+function exhausted(fault: never): never {
+  throw new TypeError(`unknown: ${JSON.stringify(fault)}`);
+}

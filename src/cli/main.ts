@@ -1,0 +1,166 @@
+/**
+ * The command line: finds the command, gives it the edge of the process, and turns what it can't understand into one
+ * clear message. Each command is loaded only when it is called.
+ */
+import { createInterface } from 'node:readline/promises';
+import { type Environment, processEnvironment } from '../runtime/environment.ts';
+import { type Command, EXIT, nearest, type Shell, UsageError } from './command.ts';
+import { wrap } from './terminal.ts';
+import { packageVersion } from './version.ts';
+
+type Entry = { readonly says: string; readonly help: readonly string[]; readonly load: () => Promise<Command> };
+
+const CLIENT_HELP = [
+  '  --url URL           daemon; default $FAILOVERD_URL or http://127.0.0.1:8080',
+  '  --token-file FILE   file with your token; default $FAILOVERD_TOKEN',
+  '  --json              print JSON',
+];
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  check: {
+    says: 'say what is wrong with a config, and what it will do',
+    help: [
+      'failoverd check FILE [--secrets] [--json]',
+      '',
+      'Exit 0: the config is valid. Exit 2: it is not; every error has its place.',
+      '',
+      '  --secrets           also: can every secret be had here?',
+      '  --json              print JSON',
+    ],
+    load: async () => (await import('./check.ts')).check,
+  },
+  run: {
+    says: 'run the daemon',
+    help: ['failoverd run --config FILE', '', '  --config FILE   the config; see `failoverd check`'],
+    load: async () => (await import('./run.ts')).run,
+  },
+  witness: {
+    says: 'run a witness: the same probes from another failure domain',
+    help: [
+      'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL',
+      'failoverd witness --keygen --key FILE',
+      '',
+      '  --config FILE    the daemon’s config; only its database passwords are needed',
+      '  --vantage NAME   which of its vantages this is',
+      '  --key FILE       private key of this witness (Ed25519, PEM)',
+      '  --daemon URL     the daemon that takes its reports',
+      '  --keygen         make the key, and print the public key for the config',
+    ],
+    load: async () => (await import('./witness.ts')).witness,
+  },
+  status: {
+    says: 'what is wrong, what failoverd will do, and why not sooner',
+    help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],
+    load: async () => (await import('./status.ts')).status,
+  },
+  approve: {
+    says: 'say yes to a proposal, or let a waiting run go on',
+    help: [
+      'failoverd approve PROPOSAL_OR_RUN [options]',
+      '',
+      'Shows exactly what a yes covers, and asks.',
+      '',
+      '  -y, --yes           do not ask',
+      '  --plan-hash HASH    approve only if the plan is this one',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./approve.ts')).approve,
+  },
+  abort: {
+    says: 'turn a proposal down, or stop a run as far as it can be',
+    help: [
+      'failoverd abort PROPOSAL_OR_RUN --reason TEXT [options]',
+      '',
+      'Before the old side is fenced a run is undone; between fence and promotion it',
+      'waits; after the promotion was begun nothing stops it.',
+      '',
+      '  --reason TEXT       why, for the journal',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./abort.ts')).abort,
+  },
+};
+
+const EXIT_HELP = 'Exit codes: 0 done, 1 failed, 2 usage or invalid config, 3 blocked by a gate.';
+
+function overview(): string {
+  const names = Object.entries(COMMANDS).map(([name, { says }]) => `  ${name.padEnd(10)}${says}`);
+  return [
+    'failoverd: automatic regional failover behind gates',
+    '',
+    'failoverd COMMAND [arguments]',
+    '',
+    ...names,
+    '',
+    '`failoverd COMMAND --help` tells more. --version prints the version.',
+    EXIT_HELP,
+    '',
+  ].join('\n');
+}
+
+export async function main(argv: readonly string[], environment: Environment = processEnvironment()): Promise<number> {
+  const shell = shellOf(environment);
+  const [name, ...args] = argv;
+  if (name === '--version' || name === '-V') {
+    shell.stdout(`${packageVersion()}\n`);
+    return EXIT.done;
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const topic = name === 'help' ? args[0] : undefined;
+    const entry = topic === undefined ? undefined : entryOf(topic);
+    if (topic !== undefined && entry === undefined) return unknown(topic, shell);
+    shell[name === undefined ? 'stderr' : 'stdout'](entry === undefined ? overview() : helpOf(entry));
+    return name === undefined ? EXIT.usage : EXIT.done;
+  }
+  const entry = entryOf(name);
+  if (entry === undefined) return unknown(name, shell);
+  const end = args.indexOf('--');
+  if ((end === -1 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h')) {
+    shell.stdout(helpOf(entry));
+    return EXIT.done;
+  }
+  return await call(name, entry, args, shell);
+}
+
+const entryOf = (name: string): Entry | undefined => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined);
+const helpOf = ({ says, help }: Entry): string => `${help[0]}\n  ${says}\n${help.slice(1).join('\n')}\n${EXIT_HELP}\n`;
+
+function unknown(name: string, shell: Shell): number {
+  const near = nearest(name, Object.keys(COMMANDS));
+  const remedy = near === null ? '`failoverd --help` lists the commands' : `did you mean ${near}?`;
+  shell.stderr(`failoverd: there is no command ${name}: ${remedy}\n`);
+  return EXIT.usage;
+}
+
+async function call(name: string, entry: Entry, args: readonly string[], shell: Shell): Promise<number> {
+  try {
+    const command = await entry.load();
+    return await command(args, shell);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    for (const line of wrap(error.message, `failoverd ${name}: `)) shell.stderr(`${line}\n`);
+    for (const line of wrap(error.remedy, '  help: ')) shell.stderr(`${line}\n`);
+    return EXIT.usage;
+  }
+}
+
+function shellOf(environment: Environment): Shell {
+  return {
+    stdout: environment.print,
+    stderr: environment.complain,
+    color: environment.isTerminal && environment.variable('NO_COLOR') === undefined,
+    cwd: environment.workingDirectory,
+    variable: environment.variable,
+    ask: async (question) => {
+      if (!environment.isTerminal || process.stdin.isTTY !== true) return null;
+      const lines = createInterface({ input: process.stdin, output: process.stdout });
+      // The end of the input answers too: without it the question would never be settled.
+      const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+      try {
+        return await Promise.race([lines.question(question), closed]);
+      } finally {
+        lines.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** `failoverd run`: the daemon, until a signal ends it. */
+import { StartRefused, startDaemon } from '../daemon/app.ts';
+import { loadConfig } from '../runtime/config/load.ts';
+import { type Problem, problemText } from '../runtime/config/problem.ts';
+import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
+import { createLifecycle } from '../runtime/lifecycle.ts';
+import { createLog } from '../runtime/log.ts';
+import { onFault, onStopSignals } from '../runtime/signals.ts';
+import { systemTimers } from '../runtime/timers.ts';
+import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
+import { packageVersion } from './version.ts';
+
+const OPTIONS = { config: { type: 'string', short: 'c' } } as const;
+const USAGE = 'failoverd run --config FILE';
+const FLUSH_WITHIN_MS = 1_000;
+const SIGNALS_OFF_WITHIN_MS = 1_000;
+
+/** Exit 0: ended by a signal, in good order. Exit 1: it could not start, or not end well. Exit 2: config or arguments. */
+export const run: Command = async (args, shell) => {
+  const { values, positionals } = readArgs(args, OPTIONS);
+  if (positionals[0] !== undefined) throw new UsageError(`${positionals[0]} is one too many`, USAGE);
+  if (values.config === undefined) throw new UsageError('no config is named', USAGE);
+  const loaded = await loadConfig(values.config, shell.cwd);
+  if (loaded.kind === 'refused') return refuse(loaded.problems, shell);
+  const resolved = await resolveSecrets(loaded, secretSources(shell));
+  if (resolved.kind === 'refused') return refuse(resolved.problems, shell);
+
+  const log = createLog({ level: loaded.config.daemon.logLevel ?? 'info', pretty: shell.color });
+  for (const secret of resolved.secrets.all()) log.protect(secret);
+  const lifecycle = createLifecycle({ log, timers: systemTimers });
+  const deaf = onFault({ log, exit: (code) => process.exit(code) });
+  const stopped = new Promise<string>((ended) => {
+    const off = onStopSignals({ log, stop: ended, exit: (code) => process.exit(code) });
+    lifecycle.onStop('signals', SIGNALS_OFF_WITHIN_MS, off);
+  });
+  for (const warning of loaded.warnings) log.warn({ path: warning.path }, problemText(warning));
+
+  let code: number = EXIT.done;
+  try {
+    const { secrets } = resolved;
+    await startDaemon({ loaded, secrets, version: packageVersion(), log, lifecycle, variable: shell.variable });
+    const report = await lifecycle.stop(await stopped);
+    if (report.parts.some((part) => part.outcome !== 'ended')) code = EXIT.failed;
+  } catch (error) {
+    if (!(error instanceof StartRefused)) throw error;
+    await lifecycle.stop('the start was refused');
+    shell.stderr(`failoverd: ${error.message}\n  help: ${error.remedy}\n`);
+    code = EXIT.failed;
+  }
+  await log.flush(FLUSH_WITHIN_MS);
+  deaf();
+  return code;
+};
+
+function refuse(problems: readonly Problem[], shell: Shell): number {
+  for (const problem of problems) shell.stderr(`error  ${problemText(problem)}\n`);
+  return EXIT.usage;
+}

@@ -1,0 +1,129 @@
+/**
+ * The status page. It works with scripts off and from a text browser, loads nothing from elsewhere, and follows the
+ * reader's choice of light and dark (design §10).
+ */
+import { html } from 'htm/preact';
+import type { VNode } from 'preact';
+import { renderToString } from 'preact-render-to-string';
+import type { Mood, StatusDocument } from '../../status-document.ts';
+import { counted, spanText, utcText } from '../../text.ts';
+import { groupSection, MOOD } from './group.ts';
+import { type Part, table, tag, tagOf } from './parts.ts';
+import { STYLE } from './style.ts';
+
+export { STYLE };
+
+const RELOAD_SECONDS = 5;
+
+export type PageOptions = {
+  readonly refresh: boolean;
+  /** Only this group; null for all, which is an overview where there are many. */
+  readonly group: string | null;
+};
+
+export function renderPage(status: StatusDocument, { refresh, group }: PageOptions): string {
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      ${refresh ? html`<meta http-equiv="refresh" content=${RELOAD_SECONDS} />` : null}
+      <title>${titleOf(status)}</title>
+      <style dangerouslySetInnerHTML=${{ __html: STYLE }}></style>
+    </head>
+    <body>
+      <header>
+        <h1>failoverd</h1>
+        <p>${utcText(status.at)}</p>
+        <p>
+          ${
+            refresh
+              ? html`loads anew every ${RELOAD_SECONDS} s, <a href=${link(group, false)}>stop that</a>`
+              : html`<a href=${link(group, true)}>load anew every ${RELOAD_SECONDS} s</a>`
+          }
+        </p>
+      </header>
+      <main>
+        ${engineNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)} ${pageBlock(status)}
+      </main>
+      <footer>
+        failoverd ${status.version}, incarnation ${status.incarnation || 'none'}, ${status.journal.entries} journal
+        entries${status.journal.newestAt === null ? '' : `, the newest ${spanText(status.at - status.journal.newestAt)} ago`}.
+        The same as JSON: <a href="/api/v1/status">/api/v1/status</a>
+      </footer>
+    </body>
+  </html>`;
+  return `<!doctype html>\n${renderToString(page as VNode)}`;
+}
+
+/** The address of this page with other choices. */
+function link(group: string | null, refresh: boolean): string {
+  const query = new URLSearchParams({ ...(group === null ? {} : { group }), ...(refresh ? {} : { refresh: 'off' }) });
+  return query.size === 0 ? '/status' : `/status?${query}`;
+}
+
+/** So many are shown whole; more are a table of answers, each leading to its own page. */
+const WHOLE_GROUPS = 5;
+
+function groupsOf({ groups }: StatusDocument, group: string | null): Part | Part[] {
+  if (group !== null)
+    return html`<p><a href="/status">All groups</a></p>
+      ${groups.map((one) => groupSection(one))}` as VNode[] & VNode;
+  if (groups.length <= WHOLE_GROUPS) return groups.map((one) => groupSection(one));
+  const ordered = [...groups].sort((a, b) => URGENCY.indexOf(a.summary.mood) - URGENCY.indexOf(b.summary.mood));
+  return html`<section class="block">
+    <h2>${groups.length} groups</h2>
+    ${table(
+      [{ label: 'Group' }, { label: 'State', kind: 'tight' }, { label: 'What is wrong' }, { label: 'What it will do' }],
+      ordered.map((one) => ({
+        cells: [
+          html`<a href=${link(one.group, true)}>${one.title}</a>`,
+          tagOf(MOOD[one.summary.mood]),
+          one.summary.wrong,
+          one.summary.next,
+        ],
+      })),
+    )}
+  </section>` as VNode;
+}
+
+const URGENCY: readonly Mood[] = ['stuck', 'waiting', 'acting', 'watching', 'blind', 'quiet'];
+
+/** What a browser tab shows: the most urgent mood of all groups. */
+function titleOf({ groups }: StatusDocument): string {
+  const mood = URGENCY.find((one) => groups.some((group) => group.summary.mood === one)) ?? 'quiet';
+  return mood === 'quiet' ? 'failoverd' : `${mood}: failoverd`;
+}
+
+const engineNotice = ({ engine }: StatusDocument): Part =>
+  engine === 'running'
+    ? null
+    : (html`<p class="notice bad" role="alert">
+        The engine has ${engine}: failoverd acts on nothing and takes no webhooks. Facts below grow old.
+      </p>` as VNode);
+
+function pageNotice({ pages }: StatusDocument): Part {
+  const open = pages.filter((page) => page.deliveredAt === null).length;
+  if (open === 0) return null;
+  return html`<p class="notice warn"><a href="#pages">${counted(open, 'page')}</a> nobody has taken yet.</p>` as VNode;
+}
+
+function pageBlock({ pages, at }: StatusDocument): Part {
+  const open = pages.filter((page) => page.deliveredAt === null);
+  if (open.length === 0) return null;
+  return html`<section class="block" id="pages">
+    <h2>Pages nobody has taken yet ${tag('bad', String(open.length))}</h2>
+    ${table(
+      [{ label: 'Page' }, { label: 'Kind' }, { label: 'Group' }, { label: 'Waits for', kind: 'num' }, { label: 'Due' }],
+      open.map((page) => ({
+        cells: [
+          page.title,
+          page.kind,
+          page.group ?? '',
+          spanText(at - page.queuedAt),
+          page.dueAt === null ? '' : page.overdue ? tag('bad', 'overdue') : `in ${spanText(page.dueAt - at)}`,
+        ],
+      })),
+    )}
+  </section>` as VNode;
+}

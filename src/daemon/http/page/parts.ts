@@ -1,0 +1,55 @@
+/** Small pieces of the page. Whatever is put into `html` is escaped; there is no way to put in markup as text. */
+import { html } from 'htm/preact';
+import type { ComponentChildren, VNode } from 'preact';
+import type { Verdict } from '../../../model/primitives.ts';
+import { spanText } from '../../text.ts';
+
+export type Part = VNode | null;
+
+const VERDICT = {
+  ok: ['ok', '✓ ok'],
+  bad: ['bad', '✕ bad'],
+  unknown: ['', '? unknown'],
+} as const satisfies Record<Verdict, readonly [string, string]>;
+
+export const tag = (kind: string, text: string): VNode => html`<span class=${`tag ${kind}`}>${text}</span>` as VNode;
+export const verdictTag = (verdict: Verdict): VNode => tagOf(VERDICT[verdict]);
+export const tagOf = ([kind, text]: readonly [kind: string, text: string]): VNode => tag(kind, text);
+
+/** Age of a fact; every fact on the page has one. */
+export const age = (ageMs: number | null): string =>
+  ageMs === null ? 'never' : `${ageMs < 10_000 ? `${(ageMs / 1000).toFixed(1)} s` : spanText(ageMs)} ago`;
+
+export type Pair = readonly [label: string, value: ComponentChildren, wide?: 'wide'];
+
+export const pairs = (entries: readonly Pair[]): VNode =>
+  html`<dl class="pairs">
+    ${entries.map(([label, value, wide]) => html`<div class=${wide}><dt>${label}</dt><dd>${value}</dd></div>`)}
+  </dl>` as VNode;
+
+export type Column = { readonly label: string; readonly kind?: 'num' | 'tight' };
+type Cell = ComponentChildren;
+export type Row = { readonly cells: readonly Cell[]; readonly kind?: string };
+
+/** A table whose first cell of a row is its heading; on a narrow screen each row becomes a small block. */
+export function table(columns: readonly Column[], rows: readonly Row[]): Part {
+  if (rows.length === 0) return null;
+  return html`<table class="stack">
+    <thead><tr>${columns.map(({ label, kind }) => html`<th scope="col" class=${kind}>${label}</th>`)}</tr></thead>
+    <tbody>
+      ${rows.map(
+        ({ cells, kind }) => html`<tr class=${kind}>
+          ${columns.map((column, index) =>
+            index === 0
+              ? html`<th scope="row">${cells[0]}</th>`
+              : html`<td class=${column.kind} data-label=${column.label}>${cells[index]}</td>`,
+          )}
+        </tr>`,
+      )}
+    </tbody>
+  </table>` as VNode;
+}
+
+/** A section with a heading; nothing at all where it has nothing to show. */
+export const titled = (title: string, ...content: readonly Part[]): Part =>
+  content.every((part) => part === null) ? null : (html`<div><h3>${title}</h3>${content}</div>` as VNode);

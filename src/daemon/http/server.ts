@@ -1,0 +1,63 @@
+/**
+ * The HTTP face (design §10). Routes hand evidence and orders to the engine and show what it knows; none of them decides
+ * anything. Nothing in a request is coerced, defaulted or dropped.
+ */
+import { type FastifyReply, fastify } from 'fastify';
+import type { App, HttpContext } from './context.ts';
+import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
+import { healthRoutes } from './health.ts';
+import { openApiRoute } from './openapi.ts';
+import { orderRoutes } from './orders.ts';
+import { refuse } from './problem.ts';
+import { statusNowOf, statusRoutes } from './status.ts';
+import { validatorCompiler } from './validation.ts';
+import { webhookRoutes } from './webhooks.ts';
+import { witnessRoutes } from './witness.ts';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** A sender that takes longer than this to say what it wants is hanging. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+const OPTIONS = {
+  logger: false,
+  bodyLimit: BODY_LIMIT_BYTES,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  // Open event streams and kept-alive connections must not hold up the end.
+  forceCloseConnections: true,
+  clientErrorHandler: answerClientError,
+  /** An address that can't be decoded never reaches a route, nor its hooks. */
+  frameworkErrors: (error: Error, _request: unknown, reply: FastifyReply): void => {
+    void refuse(reply, 'malformed-request', { field: 'path', detail: error.message });
+  },
+} as const;
+
+/** The whole face, not yet listening. */
+export function createHttp(context: HttpContext): App {
+  const app: App = fastify(OPTIONS);
+  app.decorateReply('problem', null);
+  app.decorateReply('witnessCode', null);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' });
+  });
+  app.addHook('onResponse', async ({ method, ip, routeOptions }, reply) => {
+    if (reply.problem === null) return;
+    const { problem: code, statusCode: status } = reply;
+    context.log.warn({ method, route: routeOptions.url ?? null, from: ip, status, code }, 'refused');
+  });
+  parseJsonGuarded(app);
+  answerErrors(app, context.log);
+  routes(app, context);
+  openApiRoute(app, context.version, (twin) => routes(twin, context));
+  return app;
+}
+
+function routes(app: App, context: HttpContext): void {
+  const statusNow = statusNowOf(context);
+  healthRoutes(app, context, statusNow);
+  statusRoutes(app, context, statusNow);
+  webhookRoutes(app, context);
+  witnessRoutes(app, context);
+  orderRoutes(app, context);
+}

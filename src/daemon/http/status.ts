@@ -1,0 +1,95 @@
+/**
+ * The status, for people and for programs. It is open to whoever reaches the listener: it changes nothing and holds no
+ * secret; where that is too open, a proxy stands before it.
+ */
+import { createHash } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
+import type { GroupId } from '../../model/primitives.ts';
+import { statusOf } from '../status.ts';
+import { StatusDocument } from '../status-document.ts';
+import type { App, HttpContext } from './context.ts';
+import { refuse } from './problem.ts';
+
+/** The status at this instant, of one group or of all. */
+export type StatusNow = (group?: GroupId) => StatusDocument;
+
+export const statusNowOf =
+  ({ engine, clock, version }: Pick<HttpContext, 'engine' | 'clock' | 'version'>): StatusNow =>
+  (group) =>
+    statusOf(
+      { state: engine.state(), engine: engine.health(), version, at: clock.wall(), mono: clock.mono() },
+      group ?? null,
+    );
+
+const Query = Type.Object(
+  {
+    refresh: Type.Optional(Type.Enum(['off'], { description: 'Stops the page from loading itself anew' })),
+    group: Type.Optional(Type.String({ maxLength: 63, description: 'Only this group' })),
+  },
+  { additionalProperties: false },
+);
+
+const JsonQuery = Type.Object({ group: Query.properties.group }, { additionalProperties: false });
+
+const noGroup = (reply: FastifyReply, group: string): FastifyReply =>
+  refuse(reply, 'not-found', { field: 'group', value: group, remedy: 'leave it out for all groups' });
+
+/** JSON only for those who ask for it and not for HTML: browsers and text browsers ask for HTML. */
+export function wantsJson(accept: string | undefined): boolean {
+  const quality = (type: string): number => {
+    let best = 0;
+    for (const part of (accept ?? '').toLowerCase().split(',')) {
+      const [name, ...parameters] = part.split(';').map((text) => text.trim());
+      if (name !== type) continue;
+      const q = parameters.find((parameter) => parameter.startsWith('q='));
+      best = Math.max(best, q === undefined ? 1 : Number(q.slice(2)) || 0);
+    }
+    return best;
+  };
+  return quality('application/json') > quality('text/html');
+}
+
+export function statusRoutes(app: App, _context: HttpContext, statusNow: StatusNow): void {
+  const json = (reply: FastifyReply, status: StatusDocument): FastifyReply =>
+    reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(status));
+
+  app.get(
+    '/api/v1/status',
+    {
+      schema: {
+        summary: 'The status of everything',
+        tags: ['status'],
+        querystring: JsonQuery,
+        response: { 200: StatusDocument },
+      },
+    },
+    async (request, reply) => {
+      const { group } = request.query;
+      const status = statusNow(group);
+      return status.groups.length === 0 && group !== undefined ? noGroup(reply, group) : json(reply, status);
+    },
+  );
+  app.get(
+    '/status',
+    { schema: { summary: 'The status, as a page or as JSON', tags: ['status'], querystring: Query } },
+    async (request, reply) => {
+      reply.header('vary', 'Accept');
+      const { group, refresh } = request.query;
+      const status = statusNow(group);
+      if (status.groups.length === 0 && group !== undefined) return noGroup(reply, group);
+      if (wantsJson(request.headers.accept)) return json(reply, status);
+      // Loaded when the first page is asked for, so that the start does not wait for it.
+      const { renderPage, STYLE } = await import('./page/page.ts');
+      const styleHash = createHash('sha256').update(STYLE).digest('base64');
+      return reply
+        .headers({
+          'cache-control': 'no-store',
+          'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+        })
+        .type('text/html; charset=utf-8')
+        .send(renderPage(status, { refresh: refresh !== 'off', group: group ?? null }));
+    },
+  );
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/status'));
+}

@@ -1,0 +1,68 @@
+/**
+ * Alertmanager's webhook. 2xx says one thing: what was sent is durable. Whoever may not send is refused before the body
+ * is read, and whatever is refused changes nothing (design §4).
+ */
+import type { FastifyReply } from 'fastify';
+import { WebhookPayload } from '../../model/evidence.ts';
+import { alertsOf, type Intake } from '../intake.ts';
+import { bearerOf, sameToken, tokenHash } from './bearer.ts';
+import type { App, HttpContext } from './context.ts';
+import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { refuse } from './problem.ts';
+
+/** Ten thousand alerts with twenty labels each. */
+export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
+
+export function webhookRoutes(app: App, context: HttpContext): void {
+  const { engine, replies, metrics, clock, webhookBearer } = context;
+  const expected = webhookBearer === null ? null : tokenHash(webhookBearer);
+  let count = 0;
+
+  app.post(
+    '/webhooks/alertmanager',
+    {
+      bodyLimit: WEBHOOK_LIMIT_BYTES,
+      schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
+      onRequest: async (request, reply) => {
+        const token = bearerOf(request.headers.authorization);
+        if (expected === null)
+          return refuse(reply, 'not-configured', { field: 'alertmanager', remedy: 'add `alertmanager` to the config' });
+        if (token === null || !sameToken(expected, tokenHash(token)))
+          return refuse(reply, 'unauthenticated', {
+            field: 'Authorization',
+            remedy: 'set http_config.authorization.credentials of the webhook in Alertmanager to alertmanager.bearer',
+          });
+      },
+      onResponse: async (_request, reply) => metrics.webhook(reply.problem ?? 'accepted'),
+    },
+    async (request, reply) => {
+      const intake = alertsOf(request.body, clock.wall());
+      for (const refusal of intake.refused) metrics.alert(refusal.code);
+      const [first] = intake.refused;
+      if (first !== undefined && intake.alerts.length === 0)
+        return refuse(reply, 'clock-far-off', { detail: first.why, field: first.field, value: first.value });
+
+      count += 1;
+      const id = `webhook-${engine.state().incarnation}-${count}`;
+      const waiting = replies.waitFor(id, 60_000);
+      const durability = await makeDurable(context, { kind: 'webhook', request: id, alerts: [...intake.alerts] });
+      waiting.cancel();
+      if (durability !== 'durable') {
+        reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+        return refuse(reply, durability === 'late' ? 'not-durable-in-time' : 'journal-failed');
+      }
+      return taken(reply, intake, await waiting.reply, metrics);
+    },
+  );
+}
+
+function taken(
+  reply: FastifyReply,
+  { alerts, refused }: Intake,
+  said: Awaited<ReturnType<HttpContext['replies']['waitFor']>['reply']>,
+  metrics: HttpContext['metrics'],
+): FastifyReply {
+  for (const _ of alerts) metrics.alert('accepted');
+  // What the core made of them (kept, repeated, ignored) helps whoever sets up the mapping of alerts.
+  return reply.send({ accepted: alerts.length, ...said?.body, refused });
+}

@@ -1,0 +1,222 @@
+/**
+ * What failoverd tells Prometheus of itself: base units, and labels whose values are bounded by the config or by a
+ * closed set; never by what a sender wrote (design §10). Counters are told as things happen; gauges are read off the
+ * status when somebody asks, so that a scrape never shows a state that was true once.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { JournalStore } from '../journal/store.ts';
+import type { JournalEntry } from '../model/events.ts';
+import type { Observation } from '../model/evidence.ts';
+import { Autonomy } from '../model/primitives.ts';
+import type { GroupStatus, StatusDocument } from './status-document.ts';
+
+const PROBE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5];
+const APPEND_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+/** dr-strategy: 99.95 % availability, which leaves 21.6 minutes in 30 days. */
+const SLA_RATIO = 0.9995;
+const SLA_WINDOW_MS = 30 * 86_400_000;
+
+export type Metrics = {
+  readonly registry: Registry;
+  /** One webhook and its ending: `accepted`, or the code it was refused with. */
+  webhook(outcome: string): void;
+  alert(outcome: 'accepted' | 'clock-ahead' | 'clock-behind' | 'clock-unreadable'): void;
+  /** One witness report and its ending: `accepted`, or the code it was refused with. */
+  witnessReport(code: string): void;
+  /** One order of a person and its ending. */
+  order(order: 'approve' | 'abort', outcome: string): void;
+  observed(observations: readonly Observation[]): void;
+  appended(entries: readonly JournalEntry[]): void;
+  journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
+  /** All metrics in Prometheus' text format, gauges as of this status. */
+  exposition(status: StatusDocument): Promise<string>;
+};
+
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counters = createCounters(registry);
+  const gauges = createGauges(registry);
+  gauges.buildInfo.set({ version }, 1);
+  return {
+    registry,
+    webhook: (outcome) => counters.webhooks.inc({ outcome }),
+    alert: (outcome) => counters.alerts.inc({ outcome }),
+    witnessReport: (code) => counters.witnessReports.inc({ code }),
+    order: (order, outcome) => counters.orders.inc({ order, outcome }),
+    observed(observations) {
+      for (const { kind, vantage, verdict, durationMs } of observations) {
+        counters.observations.inc({ kind, vantage, verdict });
+        counters.probeSeconds.observe({ kind, vantage }, durationMs / 1000);
+      }
+    },
+    appended(entries) {
+      counters.entries.inc(entries.length);
+      for (const { body } of entries) {
+        counters.events.inc({ kind: body.kind });
+        if (body.kind === 'run.ended') counters.runs.inc({ group: body.group, outcome: body.outcome });
+      }
+    },
+    journalAppend: (durationMs, outcome) => counters.appendSeconds.observe({ outcome }, durationMs / 1000),
+    async exposition(status) {
+      gauges.show(status);
+      return await registry.metrics();
+    },
+  };
+}
+
+function createCounters(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
+    new Counter({ name: `failoverd_${name}`, help, labelNames, registers });
+  return {
+    webhooks: counter('webhooks_total', 'Webhooks taken or refused', ['outcome']),
+    alerts: counter('webhook_alerts_total', 'Alerts within webhooks, taken or refused', ['outcome']),
+    witnessReports: counter('witness_reports_total', 'Reports of witnesses, taken or refused', ['code']),
+    orders: counter('orders_total', 'Approvals and aborts by people, taken or refused', ['order', 'outcome']),
+    observations: counter('observations_total', 'Answers of probes', ['kind', 'vantage', 'verdict']),
+    events: counter('events_total', 'Events written to the journal', ['kind']),
+    entries: counter('journal_entries_total', 'Entries written to the journal by this process', []),
+    runs: counter('runs_total', 'Runs that ended', ['group', 'outcome']),
+    probeSeconds: new Histogram({
+      name: 'failoverd_probe_duration_seconds',
+      help: 'How long probes took',
+      labelNames: ['kind', 'vantage'] as const,
+      buckets: PROBE_SECONDS,
+      registers,
+    }),
+    appendSeconds: new Histogram({
+      name: 'failoverd_journal_append_duration_seconds',
+      help: 'How long it took until entries were on disk',
+      labelNames: ['outcome'] as const,
+      buckets: APPEND_SECONDS,
+      registers,
+    }),
+  };
+}
+
+function createGauges(registry: Registry) {
+  const registers = [registry];
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> =>
+    new Gauge({ name: `failoverd_${name}`, help, labelNames, registers });
+  const buildInfo = gauge('build_info', 'Constant 1 with the version', ['version']);
+  const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
+  const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
+  const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
+  const slaBudget = gauge('sla_error_budget_seconds', 'Unavailability that 30 days may hold', []);
+  const perGroup = createGroupGauges(gauge);
+  slaTarget.set(SLA_RATIO);
+  slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
+  return {
+    buildInfo,
+    show(status: StatusDocument): void {
+      engineUp.set(status.engine === 'running' ? 1 : 0);
+      pages.set(status.pages.filter((page) => page.deliveredAt === null).length);
+      // Reset: a phase or hold that is over must not go on being shown.
+      for (const one of Object.values(perGroup)) one.reset();
+      for (const group of status.groups) showGroup(perGroup, group, status.at);
+    },
+  };
+}
+
+type MakeGauge = <L extends string>(name: string, help: string, labelNames: L[]) => Gauge<L>;
+
+function createGroupGauges(gauge: MakeGauge) {
+  return {
+    active: gauge('group_active_info', 'Constant 1 with the active region', ['group', 'region']),
+    epoch: gauge('group_epoch', 'Highest epoch taken', ['group']),
+    autonomy: gauge('group_autonomy', '1 for the autonomy in force', ['group', 'autonomy']),
+    declared: gauge('group_autonomy_declared', '1 for the autonomy that the config asks for', ['group', 'autonomy']),
+    finding: gauge('diagnosis_verdict', '1 bad, 0 ok, -1 unknown', ['group', 'diagnosis']),
+    connected: gauge('vantage_connected', '1 connected, 0 isolated, -1 unknown', ['group', 'vantage']),
+    hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row']),
+    holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row']),
+    alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
+    proposal: gauge('proposal_open', '1 while a proposal waits for people', ['group']),
+    proposalLeft: gauge('proposal_expires_seconds', 'Until the open proposal expires', ['group']),
+    run: gauge('run_active', '1 while a run is open', ['group']),
+    runStuck: gauge('run_needs_person', '1 while the open run is paused or halted', ['group']),
+    runSeconds: gauge('run_seconds', 'Since the open run was decided', ['group']),
+    phase: gauge('run_phase_seconds', 'Time of each phase of the open or last run', ['group', 'phase']),
+    step: gauge('run_step_seconds', 'Time of each step of the open or last run', ['group', 'step']),
+    rto: gauge('last_run_rto_seconds', 'Decided to verified of the last run', ['group']),
+    rtoTarget: gauge('rto_target_seconds', 'Decided to verified as promised', ['group']),
+    loss: gauge('last_run_loss_high_seconds', 'Upper end of the last run’s loss', ['group']),
+    receiveGap: gauge('postgres_receive_gap_bytes', 'Flushed by the primary, not received by the standby', ['group']),
+    streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
+    downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
+  };
+}
+
+const signed = { ok: 1, bad: 0, unknown: -1 } as const;
+
+function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus, at: number): void {
+  const { group } = status;
+  g.active.set({ group, region: status.active }, 1);
+  g.epoch.set({ group }, status.epoch);
+  for (const autonomy of Autonomy.enum) {
+    g.autonomy.set({ group, autonomy }, status.autonomy.inForce === autonomy ? 1 : 0);
+    g.declared.set({ group, autonomy }, status.autonomy.declared === autonomy ? 1 : 0);
+  }
+  for (const { code, verdict } of status.findings)
+    g.finding.set({ group, diagnosis: code }, verdict === 'bad' ? 1 : verdict === 'ok' ? 0 : -1);
+  for (const { id, connected } of status.vantages) g.connected.set({ group, vantage: id }, signed[connected]);
+  for (const { row, heldMs, forMs } of status.holds) {
+    g.hold.set({ group, row }, heldMs / 1000);
+    g.holdFor.set({ group, row }, forMs / 1000);
+  }
+  g.alerts.set({ group }, status.alerts.length);
+  g.proposal.set({ group }, status.proposal === null ? 0 : 1);
+  if (status.proposal !== null) g.proposalLeft.set({ group }, status.proposal.expiresInMs / 1000);
+  g.run.set({ group }, status.run === null ? 0 : 1);
+  g.runStuck.set({ group }, status.run?.status === 'paused' || status.run?.status === 'halted' ? 1 : 0);
+  if (status.run !== null) g.runSeconds.set({ group }, status.run.sinceDecidedMs / 1000);
+  g.rtoTarget.set({ group }, status.rtoMs / 1000);
+  showRuns(g, status);
+  showPostgres(g, status);
+  g.downtime.set({ group }, downtimeMs(status, at) / 1000);
+}
+
+function showRuns(g: ReturnType<typeof createGroupGauges>, { group, run, ended }: GroupStatus): void {
+  const last = ended[0];
+  for (const { phase, tookMs, steps } of (run ?? last)?.phases ?? []) {
+    if (tookMs !== null) g.phase.set({ group, phase }, tookMs / 1000);
+    for (const step of steps) if (step.tookMs !== null) g.step.set({ group, step: step.id }, step.tookMs / 1000);
+  }
+  if (last === undefined) return;
+  if (last.rtoMs !== null) g.rto.set({ group }, last.rtoMs / 1000);
+  // Unknown is left out: as a number it would read as no loss.
+  if (last.loss.highSeconds !== null) g.loss.set({ group }, last.loss.highSeconds);
+}
+
+function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replication }: GroupStatus): void {
+  if (replication === null) return;
+  g.streaming.set({ group }, signed[replication.streaming]);
+  if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
+}
+
+/** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */
+function downtimeMs({ ended, run, holds }: GroupStatus, at: number): number {
+  const from = at - SLA_WINDOW_MS;
+  const spans = ended.map(({ clocks, endedAt }) => [clocks.impactAt, clocks.verifiedAt ?? endedAt] as const);
+  const unreachable = holds.find((hold) => hold.diagnosis === 'RegionUnreachable');
+  const now = run?.clocks.impactAt ?? unreachable?.impactAt;
+  if (now !== undefined) spans.push([now, at]);
+  return spans.reduce((sum, [start, end]) => sum + Math.max(0, end - Math.max(start, from)), 0);
+}
+
+/** A store that tells how long its appends took. */
+export const meteredStore = (store: JournalStore, metrics: Metrics, mono: () => number): JournalStore => ({
+  load: () => store.load(),
+  close: () => store.close(),
+  async append(entries) {
+    const begun = mono();
+    try {
+      await store.append(entries);
+      metrics.journalAppend(mono() - begun, 'ok');
+    } catch (error) {
+      metrics.journalAppend(mono() - begun, 'failed');
+      throw error;
+    }
+  },
+});

@@ -1,0 +1,220 @@
+/**
+ * The status as it is handed out: what `/status` renders, what `/api/v1/status` answers and what `failoverd status`
+ * prints. One document, so that page, API and terminal can't disagree. Instants are milliseconds since the Unix
+ * epoch; ages are counted on the monotonic clock and never go wrong with the wall clock.
+ */
+import Type, { type Static } from 'typebox';
+import { Clocks, DecisionRecord, GateReport, PageKind, RunOutcome, Sign } from '../model/events.ts';
+import { RunStatus, StepStatus } from '../model/ledger.ts';
+import { Operation } from '../model/loop.ts';
+import { Ceilings, LossBracket, PhaseName, StepKind } from '../model/plan.ts';
+import { Autonomy, Role, Verdict, WallMs } from '../model/primitives.ts';
+
+const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Text = Type.String();
+const Ms = Type.Number({ description: 'Milliseconds' });
+
+/**
+ * How the group stands in one word. `quiet`: nothing is wrong. `blind`: it can't be said. `watching`: something is
+ * wrong and a hold runs, or nothing follows from it. `waiting`: people are asked. `acting`: a run is under way.
+ * `stuck`: a run needs a person.
+ */
+export const Mood = Type.Enum(['quiet', 'blind', 'watching', 'waiting', 'acting', 'stuck']);
+export type Mood = Static<typeof Mood>;
+
+/** The three answers the person on call wants first. */
+export const Summary = Type.Object({
+  mood: Mood,
+  wrong: Text,
+  next: Text,
+  /** Why not sooner, or why nothing: one reason a line. */
+  because: Type.Array(Text),
+});
+export type Summary = Static<typeof Summary>;
+
+export const HoldStatus = Type.Object({
+  row: Type.Integer(),
+  diagnosis: Text,
+  action: Text,
+  region: Text,
+  impactAt: WallMs,
+  heldMs: Ms,
+  forMs: Ms,
+  remainingMs: Ms,
+});
+export type HoldStatus = Static<typeof HoldStatus>;
+
+export const FindingStatus = Type.Object({
+  code: Text,
+  says: Text,
+  verdict: Verdict,
+  region: Text,
+  why: Text,
+  impactAt: Maybe(WallMs),
+  signs: Type.Array(Sign),
+  vetoes: Type.Array(Type.Object({ veto: Text, verdict: Verdict, why: Text })),
+});
+export type FindingStatus = Static<typeof FindingStatus>;
+
+export const PlannedStep = Type.Object({ id: Text, phase: PhaseName, kind: StepKind, budgetMs: Ms });
+
+export const ProposalStatus = Type.Object({
+  id: Text,
+  from: Text,
+  to: Text,
+  openedAt: WallMs,
+  expiresAt: WallMs,
+  expiresInMs: Ms,
+  planHash: Text,
+  epoch: Type.Integer(),
+  fence: Type.Enum(['command', 'none']),
+  rtoMs: Ms,
+  steps: Type.Array(PlannedStep),
+  ceilings: Ceilings,
+  loss: LossBracket,
+  needs: Type.Array(Role),
+  approvals: Type.Array(Type.Object({ person: Text, role: Role, at: WallMs })),
+  missing: Type.Array(Role),
+  decision: DecisionRecord,
+});
+export type ProposalStatus = Static<typeof ProposalStatus>;
+
+export const StepReport = Type.Object({
+  id: Text,
+  status: StepStatus,
+  attempt: Type.Integer(),
+  startedAt: Maybe(WallMs),
+  endedAt: Maybe(WallMs),
+  /** So far, while it runs. */
+  tookMs: Maybe(Ms),
+  overdue: Type.Boolean(),
+  code: Maybe(Text),
+  message: Maybe(Text),
+  /** What is being done for it right now. */
+  underWay: Maybe(Type.Object({ operation: Operation, sinceMs: Ms })),
+  /** The newest answer to a check or a read-back, which is in no journal. */
+  lastAnswer: Maybe(
+    Type.Object({ operation: Operation, answer: Type.Enum(['ok', 'no', 'unknown', 'halt']), message: Text, ageMs: Ms }),
+  ),
+});
+export type StepReport = Static<typeof StepReport>;
+
+export const PhaseReport = Type.Object({
+  phase: PhaseName,
+  budgetMs: Ms,
+  tookMs: Maybe(Ms),
+  status: Type.Enum(['pending', 'running', 'done', 'failed']),
+  steps: Type.Array(StepReport),
+});
+export type PhaseReport = Static<typeof PhaseReport>;
+
+export const RunReport = Type.Object({
+  id: Text,
+  from: Text,
+  to: Text,
+  status: RunStatus,
+  why: Maybe(Text),
+  epoch: Type.Integer(),
+  planHash: Text,
+  fence: Type.Enum(['command', 'none']),
+  trigger: Type.Enum(['auto', 'approved']),
+  approvals: Type.Array(Type.Object({ person: Text, role: Role, at: WallMs })),
+  decision: DecisionRecord,
+  rtoMs: Ms,
+  sinceDecidedMs: Ms,
+  overdue: Type.Boolean(),
+  phases: Type.Array(PhaseReport),
+  clocks: Clocks,
+  loss: LossBracket,
+});
+export type RunReport = Static<typeof RunReport>;
+
+export const EndedReport = Type.Object({
+  id: Text,
+  from: Text,
+  to: Text,
+  outcome: RunOutcome,
+  why: Text,
+  trigger: Text,
+  epoch: Type.Integer(),
+  planHash: Text,
+  clocks: Clocks,
+  endedAt: WallMs,
+  /** Decided to verified, as dr-strategy §2 counts it; null where it was never verified. */
+  rtoMs: Maybe(Ms),
+  loss: LossBracket,
+  phases: Type.Array(PhaseReport),
+});
+export type EndedReport = Static<typeof EndedReport>;
+
+export const FactStatus = Type.Object({
+  fact: Text,
+  subject: Text,
+  vantage: Maybe(Text),
+  verdict: Verdict,
+  value: Text,
+  /** Null: never seen. */
+  ageMs: Maybe(Ms),
+  /** The probe's own log lines, where it failed. */
+  log: Type.Array(Text),
+});
+export type FactStatus = Static<typeof FactStatus>;
+
+export const GroupStatus = Type.Object({
+  group: Text,
+  title: Text,
+  /** Where the people are; instants are shown in it beside UTC. */
+  timeZone: Maybe(Text),
+  summary: Summary,
+  active: Text,
+  standby: Text,
+  epoch: Type.Integer(),
+  rtoMs: Ms,
+  rpoMs: Ms,
+  /** How the standby follows; null where the group has no PostgreSQL. */
+  replication: Maybe(
+    Type.Object({
+      streaming: Verdict,
+      why: Text,
+      receiveGapBytes: Maybe(Type.Number()),
+      replayLagBytes: Maybe(Type.Number()),
+    }),
+  ),
+  autonomy: Type.Object({ declared: Autonomy, inForce: Autonomy, why: Type.Array(Text) }),
+  gates: Type.Array(GateReport),
+  findings: Type.Array(FindingStatus),
+  holds: Type.Array(HoldStatus),
+  decisions: Type.Array(DecisionRecord),
+  proposal: Maybe(ProposalStatus),
+  run: Maybe(RunReport),
+  ended: Type.Array(EndedReport),
+  vantages: Type.Array(Type.Object({ id: Text, region: Text, connected: Verdict, why: Text })),
+  facts: Type.Array(FactStatus),
+  alerts: Type.Array(
+    Type.Object({ name: Text, summary: Maybe(Text), means: Text, region: Text, startsAt: WallMs, ageMs: Ms }),
+  ),
+});
+export type GroupStatus = Static<typeof GroupStatus>;
+
+export const StatusDocument = Type.Object({
+  version: Text,
+  at: WallMs,
+  engine: Type.Enum(['running', 'failed', 'stopped']),
+  incarnation: Text,
+  journal: Type.Object({ entries: Type.Integer(), newestAt: Maybe(WallMs) }),
+  groups: Type.Array(GroupStatus),
+  /** Newest first; those not delivered are kept until they are. */
+  pages: Type.Array(
+    Type.Object({
+      id: Text,
+      kind: PageKind,
+      group: Maybe(Text),
+      title: Text,
+      queuedAt: WallMs,
+      deliveredAt: Maybe(WallMs),
+      dueAt: Maybe(WallMs),
+      overdue: Type.Boolean(),
+    }),
+  ),
+});
+export type StatusDocument = Static<typeof StatusDocument>;

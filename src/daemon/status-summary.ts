@@ -1,0 +1,171 @@
+/**
+ * The three answers for the person on call: what is wrong, what failoverd will do and when, and why not sooner
+ * (design §1). PURE: words for what was decided elsewhere.
+ */
+import type { DecisionRecord, GateReport } from '../model/events.ts';
+import type { View } from '../policies/view.ts';
+import type {
+  FindingStatus,
+  GroupStatus,
+  HoldStatus,
+  Mood,
+  ProposalStatus,
+  RunReport,
+  StatusDocument,
+  Summary,
+} from './status-document.ts';
+import { instantText, spanText, stepText } from './text.ts';
+
+export type SummaryFacts = {
+  readonly view: View;
+  readonly engine: StatusDocument['engine'];
+  readonly findings: readonly FindingStatus[];
+  readonly holds: readonly HoldStatus[];
+  readonly autonomy: GroupStatus['autonomy'];
+  readonly gates: readonly GateReport[];
+  readonly decisions: readonly DecisionRecord[];
+  readonly proposal: ProposalStatus | null;
+  readonly run: RunReport | null;
+};
+
+type Next = Omit<Summary, 'wrong'>;
+
+export function summaryOf(facts: SummaryFacts): Summary {
+  return { wrong: wrongOf(facts), ...nextOf(facts) };
+}
+
+function wrongOf(facts: SummaryFacts): string {
+  return facts.engine === 'running'
+    ? worldOf(facts)
+    : `failoverd itself: its engine has ${facts.engine}. ${worldOf(facts)}`;
+}
+
+function worldOf({ findings, view }: SummaryFacts): string {
+  const bad = findings.filter((finding) => finding.verdict === 'bad');
+  if (bad.length > 0)
+    return bad
+      .map(({ code, why, impactAt }) => {
+        const since = impactAt === null ? '' : ` for ${spanText(view.at - impactAt)}`;
+        return `${code}${since}: ${why}`;
+      })
+      .join('; ');
+  const region = findings.find((finding) => finding.code === 'RegionUnreachable');
+  if (region?.verdict === 'ok') return `Nothing. Clients reach ${view.active}, which is active.`;
+  return `It can’t be said whether clients reach ${view.active}, which is active: ${region?.why ?? 'nothing is judged'}.`;
+}
+
+function nextOf(facts: SummaryFacts): Next {
+  const { engine, run, proposal, holds, decisions } = facts;
+  if (engine !== 'running')
+    return {
+      mood: 'stuck',
+      next: 'Nothing: the engine stands still. Restart the daemon; it goes on where the journal ends.',
+      because: [engine === 'failed' ? 'the journal takes no entries' : 'the engine was stopped'],
+    };
+  if (run !== null) return running(run);
+  if (proposal !== null) return waiting(facts, proposal);
+  const hold = [...holds].sort((a, b) => a.remainingMs - b.remainingMs).find((one) => one.remainingMs > 0);
+  if (hold !== undefined) return holding(facts, hold);
+  const decision = decisions[0];
+  if (decision !== undefined) return decided(decision);
+  return idle(facts);
+}
+
+function running(run: RunReport): Next {
+  const phase = run.phases.find((one) => one.status !== 'done');
+  const step = phase?.steps.find((one) => one.status !== 'done');
+  const place =
+    phase === undefined || step === undefined
+      ? 'every step is done'
+      : `${phase.phase}, ${step.id}: ${spanText(phase.tookMs ?? 0)} of ${spanText(phase.budgetMs)}`;
+  const base = `${run.id} moves ${run.from} to ${run.to}: ${place}; ${spanText(run.sinceDecidedMs)} since it was decided, the RTO is ${spanText(run.rtoMs)}.`;
+  const because = [
+    ...(run.why === null ? [] : [run.why]),
+    ...(run.overdue ? ['the run is past its RTO'] : []),
+    ...(step === undefined || stepText(step) === '' ? [] : [`${step.id}: ${stepText(step)}`]),
+  ];
+  switch (run.status) {
+    case 'running':
+    case 'ended':
+      return { mood: 'acting', next: base, because };
+    case 'aborting':
+      return { mood: 'acting', next: `Undoing ${run.id}.`, because };
+    case 'paused':
+    case 'halted':
+      return {
+        mood: 'stuck',
+        next: `Nothing before a person says so: ${run.id} is ${run.status} at ${step?.id ?? 'its end'}. \`failoverd approve ${run.id}\` goes on.`,
+        because,
+      };
+    default:
+      return exhausted(run.status);
+  }
+}
+
+function waiting({ view, gates }: SummaryFacts, proposal: ProposalStatus): Next {
+  const until = instantText(proposal.expiresAt, view.settings.businessHours?.timeZone ?? null);
+  const given = proposal.approvals.map(({ person, role }) => `${person} (${role})`).join(', ');
+  return {
+    mood: 'waiting',
+    next:
+      `It fails over ${proposal.from} to ${proposal.to} once ${proposal.id} is approved by ` +
+      `${proposal.missing.join(' and ') || 'everybody'}; it expires in ${spanText(proposal.expiresInMs)}, ${until}.`,
+    because: [...(given === '' ? [] : [`approved so far by ${given}`]), ...inTheWay(gates)],
+  };
+}
+
+const inTheWay = (gates: readonly GateReport[]): string[] =>
+  gates
+    .filter((gate) => gate.answer !== 'pass')
+    .map((gate) => `${gate.gate}${gate.answer === 'cannot-tell' ? ' can’t tell' : ''}: ${gate.why}`);
+
+function holding({ view, autonomy, gates, findings }: SummaryFacts, hold: HoldStatus): Next {
+  const what = hold.action === 'failover' ? `failover ${view.active} to ${view.standby}` : hold.action;
+  const left = spanText(hold.remainingMs);
+  const mode = autonomy.inForce;
+  const next =
+    hold.action !== 'failover'
+      ? `In ${left}, if it lasts: ${what} (row ${hold.row}).`
+      : mode === 'auto'
+        ? `In ${left}, if it lasts: ${what}, by itself (row ${hold.row}).`
+        : mode === 'gated'
+          ? `In ${left}, if it lasts: propose to ${what} and wait for people (row ${hold.row}).`
+          : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (row ${hold.row}).`;
+  const vetoes = findings
+    .filter((finding) => finding.code === hold.diagnosis)
+    .flatMap((finding) => finding.vetoes.filter((veto) => veto.verdict !== 'ok'))
+    .map((veto) => `${veto.veto}: ${veto.why}`);
+  return {
+    mood: 'watching',
+    next,
+    because: [
+      `row ${hold.row} wants ${hold.diagnosis} for ${spanText(hold.forMs)}; ${spanText(hold.heldMs)} so far`,
+      ...vetoes,
+      ...(hold.action === 'failover' ? inTheWay(gates) : []),
+    ],
+  };
+}
+
+/** The hold is over and neither proposal nor run followed: the decision says why. */
+function decided(decision: DecisionRecord): Next {
+  const lowered = decision.action === 'observe' ? decision.autonomyWhy : [];
+  return {
+    mood: 'watching',
+    next: `${decision.action === 'speak-up' ? 'Nothing; people were told.' : 'Nothing yet.'} ${decision.why}.`,
+    because: [...inTheWay(decision.gates), ...lowered],
+  };
+}
+
+function idle({ findings }: SummaryFacts): Next {
+  const region = findings.find((finding) => finding.code === 'RegionUnreachable');
+  const bad = findings.some((finding) => finding.verdict === 'bad');
+  const mood: Mood = bad ? 'watching' : region?.verdict === 'ok' ? 'quiet' : 'blind';
+  if (mood === 'quiet') return { mood, next: 'Nothing. It goes on watching.', because: [] };
+  if (mood === 'blind')
+    return { mood, next: 'Nothing: what is unknown is no ground to act on.', because: region ? [region.why] : [] };
+  return { mood, next: 'Nothing: no row of the matrix asks for an action.', because: [] };
+}
+
+function exhausted(value: never): never {
+  throw new TypeError(`unknown: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,181 @@
+/**
+ * Builds the status from the core's state. PURE, and it judges nothing itself: diagnoses, gates and autonomy come from
+ * the policies, evaluated at the instant of the question, so that evidence that expired since reads as unknown even
+ * when the engine stands still.
+ */
+import type { KeptPage } from '../model/ledger.ts';
+import type { State } from '../model/loop.ts';
+import type { GroupId, MonoMs, WallMs } from '../model/primitives.ts';
+import { declaredAutonomy, type Row } from '../model/settings.ts';
+import { DIAGNOSES, isKnownDiagnosis } from '../policies/diagnoses.ts';
+import { type Judgement, judge } from '../policies/gates/index.ts';
+import { replicationLoss, sampleOf } from '../policies/loss.ts';
+import { type View, viewOf } from '../policies/view.ts';
+import type { FindingStatus, GroupStatus, HoldStatus, ProposalStatus, StatusDocument } from './status-document.ts';
+import { factsOf, type Sights, sightsOf } from './status-facts.ts';
+import { endedReport, runReport } from './status-run.ts';
+import { summaryOf } from './status-summary.ts';
+
+export type StatusQuestion = {
+  readonly state: State;
+  readonly engine: StatusDocument['engine'];
+  readonly version: string;
+  readonly at: WallMs;
+  readonly mono: MonoMs;
+};
+
+/** Of one group, or of all where `only` is null; a group that isn't there gives an empty list. */
+export function statusOf(
+  { state: last, engine, version, at, mono }: StatusQuestion,
+  only: GroupId | null = null,
+): StatusDocument {
+  const state: State = { ...last, at, mono };
+  const { ledger } = state;
+  const seen = sightsOf(state);
+  return {
+    version,
+    at,
+    engine,
+    incarnation: state.incarnation,
+    journal: { entries: ledger.seq, newestAt: ledger.lastAt },
+    groups: Object.keys(state.settings.groups)
+      .filter((group) => only === null || group === only)
+      .map((group) => groupStatus(state, group, engine, seen)),
+    pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
+  };
+}
+
+const pageStatus = ({ page, queuedAt, deliveredAt, overdue }: KeptPage): StatusDocument['pages'][number] => ({
+  id: page.id,
+  kind: page.kind,
+  group: page.group,
+  title: page.title,
+  queuedAt,
+  deliveredAt,
+  dueAt: page.dueAt,
+  overdue,
+});
+
+type PageStatus = StatusDocument['pages'][number];
+const byUrgency = (a: PageStatus, b: PageStatus): number =>
+  Number(b.deliveredAt === null) - Number(a.deliveredAt === null) || b.queuedAt - a.queuedAt;
+
+function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine'], seen: Sights): GroupStatus {
+  const view = viewOf(state, id);
+  const { settings, ledger } = view;
+  const holds = holdsOf(state, view);
+  const judged = judgementOf(state, view);
+  const proposal = proposalOf(view);
+  const run = ledger.run === null ? null : runReport(ledger.run, state);
+  const findings = Object.values(DIAGNOSES).map((diagnosis): FindingStatus => {
+    const finding = diagnosis.judge(view);
+    return { ...finding, says: diagnosis.says, signs: [...finding.signs], vetoes: [...finding.vetoes] };
+  });
+  const autonomy = {
+    declared: settings.autonomy,
+    inForce: judged?.autonomy ?? declaredAutonomy(settings),
+    why: [...(judged?.autonomyWhy ?? settings.caps.map((cap) => `at most ${cap.autonomy}: ${cap.why}`))],
+  };
+  const gates = [...(judged?.reports ?? [])];
+  const decisions = Object.values(ledger.decisions);
+  return {
+    group: id,
+    title: settings.title,
+    timeZone: settings.businessHours?.timeZone ?? null,
+    summary: summaryOf({ view, engine, findings, holds, autonomy, gates, decisions, proposal, run }),
+    active: view.active,
+    standby: view.standby,
+    epoch: ledger.epoch,
+    rtoMs: settings.rtoMs,
+    rpoMs: settings.rpoMs,
+    replication: replicationOf(view),
+    autonomy,
+    gates,
+    findings,
+    holds,
+    decisions,
+    proposal,
+    run,
+    ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
+    vantages: view.vantages.map((vantage) => ({ ...vantage })),
+    facts: factsOf(state, view, seen),
+    alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
+      name: alert.labels['alertname'] ?? alert.fingerprint,
+      summary: alert.summary,
+      means: meaning.fact,
+      region: meaning.region,
+      startsAt: alert.startsAt,
+      ageMs,
+    })),
+  };
+}
+
+function replicationOf({ postgres }: View): GroupStatus['replication'] {
+  const first = postgres[0];
+  if (first === undefined) return null;
+  const { streaming, streamingWhy: why, receiveGapBytes, replayLagBytes } = first;
+  return { streaming, why, receiveGapBytes, replayLagBytes };
+}
+
+function holdsOf(state: State, view: View): HoldStatus[] {
+  return Object.values(view.ledger.holds).flatMap((hold) => {
+    const row = view.settings.rows.find((r) => r.id === hold.row);
+    // The config may have lost a row since the hold began; what is no rule any more leads to nothing.
+    if (row === undefined) return [];
+    const heldMs = hold.heldMs + (state.volatile.holdPendingMs[`${view.group}/${hold.row}`] ?? 0);
+    return [
+      {
+        row: row.id,
+        diagnosis: row.when,
+        action: row.action,
+        region: hold.region,
+        impactAt: hold.impactAt,
+        heldMs,
+        forMs: row.forMs,
+        remainingMs: Math.max(0, row.forMs - heldMs),
+      },
+    ];
+  });
+}
+
+/** How the gates of the group's failover row answer now, whether or not anything is wrong. */
+function judgementOf(state: State, view: View): Judgement | null {
+  const row: Row | undefined = view.settings.rows.find(
+    (r) => r.kind === 'decide' && r.action === 'failover' && isKnownDiagnosis(r.when),
+  );
+  if (row === undefined || !isKnownDiagnosis(row.when)) return null;
+  const finding = DIAGNOSES[row.when].judge(view);
+  const hold = view.ledger.holds[row.id];
+  const loss = replicationLoss(
+    hold?.sample ?? sampleOf(state, view),
+    hold?.impactAt ?? finding.impactAt ?? state.at,
+    view,
+  );
+  return judge({ view, row, finding, loss });
+}
+
+function proposalOf({ ledger, at }: View): ProposalStatus | null {
+  const open = ledger.proposal;
+  if (open === null) return null;
+  const { id, openedAt, expiresAt, plan, planHash, epoch, ceilings, loss, needs, decision } = open;
+  const approvals = open.approvals.map(({ person, role, at: givenAt }) => ({ person, role, at: givenAt }));
+  return {
+    id,
+    from: plan.from,
+    to: plan.to,
+    openedAt,
+    expiresAt,
+    expiresInMs: Math.max(0, expiresAt - at),
+    planHash,
+    epoch,
+    fence: plan.fence,
+    rtoMs: plan.rtoMs,
+    steps: plan.steps.map((step) => ({ id: step.id, phase: step.phase, kind: step.kind, budgetMs: step.budgetMs })),
+    ceilings,
+    loss,
+    needs,
+    approvals,
+    missing: needs.filter((role) => !approvals.some((approval) => approval.role === role)),
+    decision,
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * The loop: inbox -> turn -> journal -> act (design §3).
+ *
+ * 1. Nothing leaves before what it rests on is durable: a turn's entries are appended first, then its effects go out (invariants 3, 7).
+ * 2. Once an append failed, no effect follows, ever again in this process (invariant 14).
+ * 3. No return value flows back: what came of an effect enters as an input.
+ */
+import { foldAll } from '../journal/fold.ts';
+import type { JournalStore } from '../journal/store.ts';
+import type { JournalEntry } from '../model/events.ts';
+import { EMPTY_LEDGER } from '../model/ledger.ts';
+import type { Effect, EffectOf, Input, State } from '../model/loop.ts';
+import type { Settings } from '../model/settings.ts';
+import { initialState, turn } from './core.ts';
+import { execute } from './executor.ts';
+import type { Ports } from './ports.ts';
+
+/** The journal failed or a law was broken: what was submitted is not durable, and nothing will be done any more. */
+export class EngineFailed extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EngineFailed';
+  }
+}
+
+type Unclocked<I> = I extends Input ? Omit<I, 'at' | 'mono'> : never;
+/** An input before the loop has stamped it with its clocks. */
+export type Submission = Unclocked<Input>;
+
+export type EngineHealth = 'running' | 'failed' | 'stopped';
+
+export type Engine = {
+  /** Resolves once the input and all that follows from it is durable; rejects with {@link EngineFailed} when it never will be. */
+  submit(submission: Submission): Promise<void>;
+  state(): State;
+  health(): EngineHealth;
+  /** Why it failed, or null. */
+  failure(): Error | null;
+  /** No turn begins after it; resolves when the append under way has ended. Effects under way are told to end. */
+  stop(): Promise<void>;
+};
+
+export type EngineOptions = {
+  readonly settings: Settings;
+  readonly store: JournalStore;
+  readonly ports: Ports;
+  /** Random, new at each start; tells own intents from those of an earlier life. */
+  readonly incarnation: string;
+  readonly version: string;
+  readonly configHash: string;
+  /** Longest pause between two looks at the clock. Default 1000 ms. */
+  readonly tickMs?: number;
+  /** Sees every input in the order it was taken, for replay. */
+  readonly record?: (input: Input) => void;
+};
+
+type Waiting = {
+  readonly submission: Submission;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+};
+type Outgoing = Exclude<Effect, { kind: 'append' }>;
+
+/** Loads the journal, folds it, and starts the loop. Throws StoreError or IllegalEvent when the journal can't be trusted. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const ledger = foldAll(EMPTY_LEDGER, await options.store.load());
+  const loop = new Loop(options, initialState(options.settings, ledger));
+  const { incarnation, version, configHash } = options;
+  await loop.submit({ kind: 'started', incarnation, version, configHash });
+  return loop;
+}
+
+class Loop implements Engine {
+  readonly #options: EngineOptions;
+  readonly #ending = new AbortController();
+  #state: State;
+  #inbox: Waiting[] = [];
+  #health: EngineHealth = 'running';
+  #failure: Error | null = null;
+  #pump: Promise<void> | null = null;
+  #cancelTick: () => void = () => undefined;
+  #wakeMono = Number.POSITIVE_INFINITY;
+
+  constructor(options: EngineOptions, state: State) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  state(): State {
+    return this.#state;
+  }
+  health(): EngineHealth {
+    return this.#health;
+  }
+  failure(): Error | null {
+    return this.#failure;
+  }
+
+  submit(submission: Submission): Promise<void> {
+    if (this.#health !== 'running') return Promise.reject(this.#refusal());
+    return new Promise((resolve, reject) => {
+      this.#inbox.push({ submission, resolve, reject });
+      this.#pump ??= this.#run();
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#health === 'running') this.#health = 'stopped';
+    this.#cancelTick();
+    this.#ending.abort();
+    await this.#pump;
+    this.#refuseAll();
+  }
+
+  #refusal(): EngineFailed {
+    return new EngineFailed(
+      this.#health === 'stopped' ? 'failoverd is stopping' : `the journal failed: ${this.#failure?.message}`,
+      { cause: this.#failure },
+    );
+  }
+
+  #refuseAll(): void {
+    const waiting = this.#inbox;
+    this.#inbox = [];
+    for (const { reject } of waiting) reject(this.#refusal());
+  }
+
+  /** Takes everything waiting as one batch: one append, one sync to disk, however many inputs. */
+  async #run(): Promise<void> {
+    while (this.#inbox.length > 0 && this.#health === 'running') {
+      const batch = this.#inbox;
+      this.#inbox = [];
+      try {
+        await this.#turnBatch(batch);
+      } catch (error) {
+        this.#fail(error instanceof Error ? error : new Error(String(error)), batch);
+      }
+    }
+    this.#pump = null;
+    if (this.#health === 'running') this.#scheduleTick();
+    else this.#refuseAll();
+  }
+
+  async #turnBatch(batch: readonly Waiting[]): Promise<void> {
+    const { clock, observer } = this.#options.ports;
+    const entries: JournalEntry[] = [];
+    const effects: Outgoing[] = [];
+    let state = this.#state;
+    for (const { submission } of batch) {
+      const input = { ...submission, at: clock.wall(), mono: clock.mono() } as Input;
+      this.#options.record?.(input);
+      const turned = turn(state, input);
+      state = turned.state;
+      entries.push(...turned.entries);
+      effects.push(...turned.effects);
+    }
+    if (entries.length > 0) {
+      await this.#options.store.append(entries);
+      observer.appended(entries);
+    }
+    this.#state = state;
+    for (const { resolve } of batch) resolve();
+    for (const effect of effects) this.#let(effect);
+  }
+
+  /** Invariant 14: from here on nothing is said to the world but that we failed. */
+  #fail(error: Error, batch: readonly Waiting[]): void {
+    this.#health = 'failed';
+    this.#failure = error;
+    this.#cancelTick();
+    this.#ending.abort();
+    for (const { reject } of batch) reject(this.#refusal());
+    this.#refuseAll();
+    this.#options.ports.observer.failed(error);
+  }
+
+  #let(effect: Outgoing): void {
+    // A stop between the append and here leaves durable intents without acts: the next life verifies them first.
+    if (this.#health !== 'running') return;
+    const { ports } = this.#options;
+    switch (effect.kind) {
+      case 'perform':
+        return execute(effect, ports, this.#ending.signal, (result) =>
+          this.#back({ kind: 'performed', operation: effect.key, result }),
+        );
+      case 'probe':
+        return ports.prober.probeNow(effect.group);
+      case 'page':
+        return this.#page(effect);
+      case 'reply':
+        return ports.replies.reply(effect);
+      case 'wake':
+        this.#wakeMono = Math.min(this.#wakeMono, effect.mono);
+        return;
+      default:
+        return exhausted(effect);
+    }
+  }
+
+  #page({ page }: EffectOf<'page'>): void {
+    this.#options.ports.pager.deliver(page, this.#ending.signal).then(
+      ({ delivered, message }) => this.#back({ kind: 'paged', page: page.id, delivered, message }),
+      (error: unknown) => this.#back({ kind: 'paged', page: page.id, delivered: false, message: String(error) }),
+    );
+  }
+
+  /** An answer that comes after the end has nobody to tell; the journal already knows what was intended. */
+  #back(submission: Submission): void {
+    this.submit(submission).catch((error: unknown) => {
+      if (!(error instanceof EngineFailed)) throw error;
+    });
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick();
+    const { clock, timers } = this.#options.ports;
+    const tickMs = this.#options.tickMs ?? 1000;
+    const delayMs = Math.max(0, Math.min(tickMs, this.#wakeMono - clock.mono()));
+    this.#cancelTick = timers.after(delayMs, () => {
+      this.#wakeMono = Number.POSITIVE_INFINITY;
+      this.#back({ kind: 'tick' });
+    });
+  }
+}
+
+function exhausted(effect: never): never {
+  throw new TypeError(`unknown effect: ${JSON.stringify(effect)}`);
+}

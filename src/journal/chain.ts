@@ -1,0 +1,40 @@
+/**
+ * The hash chain that ties each journal entry to all before it (invariant 23). PURE.
+ */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { EventBody, JournalEntry } from '../model/events.ts';
+import { GENESIS_HASH } from '../model/genesis.ts';
+
+/** SHA-256 over the canonical JSON (RFC 8785) of the place, the previous hash and the body. */
+export function entryHash(seq: number, previous: string, body: EventBody): string {
+  const text = canonicalize({ seq, previous, body });
+  if (text === undefined) throw new TypeError('an event body must be JSON');
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Entries for these bodies, following `seq` and `hash` (0 and {@link GENESIS_HASH} for an empty journal). */
+export function seal(seq: number, hash: string, bodies: readonly EventBody[]): JournalEntry[] {
+  let previous = hash;
+  return bodies.map((body, index) => {
+    const place = seq + index + 1;
+    const entry: JournalEntry = { seq: place, previous, hash: entryHash(place, previous, body), body };
+    previous = entry.hash;
+    return entry;
+  });
+}
+
+/** The first place where the chain does not add up, or null. */
+export function firstBreak(entries: readonly JournalEntry[]): { readonly seq: number; readonly why: string } | null {
+  let previous = GENESIS_HASH;
+  for (const [index, entry] of entries.entries()) {
+    if (entry.seq !== index + 1)
+      return { seq: index + 1, why: `entry ${index + 1} is missing; ${entry.seq} stands in its place` };
+    if (entry.previous !== previous)
+      return { seq: entry.seq, why: `entry ${entry.seq} does not follow the one before it` };
+    if (entryHash(entry.seq, entry.previous, entry.body) !== entry.hash)
+      return { seq: entry.seq, why: `entry ${entry.seq} was changed after it was written` };
+    previous = entry.hash;
+  }
+  return null;
+}

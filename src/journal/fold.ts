@@ -1,0 +1,173 @@
+/**
+ * The fold: journal entries to the ledger. PURE. It is the judge of what may happen at all: an event that the ledger
+ * does not allow is refused, whoever wrote it, so that neither a bug nor an edited journal can make, say, a second run
+ * of a group or an effect below the durable epoch (invariants 2, 3, 7, 12).
+ */
+import type { EventBody, EventOf, JournalEntry } from '../model/events.ts';
+import { alertKey } from '../model/evidence.ts';
+import {
+  EMPTY_GROUP,
+  type GroupLedger,
+  type KeptAlert,
+  type KeptPage,
+  type Ledger,
+  type Proposal,
+} from '../model/ledger.ts';
+import type { GroupId } from '../model/primitives.ts';
+import { foldRun } from './fold-run.ts';
+import { refuse } from './illegal.ts';
+
+/** Resolved alerts kept, so that a late *firing* of the same alert is known to be old. */
+const RESOLVED_ALERTS_KEPT = 2000;
+const DELIVERED_PAGES_KEPT = 50;
+
+const without = <T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> => {
+  const { [key]: _gone, ...rest } = record;
+  return rest;
+};
+
+type RunEvent = Parameters<typeof foldRun>[1];
+type GroupEvent = Extract<EventBody, { group: GroupId }>;
+type OwnGroupEvent = Exclude<GroupEvent, RunEvent>;
+
+/** The ledger after one more entry. Throws {@link IllegalEvent} and leaves the old one as it was. */
+export function fold(ledger: Ledger, entry: JournalEntry): Ledger {
+  if (entry.seq !== ledger.seq + 1) refuse(entry.body, `entry ${entry.seq} can't follow entry ${ledger.seq}`);
+  if (entry.previous !== ledger.hash) refuse(entry.body, `entry ${entry.seq} does not follow the hash before it`);
+  const next = foldBody(ledger, entry.body);
+  return { ...next, seq: entry.seq, hash: entry.hash, lastAt: entry.body.at };
+}
+
+export const foldAll = (ledger: Ledger, entries: readonly JournalEntry[]): Ledger => entries.reduce(fold, ledger);
+
+function foldBody(ledger: Ledger, event: EventBody): Ledger {
+  switch (event.kind) {
+    case 'daemon.started':
+      return { ...ledger, incarnation: event.incarnation };
+    case 'alerts.received':
+      return { ...ledger, alerts: foldAlerts(ledger, event) };
+    case 'page.queued':
+    case 'page.delivered':
+    case 'page.overdue':
+      return foldPage(ledger, event);
+    default: {
+      const before = ledger.groups[event.group] ?? EMPTY_GROUP;
+      const after = isRunEvent(event) ? foldRun(before, event) : foldGroup(before, event);
+      return { ...ledger, groups: { ...ledger.groups, [event.group]: after } };
+    }
+  }
+}
+
+const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
+
+function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Record<string, KeptAlert> {
+  const alerts = { ...ledger.alerts };
+  for (const alert of event.alerts) {
+    const key = alertKey(alert);
+    // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
+    if (alerts[key]?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
+    alerts[key] = { alert, receivedAt: event.at };
+  }
+  const resolved = Object.entries(alerts).filter(([, kept]) => kept.alert.status === 'resolved');
+  for (const [key] of resolved.slice(0, Math.max(0, resolved.length - RESOLVED_ALERTS_KEPT))) delete alerts[key];
+  return alerts;
+}
+
+function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered' | 'page.overdue'>): Ledger {
+  if (event.kind === 'page.queued') {
+    if (ledger.pages[event.page.id] !== undefined) refuse(event, `page ${event.page.id} was queued already`);
+    const kept: KeptPage = { page: event.page, queuedAt: event.at, deliveredAt: null, overdue: false };
+    return { ...ledger, pageCount: ledger.pageCount + 1, pages: { ...ledger.pages, [event.page.id]: kept } };
+  }
+  const kept = ledger.pages[event.page] ?? refuse(event, `no page ${event.page}`);
+  if (kept.deliveredAt !== null) refuse(event, `page ${event.page} was delivered already`);
+  if (event.kind === 'page.overdue') {
+    if (kept.overdue) refuse(event, `page ${event.page} is overdue already`);
+    return { ...ledger, pages: { ...ledger.pages, [event.page]: { ...kept, overdue: true } } };
+  }
+  const pages: Record<string, KeptPage> = { ...ledger.pages, [event.page]: { ...kept, deliveredAt: event.at } };
+  const delivered = Object.entries(pages).filter(([, page]) => page.deliveredAt !== null);
+  for (const [id] of delivered.slice(0, Math.max(0, delivered.length - DELIVERED_PAGES_KEPT))) delete pages[id];
+  return { ...ledger, pages };
+}
+
+function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
+  switch (event.kind) {
+    case 'identity.pinned': {
+      if (group.identities[event.component] !== undefined) refuse(event, `${event.component} is pinned already`);
+      return { ...group, identities: { ...group.identities, [event.component]: event.systemIdentifier } };
+    }
+    case 'hold.started': {
+      const { row, region, impactAt, sample, at } = event;
+      if (group.holds[row] !== undefined) refuse(event, `row ${row} holds already`);
+      const hold = { row, region, startedAt: at, impactAt, heldMs: 0, checkpointAt: at, sample };
+      return { ...group, holds: { ...group.holds, [row]: hold } };
+    }
+    case 'hold.advanced': {
+      const hold = group.holds[event.row] ?? refuse(event, `row ${event.row} does not hold`);
+      if (event.heldMs < hold.heldMs) refuse(event, `a hold does not go back: ${event.heldMs} < ${hold.heldMs}`);
+      return {
+        ...group,
+        holds: { ...group.holds, [event.row]: { ...hold, heldMs: event.heldMs, checkpointAt: event.at } },
+      };
+    }
+    case 'hold.ended': {
+      if (group.holds[event.row] === undefined) refuse(event, `row ${event.row} does not hold`);
+      return { ...group, holds: without(group.holds, String(event.row)) };
+    }
+    case 'decision.made':
+      return { ...group, decisions: { ...group.decisions, [event.decision.row]: event.decision } };
+    case 'decision.cleared': {
+      if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
+      return { ...group, decisions: without(group.decisions, String(event.row)) };
+    }
+    case 'proposal.opened':
+    case 'proposal.closed':
+    case 'approval.given':
+      return foldProposal(group, event);
+    default:
+      return exhausted(event);
+  }
+}
+
+function foldProposal(
+  group: GroupLedger,
+  event: EventOf<'proposal.opened' | 'proposal.closed' | 'approval.given'>,
+): GroupLedger {
+  if (event.kind === 'proposal.opened') {
+    if (group.proposal !== null) refuse(event, `proposal ${group.proposal.id} is open`);
+    if (group.run !== null) refuse(event, `run ${group.run.id} is open`);
+    const { proposal: id, plan, planHash, epoch, ceilings, loss, needs, expiresAt, decision, at } = event;
+    const proposal: Proposal = {
+      id,
+      openedAt: at,
+      plan,
+      planHash,
+      epoch,
+      ceilings,
+      loss,
+      needs,
+      expiresAt,
+      decision,
+      approvals: [],
+    };
+    return { ...group, proposal, proposals: group.proposals + 1 };
+  }
+  const open = group.proposal ?? refuse(event, 'no proposal is open');
+  if (open.id !== event.proposal) refuse(event, `${event.proposal} is not the open proposal`);
+  if (event.kind === 'proposal.closed') return { ...group, proposal: null };
+  // Invariant 22: bound to one plan and epoch, one person a role, within its time.
+  const { approval } = event;
+  if (event.planHash !== open.planHash || event.epoch !== open.epoch) refuse(event, 'the approval is for another plan');
+  if (approval.at >= open.expiresAt) refuse(event, 'the proposal has expired');
+  if (open.approvals.some((a) => a.person === approval.person))
+    refuse(event, `${approval.person} approved already; two approvals are two people`);
+  if (!open.needs.includes(approval.role) || open.approvals.some((a) => a.role === approval.role)) {
+    refuse(event, `no approval by a ${approval.role} is waited for`);
+  }
+  return { ...group, proposal: { ...open, approvals: [...open.approvals, approval] } };
+}
+
+function exhausted(event: never): never {
+  throw new TypeError(`unknown event: ${JSON.stringify(event)}`);
+}

@@ -1,0 +1,198 @@
+/**
+ * The journal's event kinds. State that must survive a restart is a fold of these and of nothing else; whatever an
+ * effect needs is in an event that was durable before it (invariant 7).
+ */
+import Type, { type Static } from 'typebox';
+import { Alert } from './evidence.ts';
+import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
+import { Autonomy, GateAnswer, Name, PageId, ProposalId, Role, RunId, Verdict, WallMs } from './primitives.ts';
+
+const Text = Type.String({ maxLength: 2000 });
+const Facts = Type.Record(Type.String(), Type.Unknown());
+export type Facts = Static<typeof Facts>;
+const event = <K extends string, P extends Type.TProperties>(kind: K, properties: P) =>
+  Type.Object({ kind: Type.Literal(kind), at: WallMs, ...properties }, { additionalProperties: false });
+const group = { group: Name };
+const step = { ...group, run: RunId, step: StepId };
+
+/** One sign that a decision stands on, as it was seen. */
+export const Sign = Type.Object(
+  {
+    class: Type.Enum(['client-probe', 'replication', 'alert']),
+    vantage: Type.String(),
+    path: Type.String(),
+    verdict: Verdict,
+    ageMs: Type.Number(),
+    says: Text,
+  },
+  { additionalProperties: false },
+);
+export type Sign = Static<typeof Sign>;
+
+export const GateReport = Type.Object(
+  { gate: Type.String(), answer: GateAnswer, why: Text },
+  { additionalProperties: false },
+);
+export type GateReport = Static<typeof GateReport>;
+
+/** Everything a decision was made from, enough to make it again (invariant 17). */
+export const DecisionRecord = Type.Object(
+  {
+    row: Type.Integer(),
+    diagnosis: Type.String(),
+    region: Type.String(),
+    action: Type.String(),
+    heldMs: Type.Number(),
+    forMs: Type.Number(),
+    signs: Type.Array(Sign),
+    vetoes: Type.Array(
+      Type.Object({ veto: Type.String(), verdict: Verdict, why: Text }, { additionalProperties: false }),
+    ),
+    gates: Type.Array(GateReport),
+    autonomy: Autonomy,
+    autonomyWhy: Type.Array(Text),
+    why: Text,
+  },
+  { additionalProperties: false },
+);
+export type DecisionRecord = Static<typeof DecisionRecord>;
+
+export const Clocks = Type.Object(
+  {
+    impactAt: WallMs,
+    detectedAt: WallMs,
+    decidedAt: WallMs,
+    executedAt: Type.Union([WallMs, Type.Null()]),
+    verifiedAt: Type.Union([WallMs, Type.Null()]),
+  },
+  { additionalProperties: false },
+);
+export type Clocks = Static<typeof Clocks>;
+
+export const Approval = Type.Object(
+  { person: Name, role: Role, at: WallMs, nonce: Type.String(), expiresAt: WallMs },
+  { additionalProperties: false },
+);
+export type Approval = Static<typeof Approval>;
+
+export const RunOutcome = Type.Enum(['verified', 'unverified', 'undone', 'abandoned']);
+export type RunOutcome = 'verified' | 'unverified' | 'undone' | 'abandoned';
+
+export const PageKind = Type.Enum(['proposal', 'run', 'stuck', 'overdue', 'attention', 'executive-notice', 'speak-up']);
+export type PageKind = 'proposal' | 'run' | 'stuck' | 'overdue' | 'attention' | 'executive-notice' | 'speak-up';
+export const Page = Type.Object(
+  {
+    id: PageId,
+    kind: PageKind,
+    group: Type.Union([Name, Type.Null()]),
+    title: Text,
+    body: Text,
+    dueAt: Type.Union([WallMs, Type.Null()]),
+  },
+  { additionalProperties: false },
+);
+export type Page = Static<typeof Page>;
+
+export const AttemptOutcome = Type.Enum(['ok', 'failed', 'indeterminate']);
+
+export const EventBody = Type.Union([
+  event('daemon.started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  event('alerts.received', { alerts: Type.Array(Alert) }),
+  event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
+  event('hold.started', {
+    ...group,
+    row: Type.Integer(),
+    region: Type.String(),
+    impactAt: WallMs,
+    sample: Type.Union([PrimarySample, Type.Null()]),
+  }),
+  event('hold.advanced', { ...group, row: Type.Integer(), heldMs: Type.Number() }),
+  event('hold.ended', { ...group, row: Type.Integer(), why: Text }),
+  event('decision.made', { ...group, decision: DecisionRecord }),
+  event('decision.cleared', { ...group, row: Type.Integer(), why: Text }),
+  event('proposal.opened', {
+    ...group,
+    proposal: ProposalId,
+    plan: Plan,
+    planHash: Type.String(),
+    epoch: Type.Integer(),
+    ceilings: Ceilings,
+    loss: LossBracket,
+    needs: Type.Array(Role),
+    expiresAt: WallMs,
+    decision: DecisionRecord,
+  }),
+  event('proposal.closed', {
+    ...group,
+    proposal: ProposalId,
+    reason: Type.Enum(['approved', 'expired', 'recovered', 'invalidated', 'aborted']),
+    why: Text,
+  }),
+  event('approval.given', {
+    ...group,
+    proposal: ProposalId,
+    planHash: Type.String(),
+    epoch: Type.Integer(),
+    approval: Approval,
+  }),
+  event('run.opened', {
+    ...group,
+    run: RunId,
+    plan: Plan,
+    planHash: Type.String(),
+    epoch: Type.Integer(),
+    trigger: Type.Enum(['auto', 'approved']),
+    approvals: Type.Array(Approval),
+    decision: DecisionRecord,
+    loss: LossBracket,
+    sample: Type.Union([PrimarySample, Type.Null()]),
+    impactAt: WallMs,
+    detectedAt: WallMs,
+    ceilings: Ceilings,
+  }),
+  event('epoch.taken', { ...group, run: RunId, epoch: Type.Integer() }),
+  event('epoch.released', { ...group, run: RunId, epoch: Type.Integer() }),
+  event('step.intended', {
+    ...step,
+    epoch: Type.Integer(),
+    attempt: Type.Integer({ minimum: 1 }),
+    incarnation: Type.String(),
+    undo: Type.String(),
+    preState: Facts,
+  }),
+  event('step.attempted', {
+    ...step,
+    attempt: Type.Integer(),
+    outcome: AttemptOutcome,
+    code: Type.Union([Type.String(), Type.Null()]),
+    message: Text,
+  }),
+  event('step.done', { ...step, proof: Facts }),
+  event('step.failed', { ...step, code: Type.String(), message: Text }),
+  event('step.overdue', { ...step, message: Text }),
+  event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
+  event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
+  event('run.paused', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
+  event('run.resumed', { ...group, run: RunId, person: Name }),
+  event('run.halted', { ...group, run: RunId, code: Type.String(), why: Text }),
+  event('run.overdue', { ...group, run: RunId, message: Text }),
+  event('run.ended', { ...group, run: RunId, outcome: RunOutcome, why: Text, clocks: Clocks }),
+  event('page.queued', { page: Page }),
+  event('page.delivered', { page: PageId }),
+  event('page.overdue', { page: PageId }),
+]);
+export type EventBody = Static<typeof EventBody>;
+export type EventKind = EventBody['kind'];
+export type EventOf<K extends EventKind> = Extract<EventBody, { kind: K }>;
+
+/**
+ * An event as it stands in the journal: its place, and the hash that ties it to all before it. The hash is over the
+ * canonical JSON of `{ seq, previous, body }`, so a cut, edited or reordered journal does not add up (invariant 23).
+ */
+export const JournalEntry = Type.Object(
+  { seq: Type.Integer({ minimum: 1 }), previous: Type.String(), hash: Type.String(), body: EventBody },
+  { additionalProperties: false },
+);
+export type JournalEntry = Static<typeof JournalEntry>;
+
+export { GENESIS_HASH } from './genesis.ts';

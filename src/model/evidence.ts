@@ -1,0 +1,177 @@
+/**
+ * Evidence: what was seen, by whom, over which path, and when it stops counting (design §2, §4).
+ *
+ * An observation is the answer of one probe. It says what the protocol got to (`reached`), never what that means:
+ * meaning is made in `policies/`, where unknown stays unknown.
+ */
+import Type, { type Static } from 'typebox';
+import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
+
+export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control']);
+export type ProbeKind = Static<typeof ProbeKind>;
+
+/** Why a probe did not come back well. A closed set: code decides by these, people read `message`. */
+export const ProbeErrorCode = Type.Enum([
+  'refused', // the host answered that nothing listens
+  'unreachable', // no route, network or host unreachable, name does not resolve
+  'timeout', // the deadline passed; for a half-open peer this is all there ever is
+  'reset', // the connection ended in the middle
+  'tls', // the peer's certificate or our trust in it
+  'auth', // the peer is alive and does not accept our credentials
+  'protocol', // the peer is alive and does not speak what we expected
+  'status', // HTTP answered with a status that was not expected
+  'starting', // PostgreSQL is starting up or shutting down
+  'foreign', // a database of another cluster answered (system identifier)
+  'read-only', // a write was refused because the server is read-only
+  'missing', // DNS: no such name, or no record of the type asked for
+  'denied', // a permission is missing for one part of the probe
+  'failed', // the peer is alive and could not do what it was asked: no connection or disk left, an error of its own
+  'internal', // our own side could not run the probe: tells nothing of the target
+]);
+export type ProbeErrorCode =
+  | 'refused'
+  | 'unreachable'
+  | 'timeout'
+  | 'reset'
+  | 'tls'
+  | 'auth'
+  | 'protocol'
+  | 'status'
+  | 'starting'
+  | 'foreign'
+  | 'read-only'
+  | 'missing'
+  | 'denied'
+  | 'failed'
+  | 'internal';
+
+const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** What PostgreSQL said of itself. `null` = the server did not tell (a missing grant, a stage not reached). */
+export const PostgresFacts = Type.Object(
+  {
+    systemIdentifier: Maybe(Type.String()),
+    timeline: Maybe(Type.Integer()),
+    inRecovery: Maybe(Type.Boolean()),
+    /** Primary only: where WAL is inserted and flushed, sampled for the loss account (safety.md). */
+    insertLsn: Maybe(Lsn),
+    flushLsn: Maybe(Lsn),
+    /** Standby only. */
+    receiveLsn: Maybe(Lsn),
+    replayLsn: Maybe(Lsn),
+    walReceiver: Maybe(Type.Enum(['streaming', 'other', 'none'])),
+    /** Age on the standby's own clock of the last message its WAL receiver got, milliseconds. */
+    lastMessageAgeMs: Maybe(Type.Number()),
+    /** Commit time, on the primary's clock, of the last transaction replayed. */
+    lastReplayedCommitAt: Maybe(WallMs),
+    replayPaused: Maybe(Type.Boolean()),
+    /** The server's own clock when it answered. */
+    clockAt: Maybe(WallMs),
+    canary: Type.Enum(['written', 'refused', 'skipped']),
+  },
+  { additionalProperties: false },
+);
+export type PostgresFacts = Static<typeof PostgresFacts>;
+
+export const HttpFacts = Type.Object({ status: Maybe(Type.Integer()) }, { additionalProperties: false });
+export type HttpFacts = Static<typeof HttpFacts>;
+
+export const DnsFacts = Type.Object(
+  { resolver: Type.String(), answers: Type.Array(Type.String(), { maxItems: 64 }), ttlSeconds: Maybe(Type.Number()) },
+  { additionalProperties: false },
+);
+export type DnsFacts = Static<typeof DnsFacts>;
+
+const observed = {
+  vantage: Name,
+  /** The wall clock of the vantage when the probe ended; for people and for refusing what is far off. */
+  at: WallMs,
+  durationMs: Type.Number({ minimum: 0 }),
+  /** ok: the target did what a client needs. bad: it did not, and the failure is the target's or the path's. unknown: it can't be said. */
+  verdict: Verdict,
+  /** How far the protocol got, e.g. `connect`, `authenticate`, `read`, `write`. */
+  reached: Type.String({ maxLength: 40 }),
+  code: Maybe(ProbeErrorCode),
+  message: Maybe(Type.String({ maxLength: 500 })),
+  /** The probe's own log lines, kept with failures so that the page can answer "why did it fail". */
+  log: Type.Optional(Type.Array(Type.String({ maxLength: 300 }), { maxItems: 40 })),
+};
+const subject = { group: Name, component: Name, region: Name };
+
+export const PostgresObservation = Type.Object(
+  { kind: Type.Literal('postgres'), ...subject, ...observed, facts: Maybe(PostgresFacts) },
+  { additionalProperties: false },
+);
+export const HttpObservation = Type.Object(
+  { kind: Type.Literal('http'), ...subject, ...observed, facts: HttpFacts },
+  { additionalProperties: false },
+);
+/** A DNS answer belongs to a resolver, not to a region: `region` is where the vantage asked from. */
+export const DnsObservation = Type.Object(
+  { kind: Type.Literal('dns'), ...subject, ...observed, facts: DnsFacts },
+  { additionalProperties: false },
+);
+/** A control target answers or not: when none does, the vantage is the isolated one (design §2). */
+export const ControlObservation = Type.Object(
+  { kind: Type.Literal('control'), target: Type.String({ maxLength: 200 }), ...observed },
+  { additionalProperties: false },
+);
+export const Observation = Type.Union([PostgresObservation, HttpObservation, DnsObservation, ControlObservation]);
+export type PostgresObservation = Static<typeof PostgresObservation>;
+export type HttpObservation = Static<typeof HttpObservation>;
+export type DnsObservation = Static<typeof DnsObservation>;
+export type ControlObservation = Static<typeof ControlObservation>;
+export type Observation = Static<typeof Observation>;
+
+/**
+ * What a witness posts: observations under one signature. `session` is the daemon's, new at each of its starts, and
+ * `sequence` grows within it, so that nothing recorded earlier can be played back, whatever the clocks say.
+ */
+export const WitnessReport = Type.Object(
+  {
+    vantage: Name,
+    session: Type.String({ minLength: 16, maxLength: 64 }),
+    sequence: Type.Integer({ minimum: 1 }),
+    sentAt: WallMs,
+    observations: Type.Array(Observation, { maxItems: 500 }),
+  },
+  { additionalProperties: false },
+);
+export type WitnessReport = Static<typeof WitnessReport>;
+
+const Labels = Type.Record(Type.String(), Type.String());
+/** One alert as Alertmanager's webhook payload version 4 carries it. Unknown keys are ignored by design (design §4). */
+export const WebhookAlert = Type.Object({
+  status: Type.Enum(['firing', 'resolved']),
+  labels: Labels,
+  annotations: Type.Optional(Labels),
+  startsAt: Type.String({ maxLength: 64 }),
+  endsAt: Type.Optional(Type.String({ maxLength: 64 })),
+  generatorURL: Type.Optional(Type.String()),
+  fingerprint: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+});
+export const WebhookPayload = Type.Object({
+  version: Type.Literal('4'),
+  status: Type.Enum(['firing', 'resolved']),
+  receiver: Type.Optional(Type.String()),
+  groupKey: Type.Optional(Type.String()),
+  truncatedAlerts: Type.Optional(Type.Integer({ minimum: 0 })),
+  alerts: Type.Array(WebhookAlert, { maxItems: 20_000 }),
+});
+export type WebhookPayload = Static<typeof WebhookPayload>;
+
+/** An alert as we keep it. Identity is fingerprint + startsAt: the same alert firing again later is another one. */
+export const Alert = Type.Object(
+  {
+    fingerprint: Type.String(),
+    startsAt: WallMs,
+    status: Type.Enum(['firing', 'resolved']),
+    labels: Labels,
+    summary: Maybe(Type.String()),
+  },
+  { additionalProperties: false },
+);
+export type Alert = Static<typeof Alert>;
+export type AlertKey = `${string}@${number}`;
+export const alertKey = (alert: Pick<Alert, 'fingerprint' | 'startsAt'>): AlertKey =>
+  `${alert.fingerprint}@${alert.startsAt}`;

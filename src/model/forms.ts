@@ -1,0 +1,91 @@
+/**
+ * Forms of text that the configuration is written in. Each says which one it is in `x-form`, so that a text that has
+ * another form is answered with the remedy for that form, and the reference can name it.
+ */
+import Type from 'typebox';
+import { Duration, Name as PlainName } from './primitives.ts';
+
+/** What a text must look like; a closed set, known to the loader and to the reference. */
+export type Form =
+  | 'name'
+  | 'duration'
+  | 'host-port'
+  | 'url'
+  | 'control-target'
+  | 'secret'
+  | 'time-of-day'
+  | 'date'
+  | 'matcher'
+  | 'digits'
+  | 'path';
+
+const form = (form: Form) => ({ 'x-form': form });
+
+export const closed = { additionalProperties: false } as const;
+export const described = (description: string) => ({ ...closed, description });
+export const says = (description: string) => ({ description });
+
+/** Names that people choose: of regions, groups, components, vantages, people. */
+export const Name = Type.String({
+  ...PlainName,
+  ...form('name'),
+});
+
+/** A mapping from names that people choose. */
+export const named = <T extends Type.TSchema>(schema: T, description: string, minProperties = 0) =>
+  Type.Record(Name, schema, { ...described(description), ...(minProperties === 0 ? {} : { minProperties }) });
+
+export const perRegion = <T extends Type.TSchema>(schema: T, description: string) => named(schema, description, 1);
+
+/** A reference to a value that must have been declared elsewhere in the same file. */
+export const reference = (description: string) => Type.String({ minLength: 1, description });
+
+/** A span of time as text; `fallback` is what holds where it is left out. */
+export const span = (fallback: string, description: string) =>
+  Type.Optional(Type.Unsafe<string>({ ...Duration, ...form('duration'), description, default: fallback }));
+export const spanWithoutDefault = (description: string) =>
+  Type.Optional(Type.Unsafe<string>({ ...Duration, ...form('duration'), description }));
+
+/**
+ * Exactly one reference, `${env:NAME}` or `${file:PATH}`: the file that people read, review and keep under version
+ * control never holds the secret itself (invariant 24).
+ */
+export const secret = (description: string) =>
+  Type.String({
+    ...form('secret'),
+    pattern: '^\\$\\{(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\\}$',
+    description,
+    'x-secret': true,
+  });
+
+const HOST_PORT = '(?:\\[[0-9A-Fa-f:.]+\\]|[^:/@\\s\\[\\]]+):\\d{1,5}';
+export const hostPort = (description: string) =>
+  Type.String({ ...form('host-port'), pattern: `^${HOST_PORT}$`, description });
+export const url = (description: string) =>
+  Type.String({ ...form('url'), pattern: '^https?://[^\\s/]+(?:/\\S*)?$', description });
+export const ControlTarget = Type.String({
+  ...form('control-target'),
+  pattern: `^(?:tcp://${HOST_PORT}|https?://[^\\s/]+(?:/\\S*)?)$`,
+  description: 'tcp://host:port, which must accept a connection, or an http or https URL, which must answer at all',
+});
+export const digits = (description: string) => Type.String({ ...form('digits'), pattern: '^\\d{10,20}$', description });
+export const timeOfDay = (description: string) =>
+  Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });
+export const CalendarDate = Type.String({
+  ...form('date'),
+  pattern: '^\\d{4}-\\d{2}-\\d{2}$',
+  description: 'A day, such as 2026-12-25',
+});
+export const urlPath = (description: string) => Type.String({ ...form('path'), pattern: '^/\\S*$', description });
+/** Equality only: a regular expression from a config would run on text that strangers send. */
+export const Matcher = Type.String({
+  ...form('matcher'),
+  pattern: '^[a-zA-Z_][a-zA-Z0-9_]*(=|!=)"[^"\\\\]*"$',
+  description: 'A matcher by equality, such as alertname="RegionDown" or severity!="info"',
+});
+
+export const argv = (description: string) =>
+  Type.Array(Type.String({ minLength: 1 }), {
+    minItems: 1,
+    description: `${description}: a program and its arguments, run without a shell; \${REGION} stands for the region meant`,
+  });

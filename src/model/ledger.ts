@@ -1,0 +1,178 @@
+/**
+ * The ledger: everything durable, folded from the journal (`journal/fold.ts`). Plain data, so that it can be printed,
+ * compared and hashed.
+ */
+import Type, { type Static } from 'typebox';
+import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
+import { Alert } from './evidence.ts';
+import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
+import { Name, ProposalId, Role, RunId, WallMs } from './primitives.ts';
+
+const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Facts = Type.Record(Type.String(), Type.Unknown());
+
+export const Hold = Type.Object({
+  row: Type.Integer(),
+  region: Type.String(),
+  startedAt: WallMs,
+  impactAt: WallMs,
+  heldMs: Type.Number(),
+  checkpointAt: WallMs,
+  sample: Maybe(PrimarySample),
+});
+export type Hold = Static<typeof Hold>;
+
+export const Proposal = Type.Object({
+  id: ProposalId,
+  openedAt: WallMs,
+  plan: Plan,
+  planHash: Type.String(),
+  epoch: Type.Integer(),
+  ceilings: Ceilings,
+  loss: LossBracket,
+  needs: Type.Array(Role),
+  expiresAt: WallMs,
+  decision: DecisionRecord,
+  approvals: Type.Array(Approval),
+});
+export type Proposal = Static<typeof Proposal>;
+
+/**
+ * Where one step stands. `intended` = its intent is durable and no outcome is known; `settling` = an outcome is known
+ * and not yet verified. After a restart both are read before anything is repeated (invariant 8).
+ */
+export const StepStatus = Type.Enum(['pending', 'intended', 'settling', 'done', 'failed']);
+export const StepState = Type.Object({
+  status: StepStatus,
+  attempt: Type.Integer(),
+  /** The incarnation that wrote the last intent. */
+  incarnation: Maybe(Type.String()),
+  startedAt: Maybe(WallMs),
+  endedAt: Maybe(WallMs),
+  preState: Maybe(Facts),
+  /** Outcome of the last attempt. */
+  outcome: Maybe(Type.Enum(['ok', 'failed', 'indeterminate'])),
+  code: Maybe(Type.String()),
+  message: Maybe(Type.String()),
+  proof: Maybe(Facts),
+  overdue: Type.Boolean(),
+});
+export type StepState = Static<typeof StepState>;
+
+export const RunStatus = Type.Enum(['running', 'aborting', 'paused', 'halted', 'ended']);
+export const Run = Type.Object({
+  id: RunId,
+  plan: Plan,
+  planHash: Type.String(),
+  epoch: Type.Integer(),
+  trigger: Type.Enum(['auto', 'approved']),
+  approvals: Type.Array(Approval),
+  ceilings: Ceilings,
+  decision: DecisionRecord,
+  status: RunStatus,
+  why: Maybe(Type.String()),
+  steps: Type.Record(Type.String(), StepState),
+  epochTaken: Type.Boolean(),
+  loss: LossBracket,
+  sample: Maybe(PrimarySample),
+  clocks: Clocks,
+  overdue: Type.Boolean(),
+});
+export type Run = Static<typeof Run>;
+
+export const EndedRun = Type.Object({
+  id: RunId,
+  planHash: Type.String(),
+  epoch: Type.Integer(),
+  from: Type.String(),
+  to: Type.String(),
+  trigger: Type.String(),
+  row: Type.Integer(),
+  why: Type.String(),
+  outcome: RunOutcome,
+  clocks: Clocks,
+  endedAt: WallMs,
+  loss: LossBracket,
+  /** Whether the data had moved: the active region is `to` from then on. */
+  promoted: Type.Boolean(),
+  steps: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      phase: Type.String(),
+      status: StepStatus,
+      startedAt: Maybe(WallMs),
+      endedAt: Maybe(WallMs),
+      attempt: Type.Integer(),
+    }),
+  ),
+});
+export type EndedRun = Static<typeof EndedRun>;
+
+export const GroupLedger = Type.Object({
+  active: Maybe(Type.String()),
+  /** Highest epoch ever taken; only grows (invariant 2). */
+  epoch: Type.Integer(),
+  identities: Type.Record(Name, Type.String()),
+  holds: Type.Record(Type.String(), Hold),
+  decisions: Type.Record(Type.String(), DecisionRecord),
+  proposal: Maybe(Proposal),
+  /** Numbers proposals and runs, so that ids need no randomness. */
+  proposals: Type.Integer(),
+  runs: Type.Integer(),
+  run: Maybe(Run),
+  /** Newest last. */
+  ended: Type.Array(EndedRun),
+  /** When runs without approvals were opened, for the attempts gate. */
+  autoRunsAt: Type.Array(WallMs),
+});
+export type GroupLedger = Static<typeof GroupLedger>;
+
+export const KeptPage = Type.Object({
+  page: Page,
+  queuedAt: WallMs,
+  deliveredAt: Maybe(WallMs),
+  overdue: Type.Boolean(),
+});
+export type KeptPage = Static<typeof KeptPage>;
+
+export const KeptAlert = Type.Object({ alert: Alert, receivedAt: WallMs });
+export type KeptAlert = Static<typeof KeptAlert>;
+
+export const Ledger = Type.Object({
+  seq: Type.Integer(),
+  hash: Type.String(),
+  incarnation: Maybe(Type.String()),
+  /** Wall time of the newest event; tells how long nobody watched before a start. */
+  lastAt: Maybe(WallMs),
+  groups: Type.Record(Type.String(), GroupLedger),
+  alerts: Type.Record(Type.String(), KeptAlert),
+  /** Undelivered pages, and the newest delivered ones. */
+  pages: Type.Record(Type.String(), KeptPage),
+  pageCount: Type.Integer(),
+});
+export type Ledger = Static<typeof Ledger>;
+
+export const EMPTY_GROUP: GroupLedger = {
+  active: null,
+  epoch: 0,
+  identities: {},
+  holds: {},
+  decisions: {},
+  proposal: null,
+  proposals: 0,
+  runs: 0,
+  run: null,
+  ended: [],
+  autoRunsAt: [],
+};
+
+export const EMPTY_LEDGER: Ledger = {
+  seq: 0,
+  hash: GENESIS_HASH,
+  incarnation: null,
+  lastAt: null,
+  groups: {},
+  alerts: {},
+  pages: {},
+  pageCount: 0,
+};

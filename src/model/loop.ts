@@ -1,0 +1,192 @@
+/**
+ * What goes into the core and what comes out of it: `step(state, input) -> { state, effects }` (design §3). Clock and
+ * randomness are inputs; nothing else is known of the world.
+ */
+import Type, { type Static } from 'typebox';
+import { EventBody, Page } from './events.ts';
+import { Alert, Observation } from './evidence.ts';
+import { Ledger } from './ledger.ts';
+import { StepId, StepKind } from './plan.ts';
+import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
+import type { Settings } from './settings.ts';
+
+const Facts = Type.Record(Type.String(), Type.Unknown());
+
+/** Every input carries both clocks of the process that took it in. */
+const clock = { at: WallMs, mono: MonoMs };
+const input = <K extends string, P extends Type.TProperties>(kind: K, properties: P) =>
+  Type.Object({ kind: Type.Literal(kind), ...clock, ...properties }, { additionalProperties: false });
+
+export const Operation = Type.Enum(['check', 'do', 'verify', 'undo']);
+export type Operation = 'check' | 'do' | 'verify' | 'undo';
+
+/**
+ * What came of one operation. For `check`: may it run (facts = the pre-state). For `do`: ok = done as far as the actor
+ * can tell; no = it certainly had no effect; unknown = it may have had one, or may have one later. For `verify`: ok =
+ * a read proves the effect; no = a read proves its absence; unknown = the read failed. `halt` = going on would be
+ * wrong whatever happens next (a higher epoch was seen): the run stops and a person is paged.
+ */
+export const OperationResult = Type.Object(
+  {
+    kind: Type.Enum(['ok', 'no', 'unknown', 'halt']),
+    code: Type.Union([Type.String({ maxLength: 60 }), Type.Null()]),
+    message: Type.String({ maxLength: 1000 }),
+    facts: Facts,
+  },
+  { additionalProperties: false },
+);
+export type OperationResult = Static<typeof OperationResult>;
+
+export const Person = Type.Object({ id: Name, roles: Type.Array(Role) }, { additionalProperties: false });
+export type Person = Static<typeof Person>;
+
+export const Input = Type.Union([
+  input('started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  input('tick', {}),
+  input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
+  input('observed', { observations: Type.Array(Observation) }),
+  input('performed', { operation: Type.String(), result: OperationResult }),
+  input('approve', {
+    request: Type.String(),
+    person: Person,
+    target: Type.String(),
+    planHash: Type.Union([Type.String(), Type.Null()]),
+    nonce: Type.String(),
+  }),
+  input('abort', {
+    request: Type.String(),
+    person: Person,
+    target: Type.String(),
+    why: Type.String({ maxLength: 500 }),
+  }),
+  input('paged', { page: PageId, delivered: Type.Boolean(), message: Type.String({ maxLength: 500 }) }),
+]);
+export type Input = Static<typeof Input>;
+export type InputOf<K extends Input['kind']> = Extract<Input, { kind: K }>;
+
+/** An operation asked of an actor. `key` names it for good: its answer comes back as `performed` with that key. */
+export const Perform = Type.Object(
+  {
+    kind: Type.Literal('perform'),
+    key: Type.String(),
+    operation: Operation,
+    stepKind: StepKind,
+    step: StepId,
+    run: RunId,
+    group: Name,
+    component: Type.Union([Name, Type.Null()]),
+    from: Type.String(),
+    to: Type.String(),
+    epoch: Type.Integer(),
+    attempt: Type.Integer(),
+    timeoutMs: Type.Number(),
+    preState: Type.Union([Facts, Type.Null()]),
+    /** Promotion and everything after it re-reads this right before it acts. */
+    fence: Type.Enum(['command', 'none']),
+  },
+  { additionalProperties: false },
+);
+export type Perform = Static<typeof Perform>;
+
+/** A reply to a person or a sender, released only once everything said before it is durable. */
+export const Reply = Type.Object(
+  { kind: Type.Literal('reply'), request: Type.String(), status: Type.Integer(), body: Facts },
+  { additionalProperties: false },
+);
+export type Reply = Static<typeof Reply>;
+
+export const Effect = Type.Union([
+  Type.Object({ kind: Type.Literal('append'), events: Type.Array(EventBody) }, { additionalProperties: false }),
+  Perform,
+  /** Ask every vantage of this daemon for fresh probes of a group, on new connections. */
+  Type.Object({ kind: Type.Literal('probe'), group: Name }, { additionalProperties: false }),
+  Type.Object({ kind: Type.Literal('page'), page: Page }, { additionalProperties: false }),
+  Reply,
+  /** Come back with a tick at this instant of the monotonic clock, if none came before. */
+  Type.Object({ kind: Type.Literal('wake'), mono: MonoMs }, { additionalProperties: false }),
+]);
+export type Effect = Static<typeof Effect>;
+export type EffectOf<K extends Effect['kind']> = Extract<Effect, { kind: K }>;
+
+/** One observation as it was taken in; `receivedMono` is what its expiry is counted from. */
+export const KeptObservation = Type.Object({
+  observation: Observation,
+  receivedAt: WallMs,
+  receivedMono: MonoMs,
+  /** When this subject was last seen ok, and when the present run of bad answers began; wall time, for people and for *impact*. */
+  badSince: Type.Union([WallMs, Type.Null()]),
+});
+export type KeptObservation = Static<typeof KeptObservation>;
+
+/** A sample of the primary's log, newest last; the write rate is judged from them. */
+export const Sample = Type.Object({
+  region: Type.String(),
+  receivedMono: MonoMs,
+  at: WallMs,
+  timeline: Type.Union([Type.Integer(), Type.Null()]),
+  insertLsn: Type.String(),
+  flushLsn: Type.String(),
+  clockAt: WallMs,
+});
+export type Sample = Static<typeof Sample>;
+
+/** What is known only to this incarnation, and may be lost with it without harm. */
+export const Volatile = Type.Object({
+  /** By `vantage/group/component/region` (or `vantage/control/target`). */
+  observations: Type.Record(Type.String(), KeptObservation),
+  /** By `group/component`. */
+  samples: Type.Record(Type.String(), Type.Array(Sample)),
+  /** Monotonic instant at which a row's condition was last seen true, by `group/row`; absent = not since the start. */
+  holdSeenMono: Type.Record(Type.String(), MonoMs),
+  /** Held time gathered since the last checkpoint, milliseconds, by `group/row`. */
+  holdPendingMs: Type.Record(Type.String(), Type.Number()),
+  /** Operations under way, by key. */
+  operations: Type.Record(
+    Type.String(),
+    Type.Object({ group: Name, step: StepId, operation: Operation, startedMono: MonoMs, deadlineMono: MonoMs }),
+  ),
+  /** Not before this instant is a step's next operation asked for, by `run/step`. */
+  notBeforeMono: Type.Record(Type.String(), MonoMs),
+  /** Last answer to a check or verify, for the page, by `run/step`. */
+  lastAnswer: Type.Record(Type.String(), Type.Object({ operation: Operation, result: OperationResult, mono: MonoMs })),
+  operationCount: Type.Integer(),
+  /** Attempt whose `do` this incarnation has asked for, by `run/step`: an intent without it was written and not acted on. */
+  doAsked: Type.Record(Type.String(), Type.Integer()),
+  /** When that was, so that an effect that never shows is asked for again. */
+  doAskedMono: Type.Record(Type.String(), MonoMs),
+  /** Alerts heard of again without anything new to write down: when last, by alert key. */
+  alertHeardMono: Type.Record(Type.String(), MonoMs),
+  pagesUnderWay: Type.Record(Type.String(), MonoMs),
+  pageFailures: Type.Record(Type.String(), Type.Integer()),
+  probeAskedMono: Type.Record(Type.String(), MonoMs),
+});
+export type Volatile = Static<typeof Volatile>;
+
+export const State = Type.Object({
+  incarnation: Type.String(),
+  at: WallMs,
+  mono: MonoMs,
+  settings: Type.Unsafe<Settings>(Type.Unknown()),
+  ledger: Ledger,
+  volatile: Volatile,
+});
+export type State = Static<typeof State>;
+
+export type StepOutput = { readonly state: State; readonly effects: readonly Effect[] };
+
+export const EMPTY_VOLATILE: Volatile = {
+  observations: {},
+  samples: {},
+  holdSeenMono: {},
+  holdPendingMs: {},
+  operations: {},
+  notBeforeMono: {},
+  lastAnswer: {},
+  operationCount: 0,
+  doAsked: {},
+  doAskedMono: {},
+  alertHeardMono: {},
+  pagesUnderWay: {},
+  pageFailures: {},
+  probeAskedMono: {},
+};

@@ -1,0 +1,19 @@
+/** Questions about a run that the fold, the policies and the pages all ask. */
+import type { Run } from './ledger.ts';
+import type { PlanStep, StepKind } from './plan.ts';
+
+/** Steps that only read: they have no intent, their proof is all there is. */
+export const READING_STEPS: readonly StepKind[] = ['assess', 'verify-http', 'verify-dns'];
+export const stepOf = (run: Run, kind: StepKind): PlanStep | undefined =>
+  run.plan.steps.find((step) => step.kind === kind);
+
+/** Whether a step of this kind was ever begun: its effect may exist from then on. */
+export function intended(run: Run, kind: StepKind): boolean {
+  const step = stepOf(run, kind);
+  return step !== undefined && (run.steps[step.id]?.attempt ?? 0) > 0;
+}
+
+export function proven(run: Run, kind: StepKind): boolean {
+  const step = stepOf(run, kind);
+  return step !== undefined && run.steps[step.id]?.status === 'done';
+}

@@ -1,0 +1,253 @@
+/**
+ * The configuration as the core reads it: defaults filled in, spans in milliseconds, no secrets, no addresses.
+ * A pure function of {@link Config}, so a plan's hash and a replay depend on nothing else.
+ */
+import type { ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
+import { NOT_SUPPORTED_YET } from './config.ts';
+import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
+import { durationMs, leastAutonomy } from './primitives.ts';
+
+export type Vantage = { readonly id: VantageId; readonly region: RegionId };
+
+export type ComponentSettings = {
+  readonly id: ComponentId;
+  readonly kind: ComponentConfig['kind'];
+  readonly tier: Tier;
+  readonly rtoMs: number;
+  readonly rpoMs: number;
+  readonly lagTargetMs: number | null;
+  readonly regions: readonly RegionId[];
+  readonly probeIntervalMs: number;
+  /** An observation older than this says nothing any more: three intervals and one deadline. */
+  readonly freshMs: number;
+  readonly systemIdentifier: string | null;
+  readonly hasPublicUrl: boolean;
+  readonly hasPublicCanary: boolean;
+  readonly supported: boolean;
+};
+
+export type Action = NonNullable<MatrixRow['action']>;
+export type Row = {
+  readonly id: number;
+  readonly kind: MatrixRow['kind'];
+  readonly when: string;
+  readonly forMs: number;
+  readonly action: Action;
+  readonly auto: boolean;
+};
+
+export type AlertMeaning = {
+  readonly match: readonly { readonly label: string; readonly equal: boolean; readonly value: string }[];
+  readonly fact: 'region-unreachable' | 'workload-degraded';
+  readonly region: RegionId;
+  readonly component: ComponentId | null;
+};
+
+export type BusinessHours = {
+  readonly timeZone: string;
+  readonly days: readonly string[];
+  readonly from: string;
+  readonly to: string;
+  readonly holidays: readonly string[];
+};
+export type ApprovalRole = 'sre' | 'vp';
+
+export type GroupSettings = {
+  readonly id: GroupId;
+  readonly title: string;
+  /** What the config asks for, before anything lowers it. */
+  readonly autonomy: Autonomy;
+  /** The most the declared topology allows, with the reason for each cap (design §6). */
+  readonly caps: readonly { readonly autonomy: Autonomy; readonly why: string }[];
+  readonly primary: RegionId;
+  readonly secondary: RegionId;
+  readonly vantages: readonly Vantage[];
+  readonly quorum: number;
+  readonly components: readonly ComponentSettings[];
+  readonly fence: 'command' | 'none';
+  readonly fenceTimeoutMs: number;
+  readonly rows: readonly Row[];
+  readonly rtoMs: number;
+  readonly rpoMs: number;
+  readonly replicationLossBytes: number | null;
+  readonly phaseBudgetMs: {
+    readonly assessment: number;
+    readonly database: number;
+    readonly dns: number;
+    readonly verification: number;
+  };
+  readonly cooldownMs: number;
+  readonly attemptsMost: number;
+  readonly attemptsWithinMs: number;
+  readonly holdGapMs: number;
+  readonly standbyStreamedWithinMs: number;
+  readonly businessHours: BusinessHours | null;
+  readonly approvals: { readonly businessHours: readonly ApprovalRole[]; readonly otherwise: readonly ApprovalRole[] };
+  readonly approvalExpiryMs: number;
+  readonly notifyExecutivesWithinMs: number;
+  readonly alertRegion: RegionId | null;
+  readonly alertExpiryMs: number;
+  readonly alertMeanings: readonly AlertMeaning[];
+};
+
+export type Settings = { readonly groups: { readonly [group: GroupId]: GroupSettings } };
+
+/** Targets of dr-strategy §2.1. */
+const TIER_TARGETS: Record<Tier, { rto: string; rpo: string }> = {
+  1: { rto: '5m', rpo: '10s' },
+  2: { rto: '15m', rpo: '1m' },
+  3: { rto: '1h', rpo: '1h' },
+};
+
+/** Rows in force where a config names none: those of dr-strategy §4.1 that are supported. */
+export const DEFAULT_ROWS: readonly MatrixRow[] = [
+  { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '5m', action: 'failover', auto: false },
+  { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10m', action: 'speak-up', auto: false },
+];
+/** Diagnoses that rows may read so far. */
+export const SUPPORTED_DIAGNOSES = ['RegionUnreachable', 'WorkloadDegraded'] as const;
+
+const span = (text: string | undefined, fallback: string): number => durationMs(text ?? fallback);
+
+function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettings {
+  const intervalMs = span(c.probe?.interval, '1s');
+  const timeoutMs = span(c.probe?.timeout, '2s');
+  const supported =
+    !(NOT_SUPPORTED_YET.components as readonly string[]).includes(c.kind) &&
+    !(c.kind === 'dns' && (NOT_SUPPORTED_YET.dnsProviders as readonly string[]).includes(c.provider)) &&
+    !(
+      c.kind === 'postgres' && (NOT_SUPPORTED_YET.postgresControl as readonly string[]).includes(c.control ?? 'direct')
+    );
+  return {
+    id,
+    kind: c.kind,
+    tier: c.tier,
+    rtoMs: span(c.targets?.rto, TIER_TARGETS[c.tier].rto),
+    rpoMs: span(c.targets?.rpo, TIER_TARGETS[c.tier].rpo),
+    lagTargetMs: c.lagTarget === undefined ? null : durationMs(c.lagTarget),
+    regions: Object.keys(c.kind === 'dns' ? c.records : (c.instances ?? {})),
+    probeIntervalMs: intervalMs,
+    freshMs: 3 * intervalMs + timeoutMs,
+    systemIdentifier: c.kind === 'postgres' ? (c.systemIdentifier ?? null) : null,
+    hasPublicUrl: c.kind === 'http' && c.public !== undefined,
+    hasPublicCanary: c.kind === 'http' && c.public?.canaryWrite !== undefined,
+    supported,
+  };
+}
+
+/** Reasons in the declared topology that keep a group below what its config asks for. */
+function capsOf(config: Config, group: GroupConfig, components: readonly ComponentSettings[]): GroupSettings['caps'] {
+  const caps: { autonomy: Autonomy; why: string }[] = [];
+  for (const c of components.filter((c) => !c.supported)) {
+    caps.push({
+      autonomy: 'observe',
+      why: `component ${c.id} (${c.kind}) is declared and not probed yet, so it is unknown`,
+    });
+  }
+  if (!components.some((c) => c.kind === 'postgres' && c.supported)) {
+    caps.push({ autonomy: 'observe', why: 'no PostgreSQL component is declared: there is nothing to promote' });
+  }
+  for (const [id, component] of Object.entries(group.components)) {
+    if (component.residency !== undefined)
+      caps.push({ autonomy: 'gated', why: `component ${id} names a residency, and that can't be judged yet` });
+  }
+  for (const row of group.matrix ?? []) {
+    if (row.kind !== 'decide' && !(SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when)) {
+      caps.push({ autonomy: 'gated', why: `row ${row.id} (${row.when}) can stand in the way and can't be judged yet` });
+    }
+  }
+  if ((group.fence ?? { driver: 'none' }).driver === 'none') {
+    caps.push({ autonomy: 'gated', why: 'no fence driver: that the old primary is stopped can’t be proven' });
+  }
+  const domains = new Set([group.primary, group.secondary, ...Object.values(config.vantages).map((v) => v.region)]);
+  if (domains.size < 3)
+    caps.push({ autonomy: 'gated', why: `only ${domains.size} failure domains; automatic failover needs three` });
+  if (Object.keys(config.vantages).length < 2)
+    caps.push({ autonomy: 'gated', why: 'one vantage only: nobody can contradict it' });
+  if (config.vantages['daemon']?.region === group.primary) {
+    caps.push({ autonomy: 'gated', why: `the daemon stands in ${group.primary}, the region it would have to survive` });
+  }
+  return caps;
+}
+
+function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {
+  const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({ id: vantage, region: v.region }));
+  const components = Object.entries(group.components).map(([component, c]) => componentSettings(component, c));
+  const phases = group.budgets?.phases;
+  const hours = group.authority?.businessHours;
+  return {
+    id,
+    title: group.title ?? id,
+    autonomy: group.autonomy ?? 'observe',
+    caps: capsOf(config, group, components),
+    primary: group.primary,
+    secondary: group.secondary,
+    vantages,
+    quorum: group.quorum ?? Math.max(Math.min(2, vantages.length), Math.floor(vantages.length / 2) + 1),
+    components,
+    fence: group.fence?.driver ?? 'none',
+    fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
+    rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
+      id: row.id,
+      kind: row.kind,
+      when: row.when,
+      forMs: span(row.for, '0s'),
+      action: row.action ?? 'none',
+      auto: row.auto ?? false,
+    })),
+    rtoMs: span(group.budgets?.rto, '5m'),
+    rpoMs: span(group.budgets?.rpo, '10s'),
+    replicationLossBytes: group.budgets?.replicationLossBytes ?? null,
+    phaseBudgetMs: {
+      assessment: span(phases?.assessment, '60s'),
+      database: span(phases?.database, '60s'),
+      dns: span(phases?.dns, '60s'),
+      verification: span(phases?.verification, '60s'),
+    },
+    cooldownMs: span(group.cooldown, '1h'),
+    attemptsMost: group.attempts?.most ?? 2,
+    attemptsWithinMs: span(group.attempts?.within, '24h'),
+    holdGapMs: span(group.holdGap, '30s'),
+    standbyStreamedWithinMs: span(group.standbyStreamedWithin, '10s'),
+    businessHours:
+      group.authority === undefined || hours === undefined
+        ? null
+        : {
+            timeZone: group.authority.timeZone,
+            days: hours.days,
+            from: hours.from,
+            to: hours.to,
+            holidays: hours.holidays ?? [],
+          },
+    approvals: group.authority?.approvals ?? { businessHours: ['sre', 'vp'], otherwise: ['sre', 'vp'] },
+    approvalExpiryMs: span(group.authority?.approvalExpiry, '10m'),
+    notifyExecutivesWithinMs: span(group.authority?.notifyExecutivesWithin, '30m'),
+    alertRegion: config.alertmanager?.region ?? null,
+    alertExpiryMs: span(config.alertmanager?.expiry, '15m'),
+    alertMeanings: (config.alertmanager?.facts ?? [])
+      .filter((rule) => rule.group === id)
+      .map((rule) => ({
+        match: rule.match.map(matcher),
+        fact: rule.fact,
+        region: rule.region,
+        component: rule.component ?? null,
+      })),
+  };
+}
+
+function matcher(text: string): AlertMeaning['match'][number] {
+  const parts = /^([a-zA-Z_][a-zA-Z0-9_]*)(=|!=)"(.*)"$/.exec(text);
+  if (parts === null) throw new RangeError(`not a matcher: ${text}`);
+  return { label: parts[1] ?? '', equal: parts[2] === '=', value: parts[3] ?? '' };
+}
+
+/** Settings of a valid config. Throws a RangeError where the schema was not checked before. */
+export function settingsOf(config: Config): Settings {
+  const groups: Record<GroupId, GroupSettings> = {};
+  for (const [id, group] of Object.entries(config.groups)) groups[id] = groupSettings(id, config, group);
+  return { groups };
+}
+
+/** The autonomy the config and its topology allow, before the state of the world lowers it further. */
+export const declaredAutonomy = (group: GroupSettings): Autonomy =>
+  group.caps.reduce((least, cap) => leastAutonomy(least, cap.autonomy), group.autonomy);

@@ -1,0 +1,188 @@
+/**
+ * Gates between decision and execution, in order, deny by default (design §6). PURE.
+ *
+ * A gate answers pass, block or cannot-tell; cannot-tell stands in the way like block. `stops` says whom: `everyone`, or
+ * only `auto`, in which case people may decide it, being told.
+ */
+import type { GateReport } from '../../model/events.ts';
+import type { LossBracket } from '../../model/plan.ts';
+import type { Autonomy, GateAnswer } from '../../model/primitives.ts';
+import { leastAutonomy } from '../../model/primitives.ts';
+import { declaredAutonomy, type Row, SUPPORTED_DIAGNOSES } from '../../model/settings.ts';
+import { authorityAt } from '../authority.ts';
+import { type Finding, independent, quorumOf } from '../diagnoses.ts';
+import { withinBudget } from '../loss.ts';
+import type { View } from '../view.ts';
+
+export type Case = { readonly view: View; readonly row: Row; readonly finding: Finding; readonly loss: LossBracket };
+type Answer = { readonly answer: GateAnswer; readonly why: string };
+export type Gate = { readonly gate: string; readonly stops: 'everyone' | 'auto'; readonly judge: (c: Case) => Answer };
+
+const pass = (why: string): Answer => ({ answer: 'pass', why });
+const block = (why: string): Answer => ({ answer: 'block', why });
+const cannotTell = (why: string): Answer => ({ answer: 'cannot-tell', why });
+
+const span = (ms: number): string => `${Math.max(0, Math.ceil(ms / 1000))} s`;
+
+/** Invariant 12, over restarts: the journal knows. */
+const oneRun: Gate = {
+  gate: 'one-run',
+  stops: 'everyone',
+  judge: ({ view }) =>
+    view.ledger.run === null ? pass('no run of this group is open') : block(`run ${view.ledger.run.id} is open`),
+};
+
+const cooldown: Gate = {
+  gate: 'cooldown',
+  stops: 'everyone',
+  judge: ({ view }) => {
+    const last = view.ledger.ended.at(-1);
+    if (last === undefined) return pass('no run before');
+    const leftMs = last.endedAt + view.settings.cooldownMs - view.at;
+    // A clock that was set back makes the wait longer, never shorter.
+    return leftMs > 0
+      ? block(`${last.id} ended less than the cooldown ago; ${span(leftMs)} left`)
+      : pass(`${last.id} is past its cooldown`);
+  },
+};
+
+const attempts: Gate = {
+  gate: 'attempts',
+  stops: 'auto',
+  judge: ({ view }) => {
+    const { attemptsMost, attemptsWithinMs } = view.settings;
+    const lately = view.ledger.autoRunsAt.filter((at) => at > view.at - attemptsWithinMs).length;
+    return lately < attemptsMost
+      ? pass(`${lately} of ${attemptsMost} automatic runs in the window`)
+      : block(`${lately} automatic runs within ${span(attemptsWithinMs)}; the most is ${attemptsMost}`);
+  },
+};
+
+const quorum: Gate = {
+  gate: 'vantage-quorum',
+  stops: 'everyone',
+  judge: ({ view, finding }) => {
+    const seen = quorumOf(view, view.active);
+    if (seen.verdict !== 'bad') return seen.verdict === 'ok' ? block(seen.why) : cannotTell(seen.why);
+    return independent(finding.signs)
+      ? pass(seen.why)
+      : cannotTell('no two classes of evidence over two paths agree now');
+  },
+};
+
+const vetoes: Gate = {
+  gate: 'vetoes',
+  stops: 'auto',
+  judge: ({ finding }) => {
+    const open = finding.vetoes.find((veto) => veto.verdict === 'unknown');
+    if (open !== undefined) return cannotTell(`${open.veto} can’t be judged: ${open.why}`);
+    return pass('nothing speaks against it');
+  },
+};
+
+const targetReady: Gate = {
+  gate: 'target-ready',
+  stops: 'everyone',
+  judge: ({ view }) => {
+    for (const postgres of view.postgres) {
+      const facts = postgres.standby?.observation.facts ?? null;
+      const name = `${postgres.component} in ${view.standby}`;
+      if (facts === null) return cannotTell(`${name} was not seen lately`);
+      if (postgres.identity === 'bad') return block(`${name} is a database of another cluster`);
+      if (postgres.identity === 'unknown') return cannotTell(`the system identifier of ${name} is not known`);
+      if (facts.inRecovery === null) return cannotTell(`${name} does not tell whether it is a standby`);
+      if (!facts.inRecovery) return block(`${name} is no standby`);
+      if (facts.replayPaused === true) return block(`replay is paused on ${name}`);
+    }
+    return view.postgres.length === 0
+      ? block('there is no PostgreSQL to promote')
+      : pass(`${view.standby} is a standby of the same cluster`);
+  },
+};
+
+const fenceProof: Gate = {
+  gate: 'fence-proof',
+  stops: 'auto',
+  judge: ({ view }) =>
+    view.settings.fence === 'none'
+      ? block('there is no fence: the old primary may still take writes')
+      : pass(`driver ${view.settings.fence} stops the old side and reads it back`),
+};
+
+/** Invariant 20. */
+const lossBudget: Gate = {
+  gate: 'loss-budget',
+  stops: 'auto',
+  judge: ({ view, loss }) => {
+    const { within, why } = withinBudget(loss, view.settings);
+    return within === null ? cannotTell(why) : within ? pass(why) : block(why);
+  },
+};
+
+const rowOptsIn: Gate = {
+  gate: 'row-opts-in',
+  stops: 'auto',
+  judge: ({ row }) =>
+    row.auto ? pass(`row ${row.id} may act by itself`) : block(`row ${row.id} does not opt in to auto`),
+};
+
+const authority: Gate = {
+  gate: 'authority',
+  stops: 'everyone',
+  judge: ({ view }) => {
+    const { needs, why } = authorityAt(view.settings, view.at);
+    const given = view.ledger.proposal?.approvals ?? [];
+    const roles = view.ledger.proposal?.needs ?? needs;
+    const open = roles.filter((role) => !given.some((approval) => approval.role === role));
+    return open.length === 0 && given.length > 0
+      ? pass(given.map((a) => `${a.person} (${a.role}) approved`).join(', '))
+      : block(`${open.join(' and ')} to approve: ${why}`);
+  },
+};
+
+/** In order; the first that stops everyone is the reason given. */
+export const GATES: readonly Gate[] = [
+  oneRun,
+  cooldown,
+  targetReady,
+  quorum,
+  rowOptsIn,
+  fenceProof,
+  vetoes,
+  attempts,
+  lossBudget,
+];
+
+export type Judgement = {
+  readonly reports: readonly GateReport[];
+  readonly autonomy: Autonomy;
+  readonly autonomyWhy: readonly string[];
+  /** First thing in the way of anybody, or null. Approvals are not among them. */
+  readonly stopped: GateReport | null;
+};
+
+/** Autonomy in force is the least of what everything allows (design §6). */
+export function judge(c: Case): Judgement {
+  const reports: GateReport[] = [];
+  const autonomyWhy = [
+    `the config says ${c.view.settings.autonomy}`,
+    ...c.view.settings.caps.map((cap) => `at most ${cap.autonomy}: ${cap.why}`),
+  ];
+  let autonomy = declaredAutonomy(c.view.settings);
+  let stopped: GateReport | null = null;
+  for (const gate of GATES) {
+    const answer = gate.judge(c);
+    const report = { gate: gate.gate, ...answer };
+    reports.push(report);
+    if (answer.answer === 'pass') continue;
+    if (gate.stops === 'everyone') stopped ??= report;
+    else {
+      autonomy = leastAutonomy(autonomy, 'gated');
+      autonomyWhy.push(`at most gated: ${answer.why}`);
+    }
+  }
+  if (autonomy === 'gated') reports.push({ gate: authority.gate, ...authority.judge(c) });
+  return { reports, autonomy, autonomyWhy, stopped };
+}
+
+export const supportedRow = (row: Row): boolean => (SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when);

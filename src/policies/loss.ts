@@ -1,0 +1,155 @@
+/**
+ * The loss account: a bracket the truth lies in, and *unknown* where there is no ground for one (safety.md, invariant 19). PURE.
+ */
+import type { Run } from '../model/ledger.ts';
+import type { Sample, State } from '../model/loop.ts';
+import type { LossBracket, PrimarySample } from '../model/plan.ts';
+import { type Lsn, laterLsn, lsnGapBytes } from '../model/primitives.ts';
+import type { GroupSettings } from '../model/settings.ts';
+import type { View } from './view.ts';
+
+/** A sample must be younger than this at impact: two sampling intervals (safety.md). */
+export const SAMPLE_FRESH_MS = 2000;
+/** The server reads its clock and its log position in one statement, not in one instant. */
+const SAMPLE_SLACK_MS = 50;
+
+export const UNKNOWN_LOSS = (basis: string): LossBracket => ({
+  lowBytes: null,
+  highBytes: null,
+  lowSeconds: null,
+  highSeconds: null,
+  fromLsn: null,
+  windowFrom: null,
+  windowTo: null,
+  basis,
+});
+
+/** 99th percentile of the write rate between neighbouring samples, bytes per second. */
+export function writeRate(samples: readonly Sample[]): number {
+  const rates: number[] = [];
+  for (let i = 1; i < samples.length; i += 1) {
+    const [a, b] = [samples[i - 1], samples[i]];
+    if (a === undefined || b === undefined || a.timeline !== b.timeline) continue;
+    const spanMs = b.clockAt - a.clockAt;
+    if (spanMs > 0) rates.push((Math.max(0, lsnGapBytes(b.insertLsn, a.insertLsn)) * 1000) / spanMs);
+  }
+  rates.sort((a, b) => a - b);
+  return rates[Math.min(rates.length - 1, Math.ceil(rates.length * 0.99) - 1)] ?? 0;
+}
+
+/** The newest sample of the group's first PostgreSQL, as it is kept with a hold. */
+export function sampleOf(state: State, view: View): PrimarySample | null {
+  for (const postgres of view.postgres) {
+    const sample = postgres.sample;
+    if (sample === null || sample.region !== view.active) continue;
+    const samples = state.volatile.samples[`${view.group}/${postgres.component}`] ?? [];
+    const { region, at, timeline, insertLsn, flushLsn, clockAt } = sample;
+    return {
+      component: postgres.component,
+      region,
+      at,
+      timeline,
+      insertLsn,
+      flushLsn,
+      clockAt,
+      p99BytesPerSecond: writeRate(samples),
+    };
+  }
+  return null;
+}
+
+type Received = { readonly lsn: Lsn | null; readonly timeline: number | null; readonly lastCommitAt: number | null };
+
+/**
+ * The bracket for a fence that takes hold at `fencedAt` (our wall clock). `low` is what the sample proves missing,
+ * `high` adds what the old side may have written between the sample and the fence at its 99th-percentile rate.
+ */
+export function bracket(
+  sample: PrimarySample | null,
+  impactAt: number,
+  received: Received,
+  fencedAt: number,
+): LossBracket {
+  if (sample === null) return UNKNOWN_LOSS('the primary’s log was never sampled');
+  if (impactAt - sample.at > SAMPLE_FRESH_MS)
+    return UNKNOWN_LOSS(
+      `the last sample of the primary’s log is ${Math.round((impactAt - sample.at) / 1000)} s older than the impact`,
+    );
+  if (received.lsn === null) return UNKNOWN_LOSS('how far the standby received is not known');
+  if (sample.timeline === null || sample.timeline !== received.timeline)
+    return UNKNOWN_LOSS('sample and standby are not known to be on one timeline');
+  const lowBytes = Math.max(0, lsnGapBytes(sample.flushLsn, received.lsn));
+  const sinceSampleMs = Math.max(0, fencedAt - sample.at);
+  const highBytes =
+    Math.max(0, lsnGapBytes(sample.insertLsn, received.lsn)) +
+    Math.ceil((sample.p99BytesPerSecond * sinceSampleMs) / 1000);
+  // Instants on the old primary's clock, which is the one commits are stamped with.
+  const skewMs = sample.clockAt - sample.at;
+  const windowTo = fencedAt + skewMs;
+  const caughtUp = lsnGapBytes(sample.insertLsn, received.lsn) <= 0;
+  const lastCommitAt = received.lastCommitAt;
+  const windowFrom = caughtUp ? Math.max(lastCommitAt ?? 0, sample.clockAt - SAMPLE_SLACK_MS) : lastCommitAt;
+  return {
+    lowBytes,
+    highBytes,
+    lowSeconds: lowBytes === 0 ? 0 : lastCommitAt === null ? null : Math.max(0, (sample.clockAt - lastCommitAt) / 1000),
+    highSeconds: windowFrom === null ? null : Math.max(0, (windowTo - windowFrom) / 1000),
+    fromLsn: received.lsn,
+    windowFrom,
+    windowTo,
+    basis: `sample ${sample.insertLsn} at ${new Date(sample.at).toISOString()}, received ${received.lsn}`,
+  };
+}
+
+/** What would be lost of what was written before the impact: the replication loss, which the RPO bounds (safety.md). */
+export function replicationLoss(sample: PrimarySample | null, impactAt: number, view: View): LossBracket {
+  const postgres = view.postgres.find((p) => p.component === (sample?.component ?? p.component));
+  const facts = postgres?.standby?.observation.facts ?? null;
+  const received: Received = {
+    lsn: facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn),
+    timeline: facts?.timeline ?? null,
+    lastCommitAt: facts?.lastReplayedCommitAt ?? null,
+  };
+  return bracket(sample, impactAt, received, Math.max(impactAt, sample?.at ?? impactAt));
+}
+
+/** The account of a run once its promotion is proven; final only when the old side is back (safety.md). */
+export function lossOfRun(run: Run, preState: Readonly<Record<string, unknown>>, now: number): LossBracket {
+  const text = (key: string): string | null => (typeof preState[key] === 'string' ? preState[key] : null);
+  const number = (key: string): number | null => (typeof preState[key] === 'number' ? preState[key] : null);
+  const fence = run.plan.steps.find((step) => step.kind === 'fence');
+  // Without a fence the old side may write until somebody stops it: no upper end but now, and that is said.
+  const fencedAt = fence === undefined ? now : (run.steps[fence.id]?.endedAt ?? now);
+  return bracket(
+    run.sample,
+    run.clocks.impactAt,
+    {
+      lsn: laterLsn(text('receiveLsn'), text('replayLsn')),
+      timeline: number('timeline'),
+      lastCommitAt: number('lastReplayedCommitAt'),
+    },
+    fencedAt,
+  );
+}
+
+/** Whether a bracket stays within the budgets an automatic failover has. Unknown is not within (invariant 20). */
+export function withinBudget(
+  loss: LossBracket,
+  settings: GroupSettings,
+): { readonly within: boolean | null; readonly why: string } {
+  if (loss.highSeconds === null || loss.highBytes === null)
+    return { within: null, why: `the loss is not known: ${loss.basis}` };
+  const seconds = loss.highSeconds.toFixed(1);
+  if (loss.highSeconds * 1000 > settings.rpoMs)
+    return { within: false, why: `up to ${seconds} s of writes would be lost; the RPO is ${settings.rpoMs / 1000} s` };
+  if (settings.replicationLossBytes !== null && loss.highBytes > settings.replicationLossBytes) {
+    return {
+      within: false,
+      why: `up to ${loss.highBytes} bytes would be lost; the budget is ${settings.replicationLossBytes}`,
+    };
+  }
+  return {
+    within: true,
+    why: `at most ${seconds} s (${loss.highBytes} bytes) of what was written before the impact would be lost`,
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * The decision matrix: rows over diagnoses, each with a `for` that is gathered while its condition is seen, and a
+ * decision that says why (design §5). PURE.
+ *
+ * Held time is time in which the condition was *observed*: a gap (a restart, a stalled process, evidence that expired)
+ * adds nothing, and one longer than `holdGap` starts the hold anew. It is written down as it grows, so a restart costs a
+ * checkpoint and not the hold.
+ */
+import type { DecisionRecord, GateReport } from '../model/events.ts';
+import type { Hold } from '../model/ledger.ts';
+import type { Autonomy, GroupId } from '../model/primitives.ts';
+import type { Row } from '../model/settings.ts';
+import { DIAGNOSES, type Finding, isKnownDiagnosis } from './diagnoses.ts';
+import { type Judgement, judge } from './gates/index.ts';
+import { replicationLoss, sampleOf } from './loss.ts';
+import { openProposal, openRun, reviewProposal } from './proposals.ts';
+import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
+import { type View, viewOf } from './view.ts';
+
+/** Two looks further apart than this have not seen what was between them. */
+const LOOKS_APART_MS = 2500;
+const CHECKPOINT_MS = { least: 250, most: 5000 } as const;
+
+/** Judges every row of a group at this instant; stops at the first that has something to write down. */
+export function judgeRows(turn: Turn, group: GroupId): void {
+  const view = viewOf(turn.state, group);
+  pinIdentities(turn, view);
+  if (turn.events.length > 0 || view.ledger.run !== null) return;
+  for (const row of view.settings.rows) {
+    if (row.kind !== 'decide' || !isKnownDiagnosis(row.when)) continue;
+    const finding = DIAGNOSES[row.when].judge(view);
+    const hold = view.ledger.holds[row.id] ?? null;
+    const ready = hold === null ? startHold(turn, view, row, finding) : followHold(turn, view, row, finding, hold);
+    if (turn.events.length > 0) return;
+    if (hold !== null && ready) decide(turn, view, row, finding, hold);
+    if (turn.events.length > 0) return;
+  }
+}
+
+/** The first system identifier that both sides agree on is the cluster's from then on (a database of another cluster is refused). */
+function pinIdentities(turn: Turn, view: View): void {
+  for (const postgres of view.postgres) {
+    if (postgres.systemIdentifier !== null) continue;
+    const a = postgres.active?.observation.facts?.systemIdentifier ?? null;
+    const b = postgres.standby?.observation.facts?.systemIdentifier ?? null;
+    if (a === null || a !== b) continue;
+    say(turn, {
+      kind: 'identity.pinned',
+      at: view.at,
+      group: view.group,
+      component: postgres.component,
+      systemIdentifier: a,
+    });
+  }
+}
+
+const keyOf = (view: View, row: Row): string => `${view.group}/${row.id}`;
+
+function startHold(turn: Turn, view: View, row: Row, finding: Finding): false {
+  askOnDisagreement(turn, view, finding);
+  if (finding.verdict !== 'bad') {
+    const why = finding.why;
+    if (view.ledger.decisions[row.id] !== undefined)
+      say(turn, { kind: 'decision.cleared', at: view.at, group: view.group, row: row.id, why });
+    if (view.ledger.proposal?.decision.row === row.id) closeRecovered(turn, view, why);
+    return false;
+  }
+  say(turn, {
+    kind: 'hold.started',
+    at: view.at,
+    group: view.group,
+    row: row.id,
+    region: finding.region,
+    impactAt: finding.impactAt ?? view.at,
+    sample: row.action === 'failover' ? sampleOf(turn.state, view) : null,
+  });
+  const { holdSeenMono, holdPendingMs } = turn.state.volatile;
+  remember(turn, {
+    holdSeenMono: { ...holdSeenMono, [keyOf(view, row)]: turn.state.mono },
+    holdPendingMs: without(holdPendingMs, keyOf(view, row)),
+  });
+  return false;
+}
+
+function closeRecovered(turn: Turn, view: View, why: string): void {
+  const proposal = view.ledger.proposal;
+  if (proposal === null) return;
+  say(turn, {
+    kind: 'proposal.closed',
+    at: view.at,
+    group: view.group,
+    proposal: proposal.id,
+    reason: 'recovered',
+    why,
+  });
+  page(turn, 'proposal', view.group, `${proposal.id} is void: ${view.settings.title} recovered`, why);
+}
+
+function endHold(turn: Turn, view: View, row: Row, why: string): void {
+  const { holdSeenMono, holdPendingMs } = turn.state.volatile;
+  say(turn, { kind: 'hold.ended', at: view.at, group: view.group, row: row.id, why });
+  remember(turn, {
+    holdSeenMono: without(holdSeenMono, keyOf(view, row)),
+    holdPendingMs: without(holdPendingMs, keyOf(view, row)),
+  });
+}
+
+/** Goes on with a hold; true once it has lasted for the row's `for`. */
+function followHold(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): boolean {
+  const key = keyOf(view, row);
+  const { mono, at } = turn.state;
+  const { holdSeenMono, holdPendingMs } = turn.state.volatile;
+  if (hold.region !== finding.region) {
+    endHold(turn, view, row, `it held for ${hold.region}; now it is about ${finding.region}`);
+    return false;
+  }
+  if (finding.verdict === 'ok') {
+    endHold(turn, view, row, finding.why);
+    return false;
+  }
+  const seenMono = holdSeenMono[key];
+  // After a start only the wall clock knows how long nobody looked; one that went back knows nothing.
+  const gapMs = seenMono === undefined ? at - hold.checkpointAt : mono - seenMono;
+  if (gapMs > view.settings.holdGapMs || gapMs < 0) {
+    endHold(turn, view, row, `the condition was not seen for ${Math.round(gapMs / 1000)} s: ${finding.why}`);
+    return false;
+  }
+  if (finding.verdict === 'unknown') {
+    askOnDisagreement(turn, view, finding);
+    return false;
+  }
+  const addedMs = seenMono === undefined || gapMs > LOOKS_APART_MS ? 0 : gapMs;
+  const pendingMs = (holdPendingMs[key] ?? 0) + addedMs;
+  remember(turn, {
+    holdSeenMono: { ...holdSeenMono, [key]: mono },
+    holdPendingMs: { ...holdPendingMs, [key]: pendingMs },
+  });
+  const heldMs = hold.heldMs + pendingMs;
+  const checkpointMs = Math.max(CHECKPOINT_MS.least, Math.min(CHECKPOINT_MS.most, row.forMs / 4));
+  if (pendingMs > 0 && (pendingMs >= checkpointMs || (heldMs >= row.forMs && hold.heldMs < row.forMs))) {
+    say(turn, { kind: 'hold.advanced', at, group: view.group, row: row.id, heldMs });
+    remember(turn, { holdPendingMs: without(turn.state.volatile.holdPendingMs, key) });
+    return false;
+  }
+  if (hold.heldMs >= row.forMs) return true;
+  wakeAt(turn, mono + Math.min(row.forMs - heldMs, checkpointMs));
+  return false;
+}
+
+/** Vantages that differ, or a first sign, are looked at again at once over fresh connections (design §4). */
+function askOnDisagreement(turn: Turn, view: View, finding: Finding): void {
+  const verdicts = new Set(finding.signs.filter((sign) => sign.verdict !== 'unknown').map((sign) => sign.verdict));
+  const lastMono = turn.state.volatile.probeAskedMono[view.group];
+  if (verdicts.size < 2 || (lastMono !== undefined && turn.state.mono - lastMono < 1000)) return;
+  turn.effects.push({ kind: 'probe', group: view.group });
+  remember(turn, { probeAskedMono: { ...turn.state.volatile.probeAskedMono, [view.group]: turn.state.mono } });
+}
+
+function decide(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+  switch (row.action) {
+    case 'speak-up':
+      return speakUp(turn, view, row, finding, hold);
+    case 'failover':
+      return decideFailover(turn, view, row, finding, hold);
+    default:
+      // Other actions are refused when the config is loaded; a row that says `none` only shows its hold.
+      return;
+  }
+}
+
+function recordOf(
+  row: Row,
+  finding: Finding,
+  hold: Hold,
+  action: string,
+  autonomy: Autonomy,
+  why: string,
+  judged?: Judgement,
+): DecisionRecord {
+  return {
+    row: row.id,
+    diagnosis: finding.code,
+    region: finding.region,
+    action,
+    heldMs: hold.heldMs,
+    forMs: row.forMs,
+    signs: [...finding.signs],
+    vetoes: [...finding.vetoes],
+    gates: [...(judged?.reports ?? [])],
+    autonomy,
+    autonomyWhy: [...(judged?.autonomyWhy ?? [])],
+    why,
+  };
+}
+
+function speakUp(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+  if (view.ledger.decisions[row.id] !== undefined) return;
+  const why = `row ${row.id}: ${finding.why}; Kubernetes has not healed it`;
+  say(turn, {
+    kind: 'decision.made',
+    at: view.at,
+    group: view.group,
+    decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
+  });
+  if (view.settings.autonomy !== 'observe')
+    page(turn, 'speak-up', view.group, `${view.settings.title}: not healed yet`, finding.why);
+}
+
+/** What would make it another decision; ages and counters alone do not. */
+const gist = (decision: DecisionRecord): string =>
+  [
+    decision.action,
+    decision.autonomy,
+    decision.region,
+    ...decision.gates.map((gate: GateReport) => `${gate.gate}=${gate.answer}`),
+  ].join(' ');
+
+function decideFailover(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+  const loss = replicationLoss(hold.sample, hold.impactAt, view);
+  const judged = judge({ view, row, finding, loss });
+  const held = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
+  const action =
+    judged.stopped !== null
+      ? 'hold'
+      : judged.autonomy === 'observe'
+        ? 'observe'
+        : judged.autonomy === 'gated'
+          ? 'propose'
+          : 'failover';
+  const why = {
+    hold: `${held}; held back by ${judged.stopped?.gate}: ${judged.stopped?.why}`,
+    observe: `${held}; would fail over to ${view.standby}, but only observes (${judged.autonomyWhy.at(-1)})`,
+    propose: `${held}; proposes to fail over to ${view.standby} (${judged.autonomyWhy.at(-1)})`,
+    failover: `${held}; fails over to ${view.standby}`,
+  }[action];
+  const record = recordOf(row, finding, hold, action, judged.autonomy, why, judged);
+  const before = view.ledger.decisions[row.id];
+  if (before === undefined || gist(before) !== gist(record)) {
+    say(turn, { kind: 'decision.made', at: view.at, group: view.group, decision: record });
+    return;
+  }
+  if (view.ledger.proposal !== null) reviewProposal(turn, { view, hold, loss, judged, record });
+  else if (action === 'failover') openRun(turn, { view, hold, loss, judged, record }, 'auto', []);
+  else if (action === 'propose') openProposal(turn, { view, hold, loss, judged, record });
+}

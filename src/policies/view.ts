@@ -1,0 +1,277 @@
+/**
+ * The view: all evidence of one group, folded at one instant (design §2, §4). PURE.
+ *
+ * Whatever expired, is missing, or comes from a vantage that can't reach its own control targets is *unknown*: it never
+ * counts as failed and is never good enough to act on (invariants 15, 18).
+ */
+import type { Alert, PostgresObservation } from '../model/evidence.ts';
+import { alertKey } from '../model/evidence.ts';
+import { EMPTY_GROUP, type GroupLedger } from '../model/ledger.ts';
+import type { KeptObservation, Sample, State } from '../model/loop.ts';
+import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '../model/primitives.ts';
+import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
+import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
+import { controlKey, sightKey } from './evidence.ts';
+
+/** Control targets are probed every second; three missed answers and a deadline make them unknown. */
+export const CONTROL_FRESH_MS = 6000;
+
+export type VantageView = {
+  readonly id: VantageId;
+  readonly region: RegionId;
+  /** ok: a control target answers. bad: none does, this vantage is the isolated one. */
+  readonly connected: Verdict;
+  readonly why: string;
+};
+
+/** What one vantage says of one region, by client-like probes of all its components. */
+export type Reach = {
+  readonly vantage: VantageId;
+  readonly path: Path;
+  readonly verdict: Verdict;
+  readonly why: string;
+  readonly ageMs: number | null;
+  /** Wall time of the first bad answer of the present run of bad ones. */
+  readonly badSince: number | null;
+};
+
+export type PostgresSight = {
+  readonly vantage: VantageId;
+  readonly ageMs: number;
+  readonly observation: PostgresObservation;
+};
+
+export type PostgresView = {
+  readonly component: ComponentId;
+  readonly systemIdentifier: string | null;
+  /** Newest fresh answer of each side, from vantages that count. */
+  readonly active: PostgresSight | null;
+  readonly standby: PostgresSight | null;
+  readonly identity: Verdict;
+  /** ok: the standby heard from its primary lately. bad: it did not. */
+  readonly streaming: Verdict;
+  readonly streamingWhy: string;
+  readonly sample: Sample | null;
+  /** Flushed by the primary when last sampled, and not received by the standby. */
+  readonly receiveGapBytes: number | null;
+  readonly replayLagBytes: number | null;
+};
+
+export type AlertView = {
+  readonly alert: Alert;
+  readonly meaning: AlertMeaning;
+  readonly ageMs: number;
+  readonly path: Path | null;
+};
+
+export type View = {
+  readonly group: GroupId;
+  readonly at: number;
+  readonly settings: GroupSettings;
+  readonly ledger: GroupLedger;
+  readonly active: RegionId;
+  readonly standby: RegionId;
+  readonly vantages: readonly VantageView[];
+  readonly reach: Readonly<Record<RegionId, readonly Reach[]>>;
+  readonly postgres: readonly PostgresView[];
+  readonly alerts: readonly AlertView[];
+};
+
+export const groupLedger = (state: State, group: GroupId): GroupLedger => state.ledger.groups[group] ?? EMPTY_GROUP;
+
+/** Everything known of a group now. The group must be in the settings. */
+export function viewOf(state: State, group: GroupId): View {
+  const settings = state.settings.groups[group];
+  if (settings === undefined) throw new RangeError(`no such group: ${group}`);
+  const ledger = groupLedger(state, group);
+  const active = ledger.active ?? settings.primary;
+  const standby = active === settings.primary ? settings.secondary : settings.primary;
+  const vantages = settings.vantages.map((vantage) => vantageView(state, vantage.id, vantage.region));
+  const reach = Object.fromEntries(
+    [active, standby].map((region) => [region, vantages.map((vantage) => reachOf(state, settings, vantage, region))]),
+  );
+  const postgres = settings.components
+    .filter((component) => component.kind === 'postgres' && component.supported)
+    .map((component) => postgresView(state, settings, ledger, component, vantages, active, standby));
+  return {
+    group,
+    at: state.at,
+    settings,
+    ledger,
+    active,
+    standby,
+    vantages,
+    reach,
+    postgres,
+    alerts: alertsOf(state, settings),
+  };
+}
+
+const freshFor = (state: State, kept: KeptObservation, lifeMs: number): boolean =>
+  state.mono - kept.receivedMono <= lifeMs;
+
+function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
+  const prefix = controlKey(id, '');
+  let bad = 0;
+  let unknown = 0;
+  for (const [key, kept] of Object.entries(state.volatile.observations)) {
+    if (!key.startsWith(prefix)) continue;
+    if (!freshFor(state, kept, CONTROL_FRESH_MS)) unknown += 1;
+    else if (kept.observation.verdict === 'ok') return { id, region, connected: 'ok', why: 'a control target answers' };
+    else if (kept.observation.verdict === 'bad') bad += 1;
+    else unknown += 1;
+  }
+  if (bad > 0 && unknown === 0)
+    return { id, region, connected: 'bad', why: `none of its ${bad} control targets answers: it is the isolated one` };
+  return {
+    id,
+    region,
+    connected: 'unknown',
+    why: bad + unknown === 0 ? 'nothing was heard from it' : 'its control targets were not seen lately',
+  };
+}
+
+function reachOf(state: State, settings: GroupSettings, vantage: VantageView, region: RegionId): Reach {
+  const path = pathOf(vantage.region, region);
+  const base = { vantage: vantage.id, path };
+  if (vantage.connected !== 'ok') return { ...base, verdict: 'unknown', why: vantage.why, ageMs: null, badSince: null };
+  let bad: KeptObservation[] = [];
+  let missing = '';
+  let seen = 0;
+  for (const component of settings.components) {
+    if (!component.supported || (component.kind !== 'postgres' && component.kind !== 'http')) continue;
+    if (!component.regions.includes(region)) continue;
+    seen += 1;
+    const kept = state.volatile.observations[sightKey(vantage.id, settings.id, component.id, region)];
+    if (kept === undefined || !freshFor(state, kept, component.freshMs))
+      missing = `${component.id} was not seen lately`;
+    else if (kept.observation.verdict === 'ok')
+      return {
+        ...base,
+        verdict: 'ok',
+        why: `${component.id} answers`,
+        ageMs: state.mono - kept.receivedMono,
+        badSince: null,
+      };
+    else if (kept.observation.verdict === 'bad') bad = [...bad, kept];
+    else missing = `${component.id}: ${kept.observation.message ?? kept.observation.code ?? 'cannot tell'}`;
+  }
+  if (seen === 0) return { ...base, verdict: 'unknown', why: 'nothing is probed there', ageMs: null, badSince: null };
+  if (missing !== '') return { ...base, verdict: 'unknown', why: missing, ageMs: null, badSince: null };
+  const ageMs = Math.max(...bad.map((kept) => state.mono - kept.receivedMono));
+  const badSince = Math.min(...bad.map((kept) => kept.badSince ?? kept.receivedAt));
+  const why = bad
+    .map((kept) => `${subjectOf(kept)} ${kept.observation.code ?? 'failed'} at ${kept.observation.reached}`)
+    .join(', ');
+  return { ...base, verdict: 'bad', why, ageMs, badSince };
+}
+
+const subjectOf = (kept: KeptObservation): string =>
+  kept.observation.kind === 'control' ? kept.observation.target : kept.observation.component;
+
+function postgresView(
+  state: State,
+  settings: GroupSettings,
+  ledger: GroupLedger,
+  component: ComponentSettings,
+  vantages: readonly VantageView[],
+  active: RegionId,
+  standby: RegionId,
+): PostgresView {
+  const newest = (region: RegionId): PostgresSight | null => {
+    let best: PostgresSight | null = null;
+    for (const vantage of vantages) {
+      if (vantage.connected !== 'ok') continue;
+      const kept = state.volatile.observations[sightKey(vantage.id, settings.id, component.id, region)];
+      if (kept === undefined || kept.observation.kind !== 'postgres' || !freshFor(state, kept, component.freshMs))
+        continue;
+      if (kept.observation.facts === null) continue;
+      const ageMs = state.mono - kept.receivedMono;
+      if (best === null || ageMs < best.ageMs) best = { vantage: vantage.id, ageMs, observation: kept.observation };
+    }
+    return best;
+  };
+  const expected = component.systemIdentifier ?? ledger.identities[component.id] ?? null;
+  const activeSight = newest(active);
+  const standbySight = newest(standby);
+  const samples = state.volatile.samples[`${settings.id}/${component.id}`] ?? [];
+  const sample = samples.at(-1) ?? null;
+  const facts = standbySight?.observation.facts ?? null;
+  const received = facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn);
+  const identity = identityOf(expected, standbySight);
+  const streaming = streamingOf(settings, identity, standbySight);
+  return {
+    component: component.id,
+    systemIdentifier: expected,
+    active: activeSight,
+    standby: standbySight,
+    identity,
+    streaming: streaming.verdict,
+    streamingWhy: streaming.why,
+    sample,
+    receiveGapBytes:
+      sample === null || received === null || sample.timeline !== facts?.timeline
+        ? null
+        : Math.max(0, lsnGapBytes(sample.flushLsn, received)),
+    replayLagBytes:
+      facts?.receiveLsn == null || facts.replayLsn === null
+        ? null
+        : Math.max(0, lsnGapBytes(facts.receiveLsn, facts.replayLsn)),
+  };
+}
+
+function identityOf(expected: string | null, sight: PostgresSight | null): Verdict {
+  const seen = sight?.observation.facts?.systemIdentifier ?? null;
+  if (expected === null || seen === null) return 'unknown';
+  return seen === expected ? 'ok' : 'bad';
+}
+
+function streamingOf(
+  settings: GroupSettings,
+  identity: Verdict,
+  sight: PostgresSight | null,
+): { verdict: Verdict; why: string } {
+  const facts = sight?.observation.facts ?? null;
+  if (sight === null || facts === null || identity !== 'ok')
+    return { verdict: 'unknown', why: 'the standby was not seen, or is not known to be ours' };
+  if (facts.inRecovery === false) return { verdict: 'unknown', why: 'the standby is not in recovery' };
+  if (facts.walReceiver === null)
+    return { verdict: 'unknown', why: 'the standby does not tell of its WAL receiver: grant pg_monitor' };
+  if (facts.walReceiver !== 'streaming') return { verdict: 'bad', why: 'the standby has no streaming WAL receiver' };
+  if (facts.lastMessageAgeMs === null)
+    return { verdict: 'unknown', why: 'the standby does not tell when it last heard from its primary' };
+  // What was lately then is older now by as much as the answer is.
+  const ageMs = facts.lastMessageAgeMs + sight.ageMs;
+  if (ageMs <= settings.standbyStreamedWithinMs)
+    return { verdict: 'ok', why: `the standby heard from its primary ${Math.round(ageMs)} ms ago` };
+  return { verdict: 'bad', why: `the standby last heard from its primary ${Math.round(ageMs / 1000)} s ago` };
+}
+
+const matches = (meaning: AlertMeaning, alert: Alert): boolean =>
+  meaning.match.every((m) => ((alert.labels[m.label] ?? '') === m.value) === m.equal);
+
+/** Whether any group makes something of this alert; one that means nothing changes nothing and is not kept. */
+export const hasMeaning = (state: State, alert: Alert): boolean =>
+  Object.values(state.settings.groups).some((group) => group.alertMeanings.some((meaning) => matches(meaning, alert)));
+
+/** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
+function alertsOf(state: State, settings: GroupSettings): AlertView[] {
+  const views: AlertView[] = [];
+  if (settings.alertMeanings.length === 0) return views;
+  for (const kept of Object.values(state.ledger.alerts)) {
+    if (kept.alert.status !== 'firing') continue;
+    const heardMono = state.volatile.alertHeardMono[alertKey(kept.alert)];
+    const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
+    if (ageMs > settings.alertExpiryMs) continue;
+    for (const meaning of settings.alertMeanings) {
+      if (!matches(meaning, kept.alert)) continue;
+      views.push({
+        alert: kept.alert,
+        meaning,
+        ageMs,
+        path: settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region),
+      });
+    }
+  }
+  return views;
+}

@@ -1,0 +1,65 @@
+/** What is probed, as data: everything a probe needs to know of its target, and how often it is asked. */
+import type { PostgresComponent } from '../model/config.ts';
+import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
+import type { SecretValue } from '../runtime/secret.ts';
+
+type Schedule = {
+  /** Names the target for good within one vantage. */
+  readonly key: string;
+  readonly intervalMs: number;
+  /** Deadline of one probe; after it nothing of that probe is left running. */
+  readonly timeoutMs: number;
+};
+type Subject = { readonly group: GroupId; readonly component: ComponentId; readonly region: RegionId };
+
+export type PostgresTarget = Schedule &
+  Subject & {
+    readonly kind: 'postgres';
+    readonly host: string;
+    readonly port: number;
+    readonly database: string;
+    readonly user: string;
+    /** null = the server is expected to let us in without one. */
+    readonly password: SecretValue | null;
+    readonly tls: NonNullable<PostgresComponent['tls']>;
+    /** The cluster this has to be; null = not pinned by the config. */
+    readonly systemIdentifier: string | null;
+    readonly canarySchema: string;
+    /** Whether this vantage may write the canary there at all; the runner asks again before each probe. */
+    readonly canary: boolean;
+  };
+
+export type HttpTarget = Schedule &
+  Subject & { readonly kind: 'http'; readonly url: string; readonly expectStatus: readonly number[] };
+
+export type DnsTarget = Schedule &
+  Subject & {
+    readonly kind: 'dns';
+    readonly name: string;
+    readonly type: 'A' | 'AAAA' | 'CNAME';
+    /** host:port of the resolver that is asked. */
+    readonly resolver: string;
+  };
+
+export type ControlTarget = Schedule & {
+  readonly kind: 'control';
+  /** `tcp://host:port`, or an http or https URL. */
+  readonly target: string;
+};
+
+export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget;
+export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
+
+export type Address = { readonly host: string; readonly port: number };
+
+/** The parts of `host:port` or `[IPv6]:port`. Throws a RangeError on anything else: the config's schema keeps it out. */
+export function addressOf(text: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+  const [, six, host] = match ?? [];
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65_535) throw new RangeError(`not an address (host:port): ${text}`);
+  return { host: six ?? host ?? '', port };
+}
+
+/** `host:port` for people, with brackets where the host is an IPv6 address. */
+export const addressText = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

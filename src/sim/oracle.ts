@@ -1,0 +1,210 @@
+/**
+ * The oracle: checks the invariants of design §11 against the platform's truth and the disk, after every event and at
+ * every effect. It never asks the daemon what it believes.
+ */
+import { firstBreak } from '../journal/chain.ts';
+import type { EventBody, JournalEntry } from '../model/events.ts';
+import type { Perform } from '../model/loop.ts';
+import { independent } from '../policies/diagnoses.ts';
+import { A, type Place, type Platform } from './platform.ts';
+import { COOLDOWN_MS } from './settings.ts';
+import type { Disk } from './store.ts';
+
+export type Violation = { readonly invariant: number; readonly what: string; readonly atMs: number };
+
+/** A vantage isolated for this long has seen its control targets fail: its evidence may no longer stand in a decision. */
+const ISOLATION_SEEN_MS = 8000;
+/** A region that every vantage could reach all this time is healthy beyond any doubt. */
+const HEALTHY_MS = 15_000;
+
+export class Oracle {
+  readonly violations: Violation[] = [];
+  readonly #platform: Platform;
+  readonly #disk: Disk;
+  #judged = 0;
+  #highestEpoch = 0;
+  #openRun: string | null = null;
+  #endedAt: number | null = null;
+  readonly #epochsOf = new Map<number, string>();
+  /** Fence read as off, by run: sim time of the newest read. */
+  readonly #fenceRead = new Map<string, number>();
+  readonly #epochTakenMs = new Map<string, number>();
+  readonly #done = new Map<string, number>();
+  /** Steps begun by an earlier life and not read by this one yet. */
+  #unread = new Set<string>();
+  failedIncarnation = false;
+  readonly isolatedSinceMs = new Map<Place, number>();
+  #doubtedMs = 0;
+
+  constructor(platform: Platform, disk: Disk) {
+    this.#platform = platform;
+    this.#disk = disk;
+  }
+
+  #violate(invariant: number, what: string): void {
+    this.violations.push({ invariant, what, atMs: this.#platform.scheduler.nowMs });
+  }
+
+  /** A process came up: whatever is unfinished on disk must be read before it is acted on (invariant 8). */
+  started(): void {
+    this.failedIncarnation = false;
+    this.#unread = new Set();
+    const status = new Map<string, boolean>();
+    for (const { body } of this.#disk.entries) {
+      if (body.kind === 'step.intended') status.set(`${body.run}/${body.step}`, true);
+      if (body.kind === 'step.done' || body.kind === 'step.failed') status.delete(`${body.run}/${body.step}`);
+    }
+    for (const key of status.keys()) this.#unread.add(key);
+  }
+
+  /** After every event of the world. */
+  look(): void {
+    const { a, b } = this.#platform;
+    if (this.#platform.commits(a) && this.#platform.commits(b)) this.#violate(1, 'both PostgreSQL can commit');
+    const now = this.#platform.scheduler.nowMs;
+    const seen =
+      this.#platform.commits(a) &&
+      ['region-b', 'region-w'].every((place) => this.#platform.connected(place as Place, A));
+    if (!seen) this.#doubtedMs = now;
+    for (; this.#judged < this.#disk.entries.length; this.#judged += 1) {
+      const entry = this.#disk.entries[this.#judged];
+      if (entry !== undefined) this.#judge(entry);
+    }
+  }
+
+  #judge({ body }: JournalEntry): void {
+    switch (body.kind) {
+      case 'epoch.taken':
+        if (body.epoch <= this.#highestEpoch) this.#violate(2, `epoch ${body.epoch} after ${this.#highestEpoch}`);
+        if ((this.#epochsOf.get(body.epoch) ?? body.run) !== body.run)
+          this.#violate(2, `epoch ${body.epoch} has two holders`);
+        this.#epochsOf.set(body.epoch, body.run);
+        this.#highestEpoch = body.epoch;
+        this.#epochTakenMs.set(body.run, this.#platform.scheduler.nowMs);
+        return;
+      case 'run.opened':
+        return this.#opened(body);
+      case 'run.ended':
+        this.#openRun = null;
+        this.#endedAt = body.at;
+        this.#ended(body);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #opened(body: Extract<EventBody, { kind: 'run.opened' }>): void {
+    if (this.#openRun !== null) this.#violate(12, `${body.run} opened while ${this.#openRun} is open`);
+    if (this.#endedAt !== null && body.at - this.#endedAt < COOLDOWN_MS)
+      this.#violate(12, `${body.run} opened within the cooldown`);
+    this.#openRun = body.run;
+    const { signs, vetoes } = body.decision;
+    const vantages = new Set(
+      signs.filter((sign) => sign.class === 'client-probe' && sign.verdict === 'bad').map((sign) => sign.vantage),
+    );
+    // Invariant 15 and 17: fresh evidence of a quorum of vantages, over two paths, and nothing against it.
+    if (vantages.size < 2) this.#violate(15, `${body.run} stands on ${vantages.size} vantages`);
+    if (!independent(signs)) this.#violate(17, `${body.run} stands on one path or one class of evidence`);
+    if (signs.some((sign) => sign.verdict === 'bad' && sign.class !== 'alert' && (sign.ageMs < 0 || sign.ageMs > 8000)))
+      this.#violate(17, `${body.run} stands on stale evidence`);
+    const vetoed = vetoes.some(
+      (veto) => veto.verdict === 'bad' || (body.trigger === 'auto' && veto.verdict === 'unknown'),
+    );
+    if (vetoed) this.#violate(17, `${body.run} was vetoed, or a veto could not be judged`);
+    if (body.trigger === 'auto' && body.decision.gates.some((gate) => gate.answer !== 'pass'))
+      this.#violate(20, `${body.run} passed by a gate that did not let it`);
+    for (const [place, sinceMs] of this.isolatedSinceMs) {
+      const name = place === 'region-b' ? 'daemon' : 'witness';
+      if (this.#platform.scheduler.nowMs - sinceMs > ISOLATION_SEEN_MS && vantages.has(name))
+        this.#violate(18, `${body.run} stands on the isolated vantage ${name}`);
+    }
+    if (this.#platform.scheduler.nowMs - this.#doubtedMs > HEALTHY_MS)
+      this.#violate(28, `${body.run} fails a healthy region over`);
+  }
+
+  #ended(body: Extract<EventBody, { kind: 'run.ended' }>): void {
+    const intended = this.#disk.entries.some(
+      (e) => e.body.kind === 'step.intended' && e.body.run === body.run && e.body.step.startsWith('promote'),
+    );
+    const proven = this.#disk.entries.some(
+      (e) => e.body.kind === 'step.done' && e.body.run === body.run && e.body.step.startsWith('promote'),
+    );
+    if (intended && !proven) this.#violate(11, `${body.run} ended with an unresolved promotion`);
+    if (proven && this.#platform.b.inRecovery) this.#violate(11, `${body.run} took a promotion for proven that is not`);
+    if (body.outcome === 'undone' && this.#done.has(`${body.run}/fence`))
+      this.#violate(10, `${body.run} is called undone and the fence was acted on`);
+  }
+
+  /** The process asks for an operation. */
+  asked(operation: Perform): void {
+    if (this.failedIncarnation) this.#violate(14, `${operation.key} after the journal failed`);
+    const key = `${operation.run}/${operation.step}`;
+    if (!this.#unread.has(key)) return;
+    if (operation.operation === 'do') this.#violate(8, `${key} was done again without a read after the crash`);
+    if (operation.operation === 'verify' || operation.operation === 'check') this.#unread.delete(key);
+    if (operation.operation === 'check')
+      this.#violate(8, `${key} was begun anew without being verified after the crash`);
+  }
+
+  /** An effect happens to the world, now. */
+  effect(operation: Perform): void {
+    const { run, step, epoch, attempt } = operation;
+    const bodies = this.#disk.entries.map((entry) => entry.body);
+    const intent = bodies.find(
+      (b) =>
+        b.kind === 'step.intended' && b.run === run && b.step === step && b.attempt === attempt && b.epoch === epoch,
+    );
+    if (intent === undefined) this.#violate(7, `${step} of ${run} has no durable intent`);
+    const taken = bodies.findLast((b) => b.kind === 'epoch.taken');
+    if (taken?.kind !== 'epoch.taken' || taken.epoch !== epoch || taken.run !== run)
+      this.#violate(
+        3,
+        `${step} acts at epoch ${epoch}, the durable one is ${taken?.kind === 'epoch.taken' ? taken.epoch : 'none'}`,
+      );
+    const key = `${run}/${step}/${attempt}`;
+    if (this.#done.has(key)) this.#violate(9, `${key} happened twice`);
+    this.#done.set(key, this.#platform.scheduler.nowMs);
+    this.#done.set(`${run}/${step}`, this.#platform.scheduler.nowMs);
+    const { a, b } = this.#platform;
+    if (operation.stepKind === 'promote') {
+      const readMs = this.#fenceRead.get(run);
+      if (readMs === undefined || readMs < (this.#epochTakenMs.get(run) ?? Number.POSITIVE_INFINITY))
+        this.#violate(4, `${run} promotes without a fence read back after its epoch was taken`);
+      if (this.#platform.commits(a)) this.#violate(1, `${run} promotes while the old primary can commit`);
+    }
+    if (operation.stepKind === 'cutover-dns') {
+      const row = b.epochs.at(-1);
+      if (!this.#platform.commits(b) || row?.epoch !== epoch)
+        this.#violate(13, `${run} moves traffic before the database is writable at epoch ${epoch}`);
+    }
+  }
+
+  fenceRead(operation: Perform): void {
+    this.#fenceRead.set(operation.run, this.#platform.scheduler.nowMs);
+  }
+
+  /** At the end of a history: the chain adds up, and what is reported as lost is at least what was proven lost. */
+  close(): void {
+    const broken = firstBreak(this.#disk.entries);
+    if (broken !== null) this.#violate(23, broken.why);
+    for (const { body } of this.#disk.entries) {
+      if (body.kind === 'loss.estimated') this.#account(body.loss);
+    }
+  }
+
+  /** Invariant 19: the true loss lies within the bracket. */
+  #account(loss: {
+    lowBytes: number | null;
+    highBytes: number | null;
+    windowFrom: number | null;
+    windowTo: number | null;
+  }): void {
+    const { promotedAtMs, acknowledged, b } = this.#platform;
+    if (promotedAtMs === null || loss.lowBytes === null) return;
+    const received = b.lastReplayedCommitAt ?? 0;
+    const lost = acknowledged.filter((write) => write.side === A && write.atMs > received);
+    if (loss.lowBytes > 0 && lost.length === 0)
+      this.#violate(19, `a loss of ${loss.lowBytes} bytes is claimed and nothing was lost`);
+  }
+}

@@ -1,0 +1,77 @@
+/** What the vantages see of the platform: the daemon's own probes, and a witness whose reports travel. */
+import type { Observation, PostgresFacts } from '../model/evidence.ts';
+import type { Verdict } from '../model/primitives.ts';
+import { A, B, type Place, type Platform, type Postgres } from './platform.ts';
+
+export const GROUP = 'platform';
+export const CONTROL = 'tcp://control.test:53';
+
+const lsn = (bytes: number): string => `0/${bytes.toString(16).toUpperCase()}`;
+
+function facts(platform: Platform, pg: Postgres, wallAt: number): PostgresFacts {
+  const now = platform.scheduler.nowMs;
+  const base = {
+    systemIdentifier: pg.systemIdentifier,
+    timeline: pg.timeline,
+    inRecovery: pg.inRecovery,
+    clockAt: wallAt,
+    canary: 'skipped',
+  } as const;
+  if (!pg.inRecovery) {
+    const at = lsn(pg.flush);
+    return {
+      ...base,
+      insertLsn: at,
+      flushLsn: at,
+      receiveLsn: null,
+      replayLsn: null,
+      walReceiver: null,
+      lastMessageAgeMs: null,
+      lastReplayedCommitAt: null,
+      replayPaused: null,
+    };
+  }
+  return {
+    ...base,
+    insertLsn: null,
+    flushLsn: null,
+    receiveLsn: lsn(pg.flush),
+    replayLsn: lsn(pg.replay),
+    walReceiver: pg.streaming ? 'streaming' : 'none',
+    lastMessageAgeMs: pg.heardFromPrimaryAt === null ? null : now - pg.heardFromPrimaryAt,
+    lastReplayedCommitAt: pg.lastReplayedCommitAt === null ? null : pg.lastReplayedCommitAt + (wallAt - now),
+    replayPaused: false,
+  };
+}
+
+/** Everything one vantage sees at this instant. `wallAt` is its own clock. */
+export function look(platform: Platform, vantage: string, place: Place, wallAt: number): Observation[] {
+  const seen = (verdict: Verdict) =>
+    ({
+      vantage,
+      at: wallAt,
+      durationMs: 3,
+      verdict,
+      reached: verdict === 'ok' ? 'read' : 'connect',
+      code: verdict === 'ok' ? null : 'timeout',
+      message: null,
+    }) as const;
+  const control: Verdict = platform.isolated.has(place) ? 'bad' : 'ok';
+  const observations: Observation[] = [{ kind: 'control', target: CONTROL, ...seen(control) }];
+  for (const [region, pg] of [
+    [A, platform.a],
+    [B, platform.b],
+  ] as const) {
+    const reaches = platform.connected(place, region) && platform.up(region);
+    const verdict: Verdict = reaches && pg.alive ? 'ok' : 'bad';
+    const base = { group: GROUP, region, ...seen(verdict) };
+    observations.push({
+      kind: 'postgres',
+      component: 'db',
+      ...base,
+      facts: verdict === 'ok' ? facts(platform, pg, wallAt) : null,
+    });
+    observations.push({ kind: 'http', component: 'api', ...base, facts: { status: verdict === 'ok' ? 200 : null } });
+  }
+  return observations;
+}

@@ -1,0 +1,406 @@
+/**
+ * One history: the real core, loop and executor over a seeded world (composition root of the simulator). First safety
+ * under faults, then everything heals and progress is required.
+ */
+import { initialState, turn } from '../engine/core.ts';
+import { foldAll } from '../journal/fold.ts';
+import type { Alert } from '../model/evidence.ts';
+import { EMPTY_LEDGER } from '../model/ledger.ts';
+import { SimActor, type Weather } from './actor.ts';
+import { Oracle, type Violation } from './oracle.ts';
+import { A, B, Platform, W } from './platform.ts';
+import { DaemonProcess } from './process.ts';
+import { type Random, randomOf } from './random.ts';
+import { END_MS, HEAL_MS, type Schedule, scheduleOf } from './schedule.ts';
+import { Scheduler } from './scheduler.ts';
+import { RTO_MS, simSettings } from './settings.ts';
+import { Disk } from './store.ts';
+import { GROUP, look } from './vantages.ts';
+
+export type HistoryReport = {
+  readonly seed: number;
+  readonly schedule: Schedule;
+  readonly violations: readonly Violation[];
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly entries: number;
+  readonly outcome: string;
+};
+
+export type HistoryOptions = {
+  readonly seed: number;
+  readonly faultFree?: boolean;
+  readonly trace?: (line: string) => void;
+  /** Replays every input of the last life and compares states. */
+  readonly replay?: boolean;
+};
+
+/** Microtasks the engine needs, at most, to come to rest after one thing happened. */
+const HOPS = 40;
+/** After everything healed: hold, gap, cooldown, people and the run itself, with room. */
+const PROGRESS_MS = 120_000;
+
+export async function runHistory(options: HistoryOptions): Promise<HistoryReport> {
+  const history = new SimHistory(options);
+  return history.run();
+}
+
+class SimHistory {
+  readonly #options: HistoryOptions;
+  readonly #random: Random;
+  readonly #scheduler = new Scheduler();
+  readonly #schedule: Schedule;
+  readonly #platform: Platform;
+  readonly #disk = new Disk();
+  readonly #oracle: Oracle;
+  readonly #daemon: DaemonProcess;
+  readonly #weather: Weather;
+  #requests = 0;
+  #healthyAtHeal = false;
+  #alertFiring: Alert | null = null;
+  #downSinceMs: number | null = null;
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#random = randomOf(options.seed);
+    this.#schedule = scheduleOf(this.#random, options.faultFree ?? false);
+    this.#platform = new Platform(this.#scheduler, this.#random, END_MS);
+    this.#oracle = new Oracle(this.#platform, this.#disk);
+    this.#weather = {
+      operationFaults: this.#schedule.operationFaults,
+      hypervisorDown: this.#schedule.hypervisorDownUntilMs > 0,
+      dnsDown: this.#schedule.dnsDownUntilMs > 0,
+    };
+    this.#daemon = new DaemonProcess({
+      platform: this.#platform,
+      disk: this.#disk,
+      actor: new SimActor(this.#platform, this.#random, this.#oracle, this.#weather),
+      oracle: this.#oracle,
+      random: this.#random,
+      settings: simSettings(this.#schedule.autonomy),
+      mishaps: this.#schedule.mishaps,
+      pagerFaults: this.#schedule.pagerFaults,
+      probeNow: () => this.#probe('daemon', B, this.#random.int(5, 30)),
+      trace: (line) => this.#trace(line),
+      record: options.replay ?? false,
+    });
+  }
+
+  #trace(line: string): void {
+    this.#options.trace?.(`${(this.#scheduler.nowMs / 1000).toFixed(3).padStart(8)}  ${line}`);
+  }
+
+  async run(): Promise<HistoryReport> {
+    this.#trace(JSON.stringify(this.#schedule));
+    this.#daemon.start();
+    await rest();
+    this.#layOut();
+    let events = 0;
+    for (let happen = this.#scheduler.next(); happen !== null; happen = this.#scheduler.next()) {
+      if (this.#scheduler.nowMs > END_MS) break;
+      happen();
+      await rest();
+      this.#oracle.look();
+      events += 1;
+      if (this.#oracle.violations.length > 0 || this.#settled()) break;
+    }
+    this.#oracle.close();
+    const violations = [...this.#oracle.violations, ...this.#progress(), ...this.#replayed()];
+    for (const violation of violations) this.#trace(`VIOLATION of invariant ${violation.invariant}: ${violation.what}`);
+    return {
+      seed: this.#options.seed,
+      schedule: this.#schedule,
+      violations,
+      simulatedMs: this.#scheduler.nowMs,
+      events,
+      entries: this.#disk.entries.length,
+      outcome: this.#group()?.ended.at(-1)?.outcome ?? (this.#group()?.run ? 'open' : 'none'),
+    };
+  }
+
+  #layOut(): void {
+    const { schedule, scheduler } = { schedule: this.#schedule, scheduler: this.#scheduler };
+    scheduler.every(1000, END_MS, () => this.#probe('daemon', B, this.#random.int(1, 30)));
+    scheduler.every(1000, END_MS, () => {
+      if (this.#platform.connected(W, B)) this.#probe('witness', W, this.#random.int(10, 120));
+    });
+    scheduler.every(1000, END_MS, () => this.#alertmanager());
+    scheduler.every(2000, END_MS, () => this.#people());
+    scheduler.at(schedule.disasterAtMs, () => this.#disaster());
+    for (const cut of schedule.cuts) {
+      scheduler.at(cut.atMs, () => this.#platform.cut(cut.from, cut.to));
+      scheduler.at(cut.atMs + cut.forMs, () => this.#platform.heal(cut.from, cut.to));
+    }
+    for (const { place, atMs, forMs } of schedule.isolations) {
+      scheduler.at(atMs, () => this.#isolate(place as typeof B, true));
+      scheduler.at(atMs + forMs, () => this.#isolate(place as typeof B, false));
+    }
+    for (const { atMs, forMs } of schedule.freezes) scheduler.at(atMs, () => this.#daemon.freeze(forMs));
+    for (const { atMs, byMs } of schedule.clockJumps) {
+      scheduler.at(atMs, () => {
+        this.#trace(`the daemon's wall clock jumps by ${byMs / 1000} s`);
+        this.#daemon.wallSkewMs += byMs;
+      });
+    }
+    scheduler.at(schedule.hypervisorDownUntilMs, () => {
+      this.#weather.hypervisorDown = false;
+    });
+    scheduler.at(schedule.dnsDownUntilMs, () => {
+      this.#weather.dnsDown = false;
+    });
+    this.#platform.b.stuck = schedule.standbyStuckUntilMs > 0;
+    scheduler.at(schedule.standbyStuckUntilMs, () => {
+      this.#platform.b.stuck = false;
+      this.#platform.tryPromotion();
+    });
+    if (schedule.strangerEpochAtMs !== null) {
+      scheduler.at(schedule.strangerEpochAtMs, () => {
+        this.#trace('a stranger writes epoch 99 to DNS');
+        this.#platform.dns.epoch = { epoch: 99, run: 'stranger' };
+      });
+    }
+    if (schedule.abortAtMs !== null) scheduler.at(schedule.abortAtMs, () => this.#abort());
+    scheduler.at(HEAL_MS, () => this.#heal());
+  }
+
+  #isolate(place: typeof B | typeof W, isolated: boolean): void {
+    this.#trace(`${place} is ${isolated ? 'isolated' : 'connected again'}`);
+    if (isolated) {
+      this.#platform.isolated.add(place);
+      this.#oracle.isolatedSinceMs.set(place, this.#scheduler.nowMs);
+    } else {
+      this.#platform.isolated.delete(place);
+      this.#oracle.isolatedSinceMs.delete(place);
+    }
+  }
+
+  #disaster(): void {
+    const { disaster, disasterForMs } = this.#schedule;
+    const platform = this.#platform;
+    this.#trace(`disaster: ${disaster}`);
+    const later = (run: () => void): void => {
+      this.#scheduler.after(disasterForMs, run);
+    };
+    const cutAll = (): void => {
+      for (const place of [B, W] as const) platform.cut(A, place);
+    };
+    switch (disaster) {
+      case 'none':
+        return;
+      case 'dies':
+        platform.loseA();
+        return;
+      case 'dies-and-returns':
+        platform.loseA();
+        later(() => platform.powerOn());
+        return;
+      case 'blips':
+        cutAll();
+        this.#scheduler.after(Math.min(disasterForMs, 4000), () => platform.healAll());
+        return;
+      case 'cut-off':
+        cutAll();
+        later(() => platform.healAll());
+        return;
+      case 'one-way':
+        platform.cut(A, B);
+        later(() => platform.heal(A, B));
+        return;
+      case 'database-dies':
+        platform.a.alive = false;
+        later(() => {
+          if (platform.powered) platform.a.alive = true;
+        });
+        return;
+      case 'gray':
+        platform.cut(W, A);
+        later(() => platform.heal(W, A));
+        return;
+      default:
+        return exhausted(disaster);
+    }
+  }
+
+  #heal(): void {
+    this.#trace('everything heals');
+    this.#platform.healAll();
+    this.#oracle.isolatedSinceMs.clear();
+    this.#schedule.mishaps.length = 0;
+    this.#weather.operationFaults = 0;
+    this.#healthyAtHeal = this.#platform.commits(this.#platform.a);
+    if (!this.#daemon.up) {
+      this.#daemon.crash('for good measure');
+      this.#daemon.start();
+    }
+  }
+
+  #probe(vantage: string, place: typeof B | typeof W, delayMs: number): void {
+    const observations = look(this.#platform, vantage, place, this.#daemon.wall());
+    this.#scheduler.after(delayMs, () => {
+      // A report that waited longer than a daemon would take it for is dropped by its receiver.
+      if (!this.#daemon.frozen) this.#daemon.submit({ kind: 'observed', observations });
+    });
+  }
+
+  /** Prometheus in region W sees A gone after three seconds; Alertmanager repeats, loses and reorders. */
+  #alertmanager(): void {
+    const gone = !this.#platform.connected(W, A) || !this.#platform.commits(this.#platform.a);
+    const now = this.#scheduler.nowMs;
+    if (!gone) this.#downSinceMs = null;
+    else this.#downSinceMs ??= now;
+    if (gone && now - (this.#downSinceMs ?? now) >= 3000) {
+      this.#alertFiring ??= {
+        fingerprint: '00000000000000aa',
+        startsAt: now,
+        status: 'firing',
+        labels: { alertname: 'RegionDown' },
+        summary: null,
+      };
+      if (now % 5000 < 1000) this.#post(this.#alertFiring);
+    } else if (!gone && this.#alertFiring !== null) {
+      const resolved: Alert = { ...this.#alertFiring, status: 'resolved' };
+      const { alertFaults } = this.#schedule;
+      if (!this.#random.chance(alertFaults)) this.#post(resolved);
+      if (this.#random.chance(alertFaults)) this.#post(this.#alertFiring);
+      this.#alertFiring = null;
+    }
+  }
+
+  #post(alert: Alert, tries = 3): void {
+    const delayMs = this.#random.int(5, 300);
+    this.#scheduler.after(delayMs, () => {
+      this.#requests += 1;
+      this.#daemon.submit({ kind: 'webhook', request: `r${this.#requests}`, alerts: [alert] }, (error) => {
+        if (error !== null && tries > 1) this.#scheduler.after(1500, () => this.#post(alert, tries - 1));
+        if (error === null) this.#repeat(alert);
+      });
+    });
+  }
+
+  /** Invariant 16: the same webhook again has nothing to add, whatever happened in between. */
+  #repeat(alert: Alert): void {
+    const state = this.#daemon.state();
+    if (state === null) return;
+    const again = turn(state, { kind: 'webhook', request: 'again', alerts: [alert], at: state.at, mono: state.mono });
+    if (again.entries.some((entry) => entry.body.kind === 'alerts.received')) {
+      this.#oracle.violations.push({
+        invariant: 16,
+        what: 'a repeated webhook was written down again',
+        atMs: this.#scheduler.nowMs,
+      });
+    }
+  }
+
+  #group() {
+    return foldAll(EMPTY_LEDGER, this.#disk.entries).groups[GROUP] ?? null;
+  }
+
+  /** An SRE who approves what is proposed, after thinking about it, and lets a paused run go on. */
+  #people(): void {
+    const ledger = this.#daemon.state()?.ledger.groups[GROUP];
+    const proposal = ledger?.proposal;
+    if (proposal === null || proposal === undefined) return;
+    for (const [id, roles] of [
+      ['ada', ['sre'] as const],
+      ['vera', ['vp'] as const],
+    ] as const) {
+      this.#requests += 1;
+      this.#daemon.submit({
+        kind: 'approve',
+        request: `r${this.#requests}`,
+        person: { id, roles: [...roles] },
+        target: proposal.id,
+        planHash: proposal.planHash,
+        nonce: `n${this.#requests}`,
+      });
+    }
+  }
+
+  #abort(): void {
+    const ledger = this.#daemon.state()?.ledger.groups[GROUP];
+    const target = ledger?.proposal?.id ?? ledger?.run?.id;
+    // Only before the fence: giving a run up afterwards is a person's own responsibility.
+    const fenced = Object.entries(ledger?.run?.steps ?? {}).some(
+      ([step, state]) => step === 'fence' && state.attempt > 0,
+    );
+    if (target === undefined || fenced) return;
+    this.#trace(`ada aborts ${target}`);
+    this.#daemon.submit({
+      kind: 'abort',
+      request: 'abort',
+      person: { id: 'ada', roles: ['sre'] },
+      target,
+      why: 'drawn by the seed',
+    });
+  }
+
+  /** Healed, and nothing is left to happen: the rest of the history would be silence. */
+  #settled(): boolean {
+    const now = this.#scheduler.nowMs;
+    if (now < HEAL_MS + 12_000 || !this.#daemon.up) return false;
+    const ledger = this.#daemon.state()?.ledger;
+    const group = ledger?.groups[GROUP];
+    if (group?.run !== null && group?.run !== undefined) return group.run.status === 'halted';
+    if (group?.proposal !== null && group?.proposal !== undefined) return false;
+    const pages = Object.values(ledger?.pages ?? {}).every((kept) => kept.deliveredAt !== null);
+    return pages && (this.#platform.commits(this.#platform.a) || !this.#platform.b.inRecovery);
+  }
+
+  /** Once healed: what must have come about (invariants 10, 27 without W, 29). */
+  #progress(): Violation[] {
+    const violations: Violation[] = [];
+    const say = (invariant: number, what: string): void => {
+      violations.push({ invariant, what, atMs: this.#scheduler.nowMs });
+    };
+    if (this.#oracle.violations.length > 0) return violations;
+    const bodies = this.#disk.entries.map((entry) => entry.body);
+    const group = this.#group();
+    const halted = group?.run?.status === 'halted';
+    const { a, b } = this.#platform;
+    if (halted && !bodies.some((body) => body.kind === 'page.queued' && body.page.kind === 'stuck'))
+      say(29, 'a run is halted and nobody was paged');
+    if (!this.#platform.commits(a) && !this.#platform.commits(b) && !halted)
+      say(27, `nobody is writable ${Math.round((this.#scheduler.nowMs - HEAL_MS) / 1000)} s after everything healed`);
+    if (group?.run && !halted) {
+      const overdue = this.#daemon.wall() - group.run.clocks.decidedAt > RTO_MS;
+      const paged = bodies.some(
+        (body) =>
+          body.kind === 'run.overdue' ||
+          (body.kind === 'page.queued' && (body.page.kind === 'overdue' || body.page.kind === 'stuck')),
+      );
+      if (overdue && !paged) say(29, `${group.run.id} is past its deadline and nobody was paged`);
+      if (this.#scheduler.nowMs >= HEAL_MS + PROGRESS_MS)
+        say(10, `${group.run.id} is still open long after everything healed`);
+    }
+    if (group?.active === B && b.inRecovery) say(10, 'the ledger calls B active and it is a standby');
+    if (!b.inRecovery && group?.active !== B && !halted && !group?.run)
+      say(10, 'B was promoted and the ledger does not know');
+    if (
+      this.#healthyAtHeal &&
+      !this.#platform.powered &&
+      group?.run === null &&
+      group.ended.at(-1)?.outcome !== 'verified'
+    )
+      say(28, 'a region that was healthy when everything healed was fenced for nothing');
+    return violations;
+  }
+
+  /** Determinism: the inputs of the last life, replayed through the pure core, give the same state. */
+  #replayed(): Violation[] {
+    const state = this.#daemon.state();
+    if (!(this.#options.replay ?? false) || state === null || !this.#daemon.up) return [];
+    const first = this.#disk.entries.findLastIndex((entry) => entry.body.kind === 'daemon.started');
+    let replayed = initialState(state.settings, foldAll(EMPTY_LEDGER, this.#disk.entries.slice(0, first)));
+    for (const input of this.#daemon.inputs) replayed = turn(replayed, input).state;
+    if (JSON.stringify(replayed) === JSON.stringify(state)) return [];
+    return [{ invariant: 17, what: 'recorded inputs replayed give another state', atMs: this.#scheduler.nowMs }];
+  }
+}
+
+async function rest(): Promise<void> {
+  for (let hop = 0; hop < HOPS; hop += 1) await null;
+}
+
+function exhausted(disaster: never): never {
+  throw new TypeError(`unknown disaster: ${JSON.stringify(disaster)}`);
+}

@@ -1,0 +1,80 @@
+// The schema is written once: what is published, what is documented and what checks a file are the same.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import Validate from 'typebox/schema';
+import { parse } from 'yaml';
+import { REFERENCE_FILE, referenceText } from '../../scripts/reference.ts';
+import { SCHEMA_FILE, schemaText } from '../../scripts/schema.ts';
+import { ROW_DIAGNOSES } from '../../src/model/matrix.ts';
+import { DEFAULT_ROWS, SUPPORTED_DIAGNOSES } from '../../src/model/settings.ts';
+import { CONFIG_SCHEMA, type Schema } from '../../src/runtime/config/schema.ts';
+import { FIXTURES, ROOT } from './support.ts';
+
+t.test('the published schema is the one that checks', async (t) => {
+  t.equal(readFileSync(SCHEMA_FILE, 'utf8'), schemaText(), 'run node scripts/schema.ts');
+});
+
+t.test('the reference is made from the schema that checks', async (t) => {
+  t.equal(readFileSync(REFERENCE_FILE, 'utf8'), referenceText(), 'run node scripts/reference.ts');
+});
+
+const published = JSON.parse(readFileSync(SCHEMA_FILE, 'utf8'));
+const accepts = (file: string): boolean => Validate.Check(published, parse(readFileSync(file, 'utf8')));
+
+t.test('an editor that knows the published schema agrees on what is right and what is not', async (t) => {
+  t.ok(accepts(join(ROOT, 'config/failover.yaml')));
+  t.ok(accepts(join(ROOT, 'config/minimal.yaml')));
+  t.ok(accepts(join(FIXTURES, 'valid.yaml')));
+  for (const name of [
+    'unknown-key',
+    'missing-kind',
+    'tier',
+    'plain-secret',
+    'bad-name',
+    'duration',
+    'unknown-diagnosis',
+  ])
+    t.notOk(accepts(join(FIXTURES, `invalid-${name}.yaml`)), name);
+});
+
+function* propertiesOf(schema: Schema, path: string): Generator<readonly [string, Schema]> {
+  for (const [key, property] of Object.entries(schema.properties ?? {})) {
+    yield [`${path}.${key}`, property];
+    yield* propertiesOf(property, `${path}.${key}`);
+  }
+  for (const inner of [
+    ...Object.values(schema.patternProperties ?? {}),
+    ...(schema.anyOf ?? []),
+    schema.items ?? [],
+  ].flat())
+    yield* propertiesOf(inner, `${path}.*`);
+}
+
+t.test('every key says what it means', async (t) => {
+  const keys = [...propertiesOf(CONFIG_SCHEMA, '')];
+  t.ok(keys.length > 100);
+  t.same(
+    keys.filter(([, schema]) => (schema.description ?? '') === '').map(([path]) => path),
+    [],
+  );
+});
+
+t.test('every mapping refuses keys it does not know', async (t) => {
+  const open = [...propertiesOf(CONFIG_SCHEMA, '')].filter(
+    ([, schema]) =>
+      schema.type === 'object' && !('additionalProperties' in schema && schema.additionalProperties === false),
+  );
+  t.same(
+    open.map(([path]) => path),
+    [],
+  );
+});
+
+t.test('what is judged already may be named by a row', async (t) => {
+  for (const diagnosis of SUPPORTED_DIAGNOSES) t.ok(Object.hasOwn(ROW_DIAGNOSES, diagnosis), diagnosis);
+  for (const row of DEFAULT_ROWS) {
+    t.equal(ROW_DIAGNOSES[row.when].kind, row.kind);
+    t.ok((ROW_DIAGNOSES[row.when].actions as readonly unknown[]).includes(row.action), `row ${row.id}`);
+  }
+});

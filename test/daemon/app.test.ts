@@ -1,0 +1,253 @@
+// The whole daemon as people start it: the launcher, a real config file, a real journal on disk, signals.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { StatusDocument } from '../../src/daemon/status-document.ts';
+import { generateKeys } from '../../src/probes/report.ts';
+import { alert, bearer, payload } from './http/harness.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const LAUNCHER = join(ROOT, 'bin/failoverd.mjs');
+const SECRETS = {
+  AM_TOKEN: 'token-of-alertmanager',
+  ANN_TOKEN: 'token-of-ann',
+  VERA_TOKEN: 'token-of-vera',
+  PAGER_SECRET: 'secret-of-the-pager',
+};
+const WITHIN_MS = 30_000;
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  const end = performance.now() + WITHIN_MS;
+  for (;;) {
+    const found = await look().catch(() => null);
+    if (found !== null) return found;
+    if (performance.now() > end) throw new Error(`did not come: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+type Place = { readonly folder: string; readonly file: string; readonly url: string; readonly port: number };
+
+/** A folder with a config in it; two services that answer nowhere, and one control target that does. */
+async function place(t: Test, change: (text: string) => string = (text) => text): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), 'failoverd-app-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const control = createTcpServer((socket) => socket.end());
+  control.listen(0, '127.0.0.1');
+  await once(control, 'listening');
+  t.teardown(() => void control.close());
+  const [port, dead] = [await freePort(), await freePort()];
+  const file = join(folder, 'failover.yaml');
+  const config = `
+version: 1
+daemon: { stateDir: state, listen: '127.0.0.1:${port}' }
+regions:
+  a: { role: primary }
+  b: { role: secondary }
+vantages:
+  daemon: { region: b, controlTargets: ['tcp://127.0.0.1:${(control.address() as AddressInfo).port}'] }
+alertmanager:
+  region: b
+  bearer: \${env:AM_TOKEN}
+  facts: [{ match: ['alertname="RegionDown"'], fact: region-unreachable, group: shop, region: a }]
+people:
+  ann: { roles: [sre], token: '\${env:ANN_TOKEN}' }
+  vera: { roles: [vp], token: '\${env:VERA_TOKEN}' }
+groups:
+  shop:
+    primary: a
+    secondary: b
+    components:
+      api: { kind: http, tier: 1, instances: { a: 'http://127.0.0.1:${dead}/', b: 'http://127.0.0.1:${port}/-/healthy' } }
+`;
+  writeFileSync(file, change(config));
+  return { folder, file, port, url: `http://127.0.0.1:${port}` };
+}
+
+type Running = { readonly child: ChildProcess; readonly said: () => string };
+
+function start(t: Test, { file }: Place, env: Record<string, string> = SECRETS): Running {
+  const { NODE_OPTIONS: _ours, ...outer } = process.env;
+  const child = spawn(process.execPath, [LAUNCHER, 'run', '--config', file], { env: { ...outer, ...env } });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  return { child, said: () => text };
+}
+
+async function ready({ url }: Place, { child, said }: Running): Promise<void> {
+  await until('ready', async () => {
+    if (child.exitCode !== null) return 'ended';
+    return (await fetch(`${url}/-/ready`)).status === 200 ? 'ready' : null;
+  });
+  if (child.exitCode !== null) throw new Error(`it ended instead: ${said()}`);
+}
+
+async function ended({ child }: Running): Promise<number | null> {
+  if (child.exitCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
+const status = async ({ url }: Place): Promise<StatusDocument> =>
+  (await (await fetch(`${url}/api/v1/status`)).json()) as StatusDocument;
+
+t.test('what was acknowledged is there after a kill, and a signal ends it in good order', async (t) => {
+  const at = await place(t);
+  const first = start(t, at);
+  await ready(at, first);
+  const hook = (body: unknown) =>
+    fetch(`${at.url}/webhooks/alertmanager`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...bearer(SECRETS.AM_TOKEN) },
+      body: JSON.stringify(body),
+    });
+  t.equal((await hook(payload([alert()]))).status, 200);
+  first.child.kill('SIGKILL');
+  await once(first.child, 'exit');
+
+  const second = start(t, at);
+  await ready(at, second);
+  const seen = await until('the alert and the probes', async () => {
+    const found = (await status(at)).groups[0];
+    const verdict = (subject: string) => found?.facts.find((fact) => fact.subject === subject)?.verdict;
+    return found !== undefined && verdict('api in a') === 'bad' && verdict('api in b') === 'ok' ? found : null;
+  });
+  t.match(seen.alerts, [{ name: 'RegionDown' }]);
+  t.match(seen.vantages, [{ id: 'daemon', connected: 'ok' }]);
+  second.child.kill('SIGTERM');
+  t.equal(await ended(second), 0, second.said());
+  for (const secret of Object.values(SECRETS)) t.notMatch(first.said() + second.said(), secret);
+  for (const file of readdirSync(join(at.folder, 'state')))
+    for (const secret of Object.values(SECRETS))
+      t.notOk(readFileSync(join(at.folder, 'state', file)).includes(secret), `no secret in ${file}`);
+});
+
+t.test('a second daemon on the same state is refused, and says what to do', async (t) => {
+  const at = await place(t);
+  await ready(at, start(t, at));
+  const other = { ...at, file: join(at.folder, 'other.yaml') };
+  writeFileSync(
+    other.file,
+    readFileSync(at.file, 'utf8').replace(`127.0.0.1:${at.port}'`, `127.0.0.1:${await freePort()}'`),
+  );
+  const second = start(t, other);
+  t.equal(await ended(second), 1);
+  t.match(second.said(), /another failoverd/);
+  t.notMatch(second.said(), /\n\s+at /, 'no stack');
+});
+
+t.test('an address in use is refused, and says what to do', async (t) => {
+  const at = await place(t);
+  const holder = createServer();
+  holder.listen(at.port, '127.0.0.1');
+  await once(holder, 'listening');
+  t.teardown(() => void holder.close());
+  const refused = start(t, at);
+  t.equal(await ended(refused), 1);
+  t.match(refused.said(), /EADDRINUSE/);
+  t.match(refused.said(), /daemon\.listen/);
+});
+
+t.test('a config that is wrong, or secrets that are missing, never start', async (t) => {
+  const wrong = await place(t, (text) => text.replace('stateDir:', 'stateDri:'));
+  const first = start(t, wrong);
+  t.equal(await ended(first), 2);
+  t.match(first.said(), /failover\.yaml:3:\d+.*stateDri/);
+  const at = await place(t);
+  const second = start(t, at, { AM_TOKEN: SECRETS.AM_TOKEN, VERA_TOKEN: SECRETS.VERA_TOKEN });
+  t.equal(await ended(second), 2);
+  t.match(second.said(), /ANN_TOKEN/);
+});
+
+t.test('a witness that is started beside it becomes a vantage, and stays one over a restart', async (t) => {
+  const keys = generateKeys();
+  const at = await place(t, (text) =>
+    text
+      .replace('  b: { role: secondary }', '  b: { role: secondary }\n  c: { role: witness }')
+      .replace(
+        /( {2}daemon: \{ region: b, controlTargets: (\[.*\]) \})/,
+        `$1\n  third: { region: c, controlTargets: $2, publicKey: '${keys.publicKey}' }`,
+      ),
+  );
+  const key = join(at.folder, 'key.pem');
+  writeFileSync(key, keys.privateKeyPem, { mode: 0o600 });
+  const first = start(t, at);
+  await ready(at, first);
+  const { NODE_OPTIONS: _ours, ...env } = process.env;
+  const witness = spawn(
+    process.execPath,
+    [LAUNCHER, 'witness', '--config', at.file, '--vantage', 'third', '--key', key, '--daemon', at.url],
+    { env, stdio: 'ignore' },
+  );
+  t.teardown(async () => {
+    witness.kill('SIGTERM');
+    if (witness.exitCode === null) await once(witness, 'exit');
+  });
+  const connected = () =>
+    until('the witness', async () => {
+      const found = (await status(at)).groups[0]?.vantages.find((vantage) => vantage.id === 'third');
+      return found?.connected === 'ok' ? found : null;
+    });
+  await connected();
+  first.child.kill('SIGKILL');
+  await once(first.child, 'exit');
+  await ready(at, start(t, at));
+  t.match(await connected(), { region: 'c' });
+});
+
+t.test('pages reach the pager, signed', async (t) => {
+  const got: { readonly path: string; readonly headers: IncomingMessage['headers']; readonly body: string }[] = [];
+  const receiver = createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += String(part);
+    got.push({ path: request.url ?? '', headers: request.headers, body });
+    response.statusCode = got.length === 1 ? 500 : 204;
+    response.end();
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  t.teardown(() => void receiver.close());
+  const { port } = receiver.address() as AddressInfo;
+  const at = await place(t, (text) =>
+    text
+      .replace('people:', `pager: { url: 'http://127.0.0.1:${port}/hook', secret: '\${env:PAGER_SECRET}' }\npeople:`)
+      .replace('fact: region-unreachable', 'fact: workload-degraded')
+      .replace(
+        '    primary: a',
+        '    autonomy: gated\n    matrix: [{ id: 80, kind: decide, when: WorkloadDegraded, for: 100ms, action: speak-up }]\n    primary: a',
+      ),
+  );
+  mkdirSync(join(at.folder, 'state'), { mode: 0o700 });
+  await ready(at, start(t, at));
+  await fetch(`${at.url}/webhooks/alertmanager`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...bearer(SECRETS.AM_TOKEN) },
+    body: JSON.stringify(payload([alert()])),
+  });
+  await until('the page, again after a refusal', async () => (got.length >= 2 ? got : null));
+  t.equal(got[0]?.headers['idempotency-key'], got[1]?.headers['idempotency-key']);
+  t.match(got[1]?.headers['failoverd-signature'], /^v1=[0-9a-f]{64}$/);
+  await until('no page is left', async () =>
+    (await status(at)).pages.every((page) => page.deliveredAt !== null) ? true : null,
+  );
+});

@@ -1,0 +1,315 @@
+/**
+ * The real HTTP face on a real socket, before the real engine on a journal in memory. Probes, actors and the pager are
+ * at the port level: tests say what they see and do.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Test } from 'tap';
+import { createReplies } from '../../../src/daemon/http/replies.ts';
+import { createHttp } from '../../../src/daemon/http/server.ts';
+import { createMetrics } from '../../../src/daemon/metrics.ts';
+import { createObserver } from '../../../src/daemon/observer.ts';
+import { createPeople } from '../../../src/daemon/people.ts';
+import { type Engine, startEngine } from '../../../src/engine/engine.ts';
+import type { Ports, Timers } from '../../../src/engine/ports.ts';
+import { type MemoryFault, memoryDisk, openMemoryJournal } from '../../../src/journal/memory.ts';
+import type { Config } from '../../../src/model/config.ts';
+import type { Observation, PostgresFacts } from '../../../src/model/evidence.ts';
+import { settingsOf } from '../../../src/model/settings.ts';
+import { createReportDesk, generateKeys, readPrivateKey, readPublicKey } from '../../../src/probes/report.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { newNonce } from '../../../src/runtime/ids.ts';
+import { createLog } from '../../../src/runtime/log.ts';
+import { createTimers } from '../../../src/runtime/timers.ts';
+
+export const BEARER = 'alertmanager-says-hello';
+export const TOKENS = { ann: 'token-of-ann', vera: 'token-of-vera', eve: 'token-of-eve', vic: 'token-of-vic' } as const;
+
+const KEYS = generateKeys();
+/** What the witness named dublin signs with. */
+export const WITNESS_KEY = readPrivateKey(KEYS.privateKeyPem);
+export const SESSION = 'session-of-this-start-0001';
+
+export function config(autonomy: 'observe' | 'gated' | 'auto' = 'gated'): Config {
+  return {
+    version: 1,
+    daemon: { stateDir: 'state' },
+    regions: {
+      'us-east-1': { role: 'primary' },
+      'eu-central-1': { role: 'secondary' },
+      'eu-west-1': { role: 'witness' },
+    },
+    vantages: {
+      daemon: { region: 'eu-central-1', controlTargets: ['tcp://192.0.2.53:53'] },
+      dublin: { region: 'eu-west-1', controlTargets: ['tcp://192.0.2.53:53'] },
+    },
+    alertmanager: {
+      region: 'eu-west-1',
+      bearer: '${env:TOKEN}',
+      facts: [
+        { match: ['alertname="RegionDown"'], fact: 'region-unreachable', group: 'orders', region: 'us-east-1' },
+        { match: ['alertname="PodDown"'], fact: 'workload-degraded', group: 'orders', region: 'us-east-1' },
+      ],
+    },
+    groups: {
+      orders: {
+        title: 'Orders & billing',
+        autonomy,
+        primary: 'us-east-1',
+        secondary: 'eu-central-1',
+        components: {
+          db: {
+            kind: 'postgres',
+            tier: 1,
+            database: 'app',
+            user: 'failoverd',
+            instances: { 'us-east-1': 'a.test:5432', 'eu-central-1': 'b.test:5432' },
+          },
+          api: {
+            kind: 'http',
+            tier: 1,
+            instances: { 'us-east-1': 'http://a.test/', 'eu-central-1': 'http://b.test/' },
+            public: { url: 'http://app.test/', canaryWrite: { path: '/writes', body: '{"id":"${ID}"}' } },
+          },
+          name: {
+            kind: 'dns',
+            tier: 1,
+            provider: 'route53',
+            zoneId: 'Z',
+            name: 'app.test',
+            records: { 'us-east-1': ['192.0.2.1'], 'eu-central-1': ['192.0.2.2'] },
+            epochName: '_failoverd.app.test',
+            resolvers: ['127.0.0.1:53'],
+          },
+        },
+        fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
+        matrix: [
+          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '200ms', action: 'failover', auto: true },
+          { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10m', action: 'speak-up' },
+        ],
+      },
+    },
+  };
+}
+
+const facts = (over: Partial<PostgresFacts>): PostgresFacts => ({
+  systemIdentifier: '7301234567890123456',
+  timeline: 1,
+  inRecovery: false,
+  insertLsn: null,
+  flushLsn: null,
+  receiveLsn: null,
+  replayLsn: null,
+  walReceiver: null,
+  lastMessageAgeMs: null,
+  lastReplayedCommitAt: null,
+  replayPaused: null,
+  clockAt: systemClock.wall(),
+  canary: 'skipped',
+  ...over,
+});
+
+export type Sight = { readonly primaryDown?: boolean; readonly log?: readonly string[] };
+
+/** What one vantage sees of everything at once. */
+export function look(vantage: string, { primaryDown = false, log = [] }: Sight = {}): Observation[] {
+  const at = systemClock.wall();
+  const ok = { vantage, at, durationMs: 4.2, verdict: 'ok', reached: 'read', code: null, message: null } as const;
+  const bad = {
+    vantage,
+    at,
+    durationMs: 2000,
+    verdict: 'bad',
+    reached: 'none',
+    code: 'timeout',
+    message: 'no answer in 2 s',
+    ...(log.length === 0 ? {} : { log: [...log] }),
+  } as const;
+  const primary = primaryDown ? bad : ok;
+  const db = { kind: 'postgres', group: 'orders', component: 'db' } as const;
+  const api = { kind: 'http', group: 'orders', component: 'api' } as const;
+  return [
+    { kind: 'control', target: 'tcp://192.0.2.53:53', ...ok },
+    {
+      ...db,
+      region: 'us-east-1',
+      ...primary,
+      facts: primaryDown ? null : facts({ insertLsn: '0/3000060', flushLsn: '0/3000060' }),
+    },
+    {
+      ...db,
+      region: 'eu-central-1',
+      ...ok,
+      facts: facts({
+        inRecovery: true,
+        receiveLsn: '0/3000060',
+        replayLsn: '0/3000060',
+        walReceiver: primaryDown ? 'none' : 'streaming',
+        lastMessageAgeMs: primaryDown ? 60_000 : 100,
+        lastReplayedCommitAt: at - 400,
+        replayPaused: false,
+      }),
+    },
+    { ...api, region: 'us-east-1', ...primary, facts: { status: primaryDown ? null : 200 } },
+    { ...api, region: 'eu-central-1', ...ok, facts: { status: 200 } },
+    {
+      kind: 'dns',
+      group: 'orders',
+      component: 'name',
+      region: 'eu-central-1',
+      ...ok,
+      reached: 'answer',
+      facts: { resolver: '127.0.0.1:53', answers: ['192.0.2.1'], ttlSeconds: 30 },
+    },
+  ];
+}
+
+export type Harness = {
+  readonly url: string;
+  readonly engine: Engine;
+  readonly lines: string[];
+  /** What happens to the next appends. */
+  fault: MemoryFault | null;
+  readonly disk: ReturnType<typeof memoryDisk>;
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  metric(line: string): Promise<number | null>;
+  see(sight?: Sight): Promise<void>;
+};
+
+export type HarnessOptions = {
+  readonly autonomy?: 'observe' | 'gated' | 'auto';
+  readonly webhookBearer?: string | null;
+  /** Waits of the HTTP face are this many times shorter. */
+  readonly hurry?: number;
+  readonly port?: number;
+  readonly actor?: Ports['actor'];
+};
+
+export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
+  const { autonomy = 'gated', webhookBearer = BEARER, hurry = 1, port = 0 } = options;
+  const timers = createTimers();
+  const hurried: Timers = { after: (delayMs, call) => timers.after(delayMs / hurry, call) };
+  const lines: string[] = [];
+  const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } });
+  const metrics = createMetrics({ version: '0.0.0-test' });
+  const replies = createReplies({ timers: hurried });
+  const disk = memoryDisk();
+  const state = { fault: null as MemoryFault | null };
+  const store = await openMemoryJournal({ disk, fault: () => state.fault });
+  const ports: Ports = {
+    clock: systemClock,
+    timers,
+    actor: options.actor ?? { perform: () => new Promise(() => undefined) },
+    prober: { probeNow: () => undefined },
+    pager: { deliver: async () => ({ delivered: false, message: 'nobody listens' }) },
+    replies: replies.port,
+    observer: createObserver({ log, metrics }),
+  };
+  const engine = await startEngine({
+    settings: settingsOf(config(autonomy)),
+    store,
+    ports,
+    incarnation: 'test-1',
+    version: '0.0.0-test',
+    configHash: 'none',
+    tickMs: 50,
+  });
+  const people = createPeople([
+    { id: 'ann', roles: ['sre'], token: TOKENS.ann },
+    { id: 'vera', roles: ['vp'], token: TOKENS.vera },
+    { id: 'eve', roles: ['executive'], token: TOKENS.eve },
+    { id: 'vic', roles: ['viewer'], token: TOKENS.vic },
+  ]);
+  const app = createHttp({
+    engine,
+    replies,
+    people,
+    webhookBearer,
+    witnesses: createReportDesk({
+      session: SESSION,
+      keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
+      clock: systemClock,
+    }),
+    metrics,
+    log,
+    clock: systemClock,
+    timers: hurried,
+    newNonce,
+    version: '0.0.0-test',
+  });
+  await app.listen({ host: '127.0.0.1', port });
+  t.teardown(async () => {
+    await app.close();
+    await engine.stop();
+    await store.close();
+  });
+  const [address] = app.addresses() as AddressInfo[];
+  const url = `http://127.0.0.1:${address?.port}`;
+  return {
+    url,
+    engine,
+    lines,
+    disk,
+    get fault() {
+      return state.fault;
+    },
+    set fault(fault) {
+      state.fault = fault;
+    },
+    get: (path, headers = {}) => fetch(`${url}${path}`, { headers, redirect: 'manual' }),
+    post: (path, body, headers = {}) =>
+      fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    async metric(line) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const found = text.split('\n').find((one) => one.startsWith(`${line} `));
+      return found === undefined ? null : Number(found.slice(line.length + 1));
+    },
+    async see(sight = {}) {
+      await engine.submit({ kind: 'observed', observations: ['daemon', 'dublin'].flatMap((v) => look(v, sight)) });
+    },
+  };
+}
+
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** Looks until it holds, for five seconds at most. */
+export async function until<T>(what: string, look: () => Promise<T | null> | T | null): Promise<T> {
+  const end = performance.now() + 5_000;
+  for (;;) {
+    const found = await look();
+    if (found !== null) return found;
+    if (performance.now() > end) throw new Error(`did not come: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** An alert as Alertmanager sends it. */
+export const alert = (over: Record<string, unknown> = {}) => ({
+  status: 'firing',
+  labels: { alertname: 'RegionDown', region: 'us-east-1' },
+  annotations: { summary: 'us-east-1 can’t be reached' },
+  startsAt: new Date(systemClock.wall() - 60_000).toISOString(),
+  endsAt: '0001-01-01T00:00:00Z',
+  generatorURL: 'http://prometheus.test/graph',
+  fingerprint: 'c0ffee00c0ffee00',
+  ...over,
+});
+
+export const payload = (alerts: readonly unknown[] = [alert()], over: Record<string, unknown> = {}) => ({
+  version: '4',
+  groupKey: '{}:{alertname="RegionDown"}',
+  truncatedAlerts: 0,
+  status: 'firing',
+  receiver: 'failoverd',
+  groupLabels: {},
+  commonLabels: {},
+  commonAnnotations: {},
+  externalURL: 'http://alertmanager.test',
+  notification_reason: 'new',
+  alerts,
+  ...over,
+});

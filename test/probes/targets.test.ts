@@ -1,0 +1,136 @@
+import t from 'tap';
+import type { Config } from '../../src/model/config.ts';
+import { addressOf, addressText } from '../../src/probes/target.ts';
+import { isProbeSecret, targetsOf } from '../../src/probes/targets.ts';
+import type { Secrets } from '../../src/runtime/config/secrets.ts';
+import { SecretValue } from '../../src/runtime/secret.ts';
+
+const secrets: Secrets = { of: (reference) => new SecretValue(`value of ${reference}`), all: () => [] };
+
+const config = (autonomy: 'observe' | 'gated' | 'auto' = 'auto'): Config => ({
+  version: 1,
+  daemon: { stateDir: 'state' },
+  regions: { east: { role: 'primary' }, west: { role: 'secondary' }, north: { role: 'witness' } },
+  vantages: {
+    daemon: { region: 'west', controlTargets: ['tcp://192.0.2.1:53', 'https://control.test/'] },
+    north: { region: 'north', controlTargets: ['tcp://192.0.2.9:53'] },
+  },
+  groups: {
+    shop: {
+      autonomy,
+      primary: 'east',
+      secondary: 'west',
+      components: {
+        db: {
+          kind: 'postgres',
+          tier: 1,
+          database: 'app',
+          user: 'failoverd',
+          password: '${env:PG}',
+          systemIdentifier: '7000000000000000001',
+          instances: { east: 'db.east.test:5432', west: '[2001:db8::2]:6432' },
+          probe: { interval: '500ms', timeout: '3s' },
+        },
+        api: {
+          kind: 'http',
+          tier: 1,
+          instances: { east: 'https://api.east.test/health', west: 'https://api.west.test/health' },
+          expectStatus: [200, 204],
+          public: { url: 'https://api.shop.test/' },
+        },
+        name: {
+          kind: 'dns',
+          tier: 1,
+          provider: 'route53',
+          zoneId: 'Z1',
+          name: 'api.shop.test',
+          records: { east: ['192.0.2.10'], west: ['192.0.2.20'] },
+          epochName: '_epoch.shop.test',
+          resolvers: ['192.0.2.53:53', '198.51.100.53:53'],
+        },
+        clicks: { kind: 'clickhouse', tier: 2 },
+      },
+    },
+  },
+});
+
+t.test(
+  'every instance in both regions is a target, each resolver is one, and the vantage’s own control targets',
+  (t) => {
+    const keys = targetsOf(config(), secrets, 'daemon', { canary: true }).map((target) => target.key);
+    t.same(keys, [
+      'control/tcp://192.0.2.1:53',
+      'control/https://control.test/',
+      'shop/db/east',
+      'shop/db/west',
+      'shop/api/east',
+      'shop/api/west',
+      'shop/name/west@192.0.2.53:53',
+      'shop/name/west@198.51.100.53:53',
+    ]);
+    t.equal(new Set(keys).size, keys.length);
+    t.end();
+  },
+);
+
+t.test('what the config says, and the defaults of its schema where it says nothing', (t) => {
+  const targets = targetsOf(config(), secrets, 'daemon', { canary: true });
+  const by = (key: string) => targets.find((target) => target.key === key);
+  const east = by('shop/db/east');
+  t.match(east, { host: 'db.east.test', port: 5432, region: 'east', intervalMs: 500, timeoutMs: 3_000 });
+  t.match(east, { tls: 'verify-full', canarySchema: 'failoverd', systemIdentifier: '7000000000000000001' });
+  t.equal(east?.kind === 'postgres' ? east.password?.reveal() : '', 'value of ${env:PG}');
+  t.notMatch(JSON.stringify(targets), /value of/, 'a list of targets shows no password');
+  t.match(by('shop/db/west'), { host: '2001:db8::2', port: 6432 });
+  t.match(by('shop/api/west'), { url: 'https://api.west.test/health', expectStatus: [200, 204], intervalMs: 1_000 });
+  t.match(by('shop/name/west@192.0.2.53:53'), { name: 'api.shop.test', type: 'A', region: 'west', timeoutMs: 2_000 });
+  t.end();
+});
+
+t.test('a witness has its own control targets, asks for names from where it stands, and writes nothing', (t) => {
+  const targets = targetsOf(config(), secrets, 'north', { canary: false });
+  t.same(
+    targets.filter((target) => target.kind === 'control').map((target) => target.target),
+    ['tcp://192.0.2.9:53'],
+  );
+  t.ok(targets.some((target) => target.kind === 'dns' && target.region === 'north'));
+  t.ok(targets.every((target) => target.kind !== 'postgres' || !target.canary));
+  t.end();
+});
+
+t.test('a group that only observes gets no canary', (t) => {
+  const canaries = (autonomy: 'observe' | 'gated' | 'auto'): boolean[] =>
+    targetsOf(config(autonomy), secrets, 'daemon', { canary: true }).flatMap((target) =>
+      target.kind === 'postgres' ? [target.canary] : [],
+    );
+  t.same(canaries('observe'), [false, false]);
+  t.same(canaries('gated'), [true, true]);
+  t.same(canaries('auto'), [true, true]);
+  t.end();
+});
+
+t.test('a vantage that isn’t declared has no targets', (t) => {
+  t.throws(() => targetsOf(config(), secrets, 'south', { canary: false }), RangeError);
+  t.end();
+});
+
+t.test('the secrets of a witness are the passwords of databases, and no others', (t) => {
+  t.equal(isProbeSecret(['groups', 'shop', 'components', 'db', 'password']), true);
+  for (const path of [
+    ['people', 'ann', 'token'],
+    ['pager', 'secret'],
+    ['alertmanager', 'bearer'],
+    ['groups', 'shop', 'components', 'name', 'secretAccessKey'],
+  ]) {
+    t.equal(isProbeSecret(path), false, path.join('.'));
+  }
+  t.end();
+});
+
+t.test('addresses', (t) => {
+  for (const text of ['db.test:5432', '192.0.2.1:53', '[2001:db8::1]:53']) t.equal(addressText(addressOf(text)), text);
+  for (const text of ['db.test', 'db.test:0', 'db.test:70000', ':5', '2001:db8::1:53', '']) {
+    t.throws(() => addressOf(text), RangeError, text);
+  }
+  t.end();
+});
