@@ -215,7 +215,8 @@ class Loop implements Engine {
     this.#cancelTick();
     const { clock, timers } = this.#options.ports;
     const tickMs = this.#options.tickMs ?? 1000;
-    const delayMs = Math.max(0, Math.min(tickMs, this.#wakeMono - clock.mono()));
+    // Whole milliseconds, upwards: a timer that fires a hair too early would be set again at once, for ever.
+    const delayMs = Math.max(0, Math.ceil(Math.min(tickMs, this.#wakeMono - clock.mono())));
     this.#cancelTick = timers.after(delayMs, () => {
       this.#wakeMono = Number.POSITIVE_INFINITY;
       this.#back({ kind: 'tick' });

@@ -136,7 +136,11 @@ function followHold(turn: Turn, view: View, row: Row, finding: Finding, hold: Ho
     holdPendingMs: { ...holdPendingMs, [key]: pendingMs },
   });
   const heldMs = hold.heldMs + pendingMs;
-  const checkpointMs = Math.max(CHECKPOINT_MS.least, Math.min(CHECKPOINT_MS.most, row.forMs / 4));
+  // Once it has lasted long enough, only a restart needs to know that it still does.
+  const checkpointMs =
+    hold.heldMs >= row.forMs
+      ? Math.max(CHECKPOINT_MS.most, view.settings.holdGapMs / 3)
+      : Math.max(CHECKPOINT_MS.least, Math.min(CHECKPOINT_MS.most, row.forMs / 4));
   if (pendingMs > 0 && (pendingMs >= checkpointMs || (heldMs >= row.forMs && hold.heldMs < row.forMs))) {
     say(turn, { kind: 'hold.advanced', at, group: view.group, row: row.id, heldMs });
     remember(turn, { holdPendingMs: without(turn.state.volatile.holdPendingMs, key) });
@@ -237,6 +241,10 @@ function decideFailover(turn: Turn, view: View, row: Row, finding: Finding, hold
   const before = view.ledger.decisions[row.id];
   if (before === undefined || gist(before) !== gist(record)) {
     say(turn, { kind: 'decision.made', at: view.at, group: view.group, decision: record });
+    // Somebody has to know that a failover is due and can't be had; once, not at every change of what is in the way.
+    if (action === 'hold' && before?.action !== 'hold' && judged.autonomy !== 'observe') {
+      page(turn, 'attention', view.group, `${view.settings.title}: a failover is due and held back`, why);
+    }
     return;
   }
   if (view.ledger.proposal !== null) reviewProposal(turn, { view, hold, loss, judged, record });

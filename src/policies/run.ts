@@ -167,6 +167,8 @@ function operationFor(turn: Turn, step: PlanStep, state: StepState, key: string)
   const mine = state.incarnation === turn.state.incarnation;
   if (state.status === 'intended' && mine && doAsked[key] !== state.attempt) return 'do';
   const last = lastAnswer[key];
+  // Invariant 8: what an earlier life began is read first, whatever its outcome was said to be.
+  if (!mine && last === undefined) return 'verify';
   // A check that says no to a second attempt may say so because the first one took effect after all.
   if (last?.operation === 'check') return state.attempt > 0 ? 'verify' : 'check';
   const absent = last?.operation === 'verify' && last.result.kind === 'no';
@@ -250,7 +252,7 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
 /** Looks again soon at first and seldom later: a tenth of the time the step has taken so far. */
 function later(turn: Turn, run: Run, step: PlanStep): void {
   const tookMs = Math.max(0, turn.state.at - beganAt(run, step));
-  const pauseMs = Math.min(POLL_MS.most, Math.max(POLL_MS.least, tookMs / 10));
+  const pauseMs = Math.min(POLL_MS.most, Math.max(POLL_MS.least, Math.ceil(tookMs / 10)));
   remember(turn, {
     notBeforeMono: { ...turn.state.volatile.notBeforeMono, [keyOf(run, step)]: turn.state.mono + pauseMs },
   });

@@ -298,6 +298,19 @@ class SimHistory {
   /** An SRE who approves what is proposed, after thinking about it, and lets a paused run go on. */
   #people(): void {
     const ledger = this.#daemon.state()?.ledger.groups[GROUP];
+    const run = ledger?.run;
+    if (run?.status === 'paused') {
+      this.#requests += 1;
+      const person = { id: 'ada', roles: ['sre' as const] };
+      this.#daemon.submit({
+        kind: 'approve',
+        request: `r${this.#requests}`,
+        person,
+        target: run.id,
+        planHash: null,
+        nonce: `n${this.#requests}`,
+      });
+    }
     const proposal = ledger?.proposal;
     if (proposal === null || proposal === undefined) return;
     for (const [id, roles] of [
@@ -359,7 +372,11 @@ class SimHistory {
     const { a, b } = this.#platform;
     if (halted && !bodies.some((body) => body.kind === 'page.queued' && body.page.kind === 'stuck'))
       say(29, 'a run is halted and nobody was paged');
-    if (!this.#platform.commits(a) && !this.#platform.commits(b) && !halted)
+    // The cluster died before it was ever seen whole: that the standby is ours is not known, and a person must say so.
+    const needsPerson =
+      !bodies.some((body) => body.kind === 'identity.pinned') &&
+      bodies.some((body) => body.kind === 'page.queued' && body.page.kind === 'attention');
+    if (!this.#platform.commits(a) && !this.#platform.commits(b) && !halted && !needsPerson)
       say(27, `nobody is writable ${Math.round((this.#scheduler.nowMs - HEAL_MS) / 1000)} s after everything healed`);
     if (group?.run && !halted) {
       const overdue = this.#daemon.wall() - group.run.clocks.decidedAt > RTO_MS;

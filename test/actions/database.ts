@@ -29,12 +29,12 @@ export async function databases(
   hostB: string,
   install?: PostgresInstall,
 ): Promise<Databases> {
-  const place = await scratch();
-  const { primary, passwords } = await primaryIn(place.dir, install ?? (await onePostgres()), hostA);
+  const place = await scratch(test);
+  const { primary, passwords } = await primaryIn(place, install ?? (await onePostgres()), hostA);
   const made = [primary];
+  // Made after the folder's own teardown, so it runs before it.
   test.teardown(async () => {
     for (const instance of made) await destroyPostgres(instance);
-    await place.remove();
   });
   await startPostgres(primary, { log });
   const [control] = await query<{ id: string }>(
@@ -47,7 +47,7 @@ export async function databases(
     systemIdentifier: control?.id ?? '',
     async standby(name, upstream = primary) {
       const port = await freePort(hostB);
-      const dir = path.join(place.dir, name);
+      const dir = path.join(place, name);
       const instance = await createStandby({ primary: upstream, upstream, dir, host: hostB, port, passwords, log });
       made.push(instance);
       await startPostgres(instance, { log });

@@ -19,7 +19,7 @@ export const log = (line: string): void => {
 };
 
 /** A short-named folder (a socket's path has a limit) that the servers' user may pass, gone when the test is over. */
-export async function scratch(t: Test): Promise<string> {
+export async function scratch(t: Pick<Test, 'teardown'>): Promise<string> {
   const dir = await mkdtemp(path.join(tmpdir(), 'fl-'));
   t.teardown(async () => await rm(dir, { recursive: true, force: true }));
   await chmod(dir, 0o711);

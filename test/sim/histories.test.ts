@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+import { runHistory } from '../../src/sim/world.ts';
+
+t.test('a thousand seeded histories break no invariant', async (t) => {
+  const sim = spawnSync(process.execPath, ['src/sim/main.ts', '--seeds', '1000', '--json'], {
+    encoding: 'utf8',
+    timeout: 400_000,
+  });
+  t.equal(sim.status, 0, sim.stderr);
+  const total = JSON.parse(sim.stdout) as {
+    histories: number;
+    violations: unknown[];
+    outcomes: Record<string, number>;
+  };
+  t.equal(total.histories, 1000);
+  t.strictSame(total.violations, []);
+  t.ok((total.outcomes['dies: verified'] ?? 0) > 50, 'regions that die are failed over');
+  t.ok((total.outcomes['none: none'] ?? 0) > 50, 'regions that live are left alone');
+});
+
+t.test('one seed gives one history', async (t) => {
+  const told: string[][] = [[], []];
+  for (const lines of told) await runHistory({ seed: 4711, trace: (line) => lines.push(line) });
+  t.ok((told[0]?.length ?? 0) > 5);
+  t.strictSame(told[0], told[1]);
+});
+
+t.test('without faults, a region that dies is replaced within hold, detection and the run', async (t) => {
+  let dead = 0;
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const report = await runHistory({ seed, faultFree: true, replay: true });
+    t.strictSame(report.violations, [], `seed ${seed}`);
+    if (report.schedule.disaster !== 'dies') continue;
+    dead += 1;
+    t.equal(report.outcome, 'verified', `seed ${seed}`);
+  }
+  t.ok(dead > 2, 'the seeds hold regions that die');
+});
