@@ -180,9 +180,11 @@ function ownVantage(options: {
     timers: systemTimers,
     random: chance,
     emit,
-    mayWrite: ({ group }) => {
+    mayWrite: ({ group, region }) => {
       const known = settings.groups[group];
-      return engine?.health() === 'running' && known !== undefined && declaredAutonomy(known) !== 'observe';
+      if (engine?.health() !== 'running' || known === undefined || declaredAutonomy(known) === 'observe') return false;
+      // An old primary that came back must not be given more writes that only it has.
+      return region === (engine.state().ledger.groups[group]?.active ?? known.primary);
     },
   });
   return {

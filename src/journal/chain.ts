@@ -16,12 +16,24 @@ export function entryHash(seq: number, previous: string, body: EventBody): strin
 /** Entries for these bodies, following `seq` and `hash` (0 and {@link GENESIS_HASH} for an empty journal). */
 export function seal(seq: number, hash: string, bodies: readonly EventBody[]): JournalEntry[] {
   let previous = hash;
-  return bodies.map((body, index) => {
+  return bodies.map((said, index) => {
+    const body = wellFormed(said) as EventBody;
     const place = seq + index + 1;
     const entry: JournalEntry = { seq: place, previous, hash: entryHash(place, previous, body), body };
     previous = entry.hash;
     return entry;
   });
+}
+
+/**
+ * Text from outside may hold half a surrogate pair, which is no Unicode text: it can be neither hashed canonically nor
+ * stored and read back alike, and one such label must not stop the journal. It becomes U+FFFD.
+ */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key.toWellFormed(), wellFormed(part)]));
 }
 
 /** The first place where the chain does not add up, or null. */

@@ -1,0 +1,98 @@
+import t from 'tap';
+import { EngineFailed, startEngine } from '../../src/engine/engine.ts';
+import type { Ports } from '../../src/engine/ports.ts';
+import { crashMemoryDisk, memoryDisk, openMemoryJournal } from '../../src/journal/memory.ts';
+import type { JournalEntry } from '../../src/model/events.ts';
+import type { Reply } from '../../src/model/loop.ts';
+import { settingsWith } from '../support/group.ts';
+
+const alert = (fingerprint: string) => ({
+  fingerprint,
+  startsAt: 1,
+  status: 'firing' as const,
+  labels: { alertname: 'PodFailing' },
+  summary: null,
+});
+
+function world() {
+  const replies: Reply[] = [];
+  const appended: JournalEntry[] = [];
+  const failures: Error[] = [];
+  const probed: string[] = [];
+  const ports: Ports = {
+    clock: { wall: () => 1_768_000_000_000, mono: () => 1000 },
+    timers: { after: () => () => undefined },
+    actor: { perform: () => new Promise(() => undefined) },
+    prober: { probeNow: (group) => probed.push(group) },
+    pager: { deliver: async () => ({ delivered: true, message: '' }) },
+    replies: { reply: (reply) => replies.push(reply) },
+    observer: { appended: (entries) => appended.push(...entries), failed: (error) => failures.push(error) },
+  };
+  return { ports, replies, appended, failures, probed };
+}
+const options = { settings: settingsWith(), version: 'test', configHash: 'none' };
+
+t.test('a reply leaves only when what it speaks of is durable', async (t) => {
+  const disk = memoryDisk();
+  const { ports, replies } = world();
+  let let_: () => void = () => undefined;
+  const until = new Promise<void>((resolve) => {
+    let_ = resolve;
+  });
+  let holding = false;
+  const store = await openMemoryJournal({
+    disk,
+    fault: () => (holding ? { kind: 'hang', applied: true, until } : null),
+  });
+  const engine = await startEngine({ ...options, store, ports, incarnation: 'one' });
+  holding = true;
+  const submitted = engine.submit({ kind: 'webhook', request: 'r', alerts: [alert('00000000000000aa')] });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.strictSame(replies, [], 'the disk has not answered yet');
+  let_();
+  await submitted;
+  t.equal(replies.length, 1);
+  await engine.stop();
+});
+
+t.test('invariant 14: once the journal failed, nothing follows', async (t) => {
+  const { ports, replies, probed, failures } = world();
+  let failing = false;
+  const store = await openMemoryJournal({ fault: () => (failing ? { kind: 'fail', code: 'full' } : null) });
+  const engine = await startEngine({ ...options, store, ports, incarnation: 'one' });
+  failing = true;
+  await t.rejects(engine.submit({ kind: 'webhook', request: 'r', alerts: [alert('00000000000000aa')] }), EngineFailed);
+  failing = false;
+  await t.rejects(engine.submit({ kind: 'webhook', request: 's', alerts: [alert('00000000000000bb')] }), EngineFailed);
+  t.equal(engine.health(), 'failed');
+  t.strictSame(replies, []);
+  t.strictSame(probed, []);
+  t.equal(failures.length, 1);
+  t.strictSame(engine.state().ledger.alerts, {}, 'and the state holds nothing that is not durable');
+});
+
+t.test('a restart knows what was acknowledged', async (t) => {
+  const disk = memoryDisk();
+  const first = await startEngine({
+    ...options,
+    store: await openMemoryJournal({ disk }),
+    ports: world().ports,
+    incarnation: 'one',
+  });
+  await first.submit({ kind: 'webhook', request: 'r', alerts: [alert('00000000000000aa')] });
+  const before = first.state().ledger;
+  await first.stop();
+  await t.rejects(first.submit({ kind: 'tick' }), EngineFailed, 'a stopped engine takes nothing');
+  crashMemoryDisk(disk);
+  const { appended, ports } = world();
+  const again = await startEngine({
+    ...options,
+    store: await openMemoryJournal({ disk }),
+    ports,
+    incarnation: 'two',
+  });
+  t.strictSame(again.state().ledger.alerts, before.alerts);
+  t.equal(again.state().ledger.incarnation, 'two');
+  t.equal(appended.length, 1, 'only its own start is new');
+  await again.stop();
+});

@@ -1,0 +1,33 @@
+import t from 'tap';
+import { firstBreak, seal } from '../../src/journal/chain.ts';
+import { type EventBody, GENESIS_HASH } from '../../src/model/events.ts';
+
+const started = (version: string): EventBody => ({
+  kind: 'daemon.started',
+  at: 1,
+  incarnation: 'one',
+  version,
+  configHash: '',
+});
+
+t.test('invariant 23: an entry that was changed, cut out or moved breaks the chain where it stands', async (t) => {
+  const entries = seal(0, GENESIS_HASH, [started('a'), started('b'), started('c')]);
+  t.equal(firstBreak(entries), null);
+  const [first, second, third] = entries;
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three entries were sealed');
+  t.equal(firstBreak([first, { ...second, body: started('x') }, third])?.seq, 2, 'changed');
+  t.equal(firstBreak([first, third])?.seq, 2, 'cut out');
+  t.equal(firstBreak([first, third, second])?.seq, 2, 'moved');
+});
+
+t.test('half a surrogate pair in a label is written as U+FFFD and does not stop the journal', async (t) => {
+  const alert = {
+    fingerprint: '00000000000000aa',
+    startsAt: 1,
+    status: 'firing' as const,
+    labels: { '\ud800k': 'v\udc00' },
+    summary: null,
+  };
+  const [entry] = seal(0, GENESIS_HASH, [{ kind: 'alerts.received', at: 1, alerts: [alert] }]);
+  t.match(entry?.body, { alerts: [{ labels: { '\ufffdk': 'v\ufffd' } }] });
+});
