@@ -125,6 +125,7 @@ t.test('a peer that vanishes during a drop is noticed only when the link heals',
   link.heal();
   await until('then the far side is reset', () => far.failures().includes('ECONNRESET'));
   await until('nothing is left', () => link.counters().active === 0);
+  test.match(link.counters(), { held: 0, active: 0 });
 });
 
 t.test('a connection made during a drop hangs, and goes through when the link heals', async (test) => {
@@ -175,6 +176,7 @@ t.test(
     await until('a handshake needs both ways: a newcomer is held', () => link.counters().held === 1);
     link.heal();
     await until('all arrives in the end', () => near.received() === 'from;again;' && far.received().endsWith('new;'));
+    test.match(link.counters(), { held: 0, active: 2 });
   },
 );
 
@@ -241,4 +243,5 @@ t.test('closing ends everything: open, held and late connections alike', async (
   await until('both clients are told', () => open.closed() && held.closed());
   const refused = dial(test, forward);
   await until('and nobody listens any more', () => refused.failure() === 'ECONNREFUSED');
+  test.match(link.counters(), { held: 0, active: 0 });
 });

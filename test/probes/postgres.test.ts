@@ -371,11 +371,12 @@ t.test('a standby', async (t) => {
     t.equal(gone.timeline, 1);
   });
 
-  t.test('streams again when the path is back', async () => {
-    await until(
-      { what: 'streaming', timeoutMs: 20_000 },
-      async () => (await facts()).walReceiver === 'streaming' || undefined,
-    );
+  t.test('streams again when the path is back', async (t) => {
+    const again = await until({ what: 'streaming', timeoutMs: 20_000 }, async () => {
+      const now = await facts();
+      return now.walReceiver === 'streaming' ? now : undefined;
+    });
+    t.equal(again.inRecovery, true);
   });
 
   t.test('keeps what it received when the primary dies', async (t) => {

@@ -54,6 +54,8 @@ t.test('observations reach the daemon, though its session is not known at first'
   t.same(targets(at.taken), ['one', 'two', 'three'], 'each once');
   t.ok((at.taken[1]?.sequence ?? 0) > (at.taken[0]?.sequence ?? 0));
   t.same(at.refusals.length, 1);
+  // The daemon has it a moment before its answer is back.
+  await eventually('both answers', () => told.length === 3);
   t.same(
     told.map((each) => each.kind),
     ['joined', 'delivered', 'delivered'],
