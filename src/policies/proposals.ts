@@ -29,7 +29,9 @@ function ceilingsOf({ view, loss }: Ground): Ceilings {
   const { rpoMs, replicationLossBytes, fence } = view.settings;
   return {
     lossSeconds: loss.highSeconds === null ? null : Math.max(loss.highSeconds, rpoMs / 1000),
-    lossBytes: loss.highBytes === null ? null : Math.max(loss.highBytes, replicationLossBytes ?? loss.highBytes),
+    // Without a byte budget the seconds bind; a ceiling of what happens to be seen now would void itself.
+    lossBytes:
+      loss.highBytes === null || replicationLossBytes === null ? null : Math.max(loss.highBytes, replicationLossBytes),
     fenceProof: fence !== 'none',
   };
 }
