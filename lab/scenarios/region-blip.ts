@@ -1,0 +1,28 @@
+import { REGION } from '../config.ts';
+import { lookOn, type Scenario, untilFailedOver, untilHeld, untilQuiet } from './scenario.ts';
+
+export const regionBlip: Scenario = {
+  name: 'region-blip',
+  says: 'the primary region is cut off, and back before the hold ends: nothing happens',
+  expects: 'nothing',
+  act: async (platform, tell) => {
+    await untilQuiet(platform);
+    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).cut({ mode: 'reset' });
+    const held = await untilHeld(platform);
+    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).heal();
+    tell(held ? 'the hold had begun; the region is back' : 'no hold began');
+    await lookOn();
+  },
+};
+
+export const regionBlipStaysDown: Scenario = {
+  name: 'region-blip-stays-down',
+  says: 'as region-blip, but the region does not come back: failover',
+  expects: 'failover',
+  act: async (platform) => {
+    await untilQuiet(platform);
+    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).cut({ mode: 'reset' });
+    await platform.hypervisor.act(REGION.a, 'crash');
+    await untilFailedOver(platform);
+  },
+};

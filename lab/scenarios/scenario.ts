@@ -1,0 +1,67 @@
+import type { StatusDocument } from '../../src/daemon/status-document.ts';
+import { REGION } from '../config.ts';
+import { type Platform, type PlatformOptions, waitFor } from '../platform.ts';
+
+/** What must have come of it: a verified failover, nothing at all, or a run that stopped before clients were moved. */
+export type Expectation = 'failover' | 'nothing' | 'no-cutover';
+
+export interface Scenario {
+  readonly name: string;
+  readonly says: string;
+  readonly expects: Expectation;
+  readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode'>;
+  /** What happens to the world. Returns when the outcome is there, or its time is up. */
+  readonly act: (platform: Platform, tell: (line: string) => void) => Promise<void>;
+}
+
+const OUTCOME_TIMEOUT_MS = 60_000;
+/** Longer than detection, hold and run together take in the lab. */
+export const QUIET_MS = 15_000;
+
+export async function status(platform: Platform): Promise<StatusDocument | undefined> {
+  try {
+    const answer = await fetch(`${platform.daemonUrl}/api/v1/status`, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(3_000),
+    });
+    return (await answer.json()) as StatusDocument;
+  } catch {
+    // Not started, crashed, or starting: there is no status, and who asks asks again.
+    return undefined;
+  }
+}
+
+export async function untilQuiet(platform: Platform): Promise<void> {
+  if (platform.daemon() === undefined) return;
+  await waitFor('failoverd sees that all is well', 20_000, async () => {
+    const group = (await status(platform))?.groups[0];
+    return group?.summary.mood === 'quiet' && group.replication?.streaming === 'ok';
+  });
+  // Some traffic in quiet times, for a life before the failure.
+  await platform.client.waitForAcks(REGION.a, 60, 10_000);
+}
+
+/** The run's end, and writes acknowledged by the new side. False when it didn't come in time. */
+export async function untilFailedOver(platform: Platform): Promise<boolean> {
+  const timeoutMs = platform.daemon() === undefined ? QUIET_MS : OUTCOME_TIMEOUT_MS;
+  const ended = await waitFor('the run ends', timeoutMs, async () => {
+    const group = (await status(platform))?.groups[0];
+    return group !== undefined && group.ended.length > 0;
+  });
+  if (!ended) return false;
+  return await waitFor('clients write to the new side', 15_000, async () => {
+    return (platform.client.stats().ackedByRegion[REGION.b] ?? 0) >= 20;
+  });
+}
+
+export async function untilHeld(platform: Platform): Promise<boolean> {
+  return await waitFor('a hold starts', 15_000, async () => {
+    const group = (await status(platform))?.groups[0];
+    return group !== undefined && (group.holds.length > 0 || group.run !== null);
+  });
+}
+
+/** Nothing is to happen: look on for a while, in which it would have. */
+export async function lookOn(): Promise<void> {
+  await waitFor('nothing', QUIET_MS, async () => false);
+}
