@@ -1,5 +1,6 @@
 // Preloaded into the daemon by the scenario daemon-crash (`node --import`): the process is killed as soon as the N-th
-// journal entry of a failover is committed. Worker threads inherit the preload, and the journal's is where it counts.
+// journal entry of a failover is committed. It counts in the journal's thread, which is made with an environment and words
+// of its own and so does not get this preload yet: until it does, the scenario fails, saying that nothing was killed.
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { isMainThread } from 'node:worker_threads';

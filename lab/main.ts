@@ -94,12 +94,12 @@ async function everyCrash(one: (scenario: Scenario) => Promise<void>): Promise<v
     for (let after = 1; after <= MOST_CRASHES; ) {
       const file = path.join(dir, `${after}.json`);
       await one(daemonCrash(after, file));
-      const text = await readFile(file, 'utf8').catch(() => undefined);
-      if (text === undefined) return;
-      const crash = JSON.parse(text) as { readonly counted: number; readonly ended: boolean };
+      // The crash writes it; without it nothing was killed, and a series of nothing proves nothing.
+      const crash = JSON.parse(await readFile(file, 'utf8')) as { readonly counted: number; readonly ended: boolean };
       if (crash.ended) return;
       after = crash.counted + 1;
     }
+    throw new Error(`no run had ended after ${MOST_CRASHES} journal entries: not every entry had its crash`);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -192,7 +192,11 @@ async function powerCommand(argv: readonly string[]): Promise<number> {
 }
 
 async function readState(): Promise<UpState | undefined> {
-  const text = await readFile(STATE_FILE, 'utf8').catch(() => undefined);
+  const text = await readFile(STATE_FILE, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    // No file, no lab; a file that can't be read is something else, and is said.
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   if (text === undefined) return undefined;
   const state = JSON.parse(text) as UpState;
   return (await beganAt(state.pid)) === state.began ? state : undefined;

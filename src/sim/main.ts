@@ -17,9 +17,12 @@ const BATCH = 250;
 /** Every so many histories are replayed from their recorded inputs, to prove that the core is deterministic. */
 const REPLAY_EVERY = 10;
 
+/** What was typed can't be taken; anything else that is thrown is a defect, and must not look like this. */
+class UsageError extends Error {}
+
 function whole(text: string | undefined, fallback: number, name: string): number {
   if (text === undefined) return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name} takes a whole number, not ${text}`);
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} takes a whole number, not ${text}`);
   return Number(text);
 }
 
@@ -81,19 +84,28 @@ function print(total: Summary, tookMs: number): void {
   );
 }
 
+function argumentsOf() {
+  try {
+    return parseArgs({
+      args: [...environment.argv],
+      options: {
+        seeds: { type: 'string' },
+        from: { type: 'string' },
+        seed: { type: 'string' },
+        jobs: { type: 'string' },
+        trace: { type: 'boolean' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    // parseArgs throws for nothing but what was typed.
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    args: [...environment.argv],
-    options: {
-      seeds: { type: 'string' },
-      from: { type: 'string' },
-      seed: { type: 'string' },
-      jobs: { type: 'string' },
-      trace: { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
+  const values = argumentsOf();
   if (values.help) {
     environment.print(`${USAGE}\n`);
     return 0;
@@ -120,7 +132,7 @@ async function main(): Promise<number> {
 main().then(
   (code) => environment.endWith(code),
   (error: unknown) => {
-    const usage = error instanceof TypeError || error instanceof RangeError;
+    const usage = error instanceof UsageError;
     environment.complain(
       `${usage ? `${error.message}\n${USAGE}` : error instanceof Error ? error.stack : String(error)}\n`,
     );

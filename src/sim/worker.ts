@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { type Batch, emptySummary, type Summary } from './summary.ts';
 import { runHistory } from './world.ts';
 
-/** Seeds that failed are kept up to here; the rest is counted. */
+/** Violations told of one batch; a batch that bad needs no more to be looked at. */
 const VIOLATIONS_KEPT = 50;
 
 async function runBatch(batch: Batch): Promise<Summary> {
