@@ -225,6 +225,7 @@ const alsoNudging = (observer: Observer, nudge: () => void): Observer => ({
     if (entries.some(({ body }) => body.kind === 'hold.started')) nudge();
   },
   failed: (error) => observer.failed(error),
+  clockSet: (byMs) => observer.clockSet(byMs),
 });
 
 function warmingOf(engine: Engine, actor: ConfiguredActor, lifecycle: Lifecycle): Warming {

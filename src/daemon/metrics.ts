@@ -28,6 +28,8 @@ export type Metrics = {
   observed(observations: readonly Observation[]): void;
   appended(entries: readonly JournalEntry[]): void;
   journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
+  /** The wall clock was set under us. */
+  clockSet(): void;
   /** All metrics in Prometheus' text format, gauges as of this status. */
   exposition(status: StatusDocument): Promise<string>;
 };
@@ -58,6 +60,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       }
     },
     journalAppend: (durationMs, outcome) => counters.appendSeconds.observe({ outcome }, durationMs / 1000),
+    clockSet: () => counters.clockSets.inc(),
     async exposition(status) {
       gauges.show(status);
       return await registry.metrics();
@@ -78,6 +81,7 @@ function createCounters(registry: Registry) {
     events: counter('events_total', 'Events written to the journal', ['kind']),
     entries: counter('journal_entries_total', 'Entries written to the journal by this process', []),
     runs: counter('runs_total', 'Runs that ended', ['group', 'outcome']),
+    clockSets: counter('clock_sets_total', 'Times the wall clock was set by half a second or more', []),
     probeSeconds: new Histogram({
       name: 'failoverd_probe_duration_seconds',
       help: 'How long probes took',

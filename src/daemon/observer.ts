@@ -64,6 +64,15 @@ export function createObserver({ log, metrics }: { readonly log: Log; readonly m
       metrics.appended(entries);
       for (const entry of entries) log[LEVELS[entry.body.kind]](contextOf(entry), entry.body.kind);
     },
+    clockSet(byMs) {
+      metrics.clockSet();
+      log.warn(
+        { byMs: Math.round(byMs) },
+        byMs < 0
+          ? 'the wall clock was set back: what is under way goes on counting as if it had not been'
+          : 'the wall clock was set forward, or this machine stood still: the time counts as passed',
+      );
+    },
     failed(error) {
       log.error({ err: error }, 'the engine failed: nothing is done any more; restart the daemon');
     },

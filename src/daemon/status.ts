@@ -97,7 +97,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     proposal,
     run,
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
-    vantages: view.vantages.map((vantage) => ({ ...vantage })),
+    vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view, seen),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,

@@ -13,6 +13,7 @@ import type { Effect, EffectOf, Input, State } from '../model/loop.ts';
 import type { Settings } from '../model/settings.ts';
 import { initialState, turn } from './core.ts';
 import { execute } from './executor.ts';
+import { countedOn, forwardTime } from './forward-time.ts';
 import type { Ports } from './ports.ts';
 
 /** The journal failed or a law was broken: what was submitted is not durable, and nothing will be done any more. */
@@ -73,6 +74,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 class Loop implements Engine {
   readonly #options: EngineOptions;
   readonly #ending = new AbortController();
+  readonly #time = forwardTime();
   #state: State;
   #inbox: Waiting[] = [];
   #health: EngineHealth = 'running';
@@ -147,7 +149,11 @@ class Loop implements Engine {
     const effects: Outgoing[] = [];
     let state = this.#state;
     for (const { submission } of batch) {
-      const input = { ...submission, at: clock.wall(), mono: clock.mono() } as Input;
+      const mono = clock.mono();
+      const wallMs = clock.wall();
+      const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, this.#options.settings, wallMs));
+      if (setByMs !== 0) observer.clockSet(setByMs);
+      const input = { ...submission, at, mono } as Input;
       this.#options.record?.(input);
       const turned = turn(state, input);
       state = turned.state;

@@ -45,6 +45,8 @@ export type Replies = {
 export type Observer = {
   appended(entries: readonly JournalEntry[]): void;
   failed(error: Error): void;
+  /** The wall clock was set, by so many milliseconds against the monotonic one (negative: back). */
+  clockSet(byMs: number): void;
 };
 
 export type Ports = {

@@ -115,6 +115,8 @@ export const KeptObservation = Type.Object({
   receivedMono: MonoMs,
   /** When this subject was last seen ok, and when the present run of bad answers began; wall time, for people and for *impact*. */
   badSince: Type.Union([WallMs, Type.Null()]),
+  /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
+  badSinceMono: Type.Union([MonoMs, Type.Null()]),
 });
 export type KeptObservation = Static<typeof KeptObservation>;
 

@@ -38,8 +38,14 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     if (!known(state, observation)) continue;
     const key = keyOf(observation);
     const before = observations[key];
-    const badSince = observation.verdict === 'bad' ? (before?.badSince ?? input.at) : null;
-    const kept: KeptObservation = { observation, receivedAt: input.at, receivedMono: input.mono, badSince };
+    const bad = observation.verdict === 'bad';
+    const kept: KeptObservation = {
+      observation,
+      receivedAt: input.at,
+      receivedMono: input.mono,
+      badSince: bad ? (before?.badSince ?? input.at) : null,
+      badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
+    };
     observations[key] = kept;
     samples = withSample(state, samples, observation, input);
   }

@@ -22,6 +22,8 @@ export type VantageView = {
   /** ok: a control target answers. bad: none does, this vantage is the isolated one. */
   readonly connected: Verdict;
   readonly why: string;
+  /** When the newest answer of a control target was taken in, on the monotonic clock. */
+  readonly answeredMono: number | null;
 };
 
 /** What one vantage says of one region, by client-like probes of all its components. */
@@ -114,21 +116,21 @@ function vantageView(state: State, id: VantageId, region: RegionId): VantageView
   const prefix = controlKey(id, '');
   let bad = 0;
   let unknown = 0;
+  let answeredMono: number | null = null;
   for (const [key, kept] of Object.entries(state.volatile.observations)) {
     if (!key.startsWith(prefix)) continue;
     if (!freshFor(state, kept, CONTROL_FRESH_MS)) unknown += 1;
-    else if (kept.observation.verdict === 'ok') return { id, region, connected: 'ok', why: 'a control target answers' };
+    else if (kept.observation.verdict === 'ok')
+      answeredMono = Math.max(kept.receivedMono, answeredMono ?? kept.receivedMono);
     else if (kept.observation.verdict === 'bad') bad += 1;
     else unknown += 1;
   }
+  const base = { id, region, answeredMono };
+  if (answeredMono !== null) return { ...base, connected: 'ok', why: 'a control target answers' };
   if (bad > 0 && unknown === 0)
-    return { id, region, connected: 'bad', why: `none of its ${bad} control targets answers: it is the isolated one` };
-  return {
-    id,
-    region,
-    connected: 'unknown',
-    why: bad + unknown === 0 ? 'nothing was heard from it' : 'its control targets were not seen lately',
-  };
+    return { ...base, connected: 'bad', why: `none of its ${bad} control targets answers: it is the isolated one` };
+  const why = bad + unknown === 0 ? 'nothing was heard from it' : 'its control targets were not seen lately';
+  return { ...base, connected: 'unknown', why };
 }
 
 function reachOf(state: State, settings: GroupSettings, vantage: VantageView, region: RegionId): Reach {
@@ -163,7 +165,19 @@ function reachOf(state: State, settings: GroupSettings, vantage: VantageView, re
   const why = bad
     .map((kept) => `${subjectOf(kept)} ${kept.observation.code ?? 'failed'} at ${kept.observation.reached}`)
     .join(', ');
+  if (!vouchedFor(vantage, bad))
+    return { ...base, verdict: 'unknown', why: `${why}, and no control target has answered since`, ageMs, badSince };
   return { ...base, verdict: 'bad', why, ageMs, badSince };
+}
+
+/**
+ * A vantage that lost everything at once fails its targets before its control targets are known to fail, and an answer
+ * that a control target gave earlier is still fresh then. So only one taken in after the failing began tells the two
+ * apart (invariant 18). One that came in the same batch may be older, and does not count.
+ */
+function vouchedFor(vantage: VantageView, bad: readonly KeptObservation[]): boolean {
+  const beganMono = Math.max(...bad.map((kept) => kept.badSinceMono ?? kept.receivedMono));
+  return vantage.answeredMono !== null && vantage.answeredMono > beganMono;
 }
 
 const subjectOf = (kept: KeptObservation): string =>

@@ -6,7 +6,7 @@ import { firstBreak } from '../journal/chain.ts';
 import type { EventBody, JournalEntry } from '../model/events.ts';
 import type { Perform } from '../model/loop.ts';
 import { independent } from '../policies/diagnoses.ts';
-import { A, type Place, type Platform } from './platform.ts';
+import { A, B, type Place, type Platform, W } from './platform.ts';
 import { COOLDOWN_MS } from './settings.ts';
 import type { Disk } from './store.ts';
 
@@ -21,6 +21,7 @@ export class Oracle {
   readonly violations: Violation[] = [];
   readonly #platform: Platform;
   readonly #disk: Disk;
+  readonly #holdMs: number;
   #judged = 0;
   #highestEpoch = 0;
   #openRun: string | null = null;
@@ -34,11 +35,14 @@ export class Oracle {
   #unread = new Set<string>();
   failedIncarnation = false;
   readonly isolatedSinceMs = new Map<Place, number>();
+  /** When a place was last connected and truly could not see A. */
+  readonly #blindToAMs = new Map<Place, number>();
   #doubtedMs = 0;
 
-  constructor(platform: Platform, disk: Disk) {
+  constructor(platform: Platform, disk: Disk, holdMs: number) {
     this.#platform = platform;
     this.#disk = disk;
+    this.#holdMs = holdMs;
   }
 
   #violate(invariant: number, what: string): void {
@@ -62,10 +66,12 @@ export class Oracle {
     const { a, b } = this.#platform;
     if (this.#platform.commits(a) && this.#platform.commits(b)) this.#violate(1, 'both PostgreSQL can commit');
     const now = this.#platform.scheduler.nowMs;
-    const seen =
-      this.#platform.commits(a) &&
-      ['region-b', 'region-w'].every((place) => this.#platform.connected(place as Place, A));
+    const seen = this.#platform.commits(a) && ([B, W] as const).every((place) => this.#platform.connected(place, A));
     if (!seen) this.#doubtedMs = now;
+    for (const place of [B, W] as const) {
+      const sees = this.#platform.commits(a) && this.#platform.connected(place, A);
+      if (!sees && !this.#platform.alone(place)) this.#blindToAMs.set(place, now);
+    }
     for (; this.#judged < this.#disk.entries.length; this.#judged += 1) {
       const entry = this.#disk.entries[this.#judged];
       if (entry !== undefined) this.#judge(entry);
@@ -114,8 +120,16 @@ export class Oracle {
     if (vetoed) this.#violate(17, `${body.run} was vetoed, or a veto could not be judged`);
     if (body.trigger === 'auto' && body.decision.gates.some((gate) => gate.answer !== 'pass'))
       this.#violate(20, `${body.run} passed by a gate that did not let it`);
+    for (const [place, name] of [
+      [B, 'daemon'],
+      [W, 'witness'],
+    ] as const) {
+      const blindMs = this.#blindToAMs.get(place) ?? Number.NEGATIVE_INFINITY;
+      if (vantages.has(name) && this.#platform.scheduler.nowMs - blindMs > this.#holdMs + ISOLATION_SEEN_MS)
+        this.#violate(18, `${body.run} stands on ${name}, which never missed the region while it was connected itself`);
+    }
     for (const [place, sinceMs] of this.isolatedSinceMs) {
-      const name = place === 'region-b' ? 'daemon' : 'witness';
+      const name = place === B ? 'daemon' : 'witness';
       if (this.#platform.scheduler.nowMs - sinceMs > ISOLATION_SEEN_MS && vantages.has(name))
         this.#violate(18, `${body.run} stands on the isolated vantage ${name}`);
     }

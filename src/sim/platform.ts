@@ -68,6 +68,8 @@ export class Platform {
   locked = false;
   readonly #cut = new Set<string>();
   readonly isolated = new Set<Place>();
+  /** Places whose control targets are out of reach, though some of their other links may be well. */
+  readonly withoutControl = new Set<Place>();
   dns: { region: typeof A | typeof B; epoch: { epoch: number; run: string } | null } = { region: A, epoch: null };
   /** What clients still believe, until their resolver asks again. */
   #cached: typeof A | typeof B = A;
@@ -94,6 +96,11 @@ export class Platform {
   healAll(): void {
     this.#cut.clear();
     this.isolated.clear();
+    this.withoutControl.clear();
+  }
+  /** Whether a vantage there is the one that is cut off, as its control targets would tell. */
+  alone(place: Place): boolean {
+    return this.isolated.has(place) || this.withoutControl.has(place);
   }
   /** Whether packets pass both ways between two places: a request needs its answer. */
   connected(x: Place, y: Place): boolean {

@@ -185,6 +185,7 @@ export class DaemonProcess {
           for (const { seq, body } of entries)
             trace(`  #${seq} ${body.kind} ${'step' in body ? body.step : ''}${'why' in body ? ` (${body.why})` : ''}`);
         },
+        clockSet: () => undefined,
         failed: (error) => {
           if (!alive()) return;
           trace(`  engine failed: ${error.message}`);

@@ -14,6 +14,7 @@ export const DISASTERS = [
   'one-way',
   'database-dies',
   'gray',
+  'vantage-alone',
 ] as const;
 export type Disaster = (typeof DISASTERS)[number];
 
@@ -22,6 +23,8 @@ export type Isolation = { readonly place: Place; readonly atMs: number; readonly
 
 export type Schedule = {
   readonly autonomy: 'auto' | 'gated';
+  /** The `for` of row 40; also shorter than evidence lives, so that no safety rests on it being long. */
+  readonly holdMs: number;
   readonly disaster: Disaster;
   readonly disasterAtMs: number;
   readonly disasterForMs: number;
@@ -53,6 +56,7 @@ export function scheduleOf(random: Random, faultFree: boolean): Schedule {
   const window = () => ({ atMs: random.int(3000, 50_000), forMs: random.int(200, 25_000) });
   return {
     autonomy: random.chance(0.7) ? 'auto' : 'gated',
+    holdMs: random.pick([1000, 2000, 5000, 5000]),
     disaster: random.pick(DISASTERS),
     disasterAtMs: random.int(6000, 20_000),
     disasterForMs: random.int(500, 30_000),

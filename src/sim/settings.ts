@@ -4,11 +4,10 @@ import { type Settings, settingsOf } from '../model/settings.ts';
 import { A, B, W } from './platform.ts';
 import { CONTROL, GROUP } from './vantages.ts';
 
-export const HOLD_MS = 5000;
 export const RTO_MS = 60_000;
 export const COOLDOWN_MS = 20_000;
 
-export function simSettings(autonomy: 'auto' | 'gated'): Settings {
+export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Settings {
   const config: Config = {
     version: 1,
     daemon: { stateDir: 'state' },
@@ -54,7 +53,7 @@ export function simSettings(autonomy: 'auto' | 'gated'): Settings {
         },
         fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
         matrix: [
-          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: `${HOLD_MS}ms`, action: 'failover', auto: true },
+          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: `${holdMs}ms`, action: 'failover', auto: true },
         ],
         budgets: {
           rto: `${RTO_MS}ms`,

@@ -44,20 +44,30 @@ function facts(platform: Platform, pg: Postgres, wallAt: number): PostgresFacts 
   };
 }
 
-/** Everything one vantage sees at this instant. `wallAt` is its own clock. */
-export function look(platform: Platform, vantage: string, place: Place, wallAt: number): Observation[] {
-  const seen = (verdict: Verdict) =>
-    ({
-      vantage,
-      at: wallAt,
-      durationMs: 3,
-      verdict,
-      reached: verdict === 'ok' ? 'read' : 'connect',
-      code: verdict === 'ok' ? null : 'timeout',
-      message: null,
-    }) as const;
-  const control: Verdict = platform.isolated.has(place) ? 'bad' : 'ok';
-  const observations: Observation[] = [{ kind: 'control', target: CONTROL, ...seen(control) }];
+/** Where somebody looks from, and when by a clock of its own. */
+export type Standpoint = { readonly vantage: string; readonly place: Place; readonly wallAt: number };
+
+const seenFrom = ({ vantage, wallAt }: Standpoint, verdict: Verdict) =>
+  ({
+    vantage,
+    at: wallAt,
+    durationMs: 3,
+    verdict,
+    reached: verdict === 'ok' ? 'read' : 'connect',
+    code: verdict === 'ok' ? null : 'timeout',
+    message: null,
+  }) as const;
+
+/** Whether anything at all answers this vantage at this instant. */
+export function lookAround(platform: Platform, from: Standpoint): Observation {
+  return { kind: 'control', target: CONTROL, ...seenFrom(from, platform.alone(from.place) ? 'bad' : 'ok') };
+}
+
+/** What one vantage sees of both regions at this instant. */
+export function look(platform: Platform, from: Standpoint): Observation[] {
+  const { place, wallAt } = from;
+  const seen = (verdict: Verdict) => seenFrom(from, verdict);
+  const observations: Observation[] = [];
   for (const [region, pg] of [
     [A, platform.a],
     [B, platform.b],

@@ -4,7 +4,7 @@
  */
 import { initialState, turn } from '../engine/core.ts';
 import { foldAll } from '../journal/fold.ts';
-import type { Alert } from '../model/evidence.ts';
+import type { Alert, Observation } from '../model/evidence.ts';
 import { EMPTY_LEDGER } from '../model/ledger.ts';
 import { SimActor, type Weather } from './actor.ts';
 import { Oracle, type Violation } from './oracle.ts';
@@ -15,7 +15,7 @@ import { END_MS, HEAL_MS, type Schedule, scheduleOf } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
 import { RTO_MS, simSettings } from './settings.ts';
 import { Disk } from './store.ts';
-import { GROUP, look } from './vantages.ts';
+import { GROUP, look, lookAround, type Standpoint } from './vantages.ts';
 
 export type HistoryReport = {
   readonly seed: number;
@@ -34,6 +34,17 @@ export type HistoryOptions = {
   /** Replays every input of the last life and compares states. */
   readonly replay?: boolean;
 };
+
+/** Least and most time a report takes to the daemon, milliseconds. */
+type Reach = readonly [least: number, most: number];
+type VantagePlace = typeof B | typeof W;
+const VANTAGES = [
+  ['daemon', B, [1, 30]],
+  ['witness', W, [10, 120]],
+] as const satisfies readonly (readonly [string, VantagePlace, Reach])[];
+/** As the runner has them: a control target is waited for longer than most targets are. */
+const PROBE_TIMEOUT_MS = 1000;
+const CONTROL_TIMEOUT_MS = 2000;
 
 /** Microtasks the engine needs, at most, to come to rest after one thing happened. */
 const HOPS = 40;
@@ -65,7 +76,7 @@ class SimHistory {
     this.#random = randomOf(options.seed);
     this.#schedule = scheduleOf(this.#random, options.faultFree ?? false);
     this.#platform = new Platform(this.#scheduler, this.#random, END_MS);
-    this.#oracle = new Oracle(this.#platform, this.#disk);
+    this.#oracle = new Oracle(this.#platform, this.#disk, this.#schedule.holdMs);
     this.#weather = {
       operationFaults: this.#schedule.operationFaults,
       hypervisorDown: this.#schedule.hypervisorDownUntilMs > 0,
@@ -77,10 +88,10 @@ class SimHistory {
       actor: new SimActor(this.#platform, this.#random, this.#oracle, this.#weather),
       oracle: this.#oracle,
       random: this.#random,
-      settings: simSettings(this.#schedule.autonomy),
+      settings: simSettings(this.#schedule.autonomy, this.#schedule.holdMs),
       mishaps: this.#schedule.mishaps,
       pagerFaults: this.#schedule.pagerFaults,
-      probeNow: () => this.#probe('daemon', B, this.#random.int(5, 30)),
+      probeNow: () => this.#probeAll('daemon', B, [5, 30]),
       trace: (line) => this.#trace(line),
       record: options.replay ?? false,
     });
@@ -120,10 +131,13 @@ class SimHistory {
 
   #layOut(): void {
     const { schedule, scheduler } = { schedule: this.#schedule, scheduler: this.#scheduler };
-    scheduler.every(1000, END_MS, () => this.#probe('daemon', B, this.#random.int(1, 30)));
-    scheduler.every(1000, END_MS, () => {
-      if (this.#platform.connected(W, B)) this.#probe('witness', W, this.#random.int(10, 120));
-    });
+    for (const [vantage, place, reach] of VANTAGES) {
+      scheduler.every(1000, END_MS, () => this.#probe(vantage, place, reach));
+      // Targets and control targets each have a turn of their own, as the runner gives it to them.
+      scheduler.after(this.#random.int(1, 999), () => {
+        scheduler.every(1000, END_MS, () => this.#probeControl(vantage, place, reach));
+      });
+    }
     scheduler.every(1000, END_MS, () => this.#alertmanager());
     scheduler.every(2000, END_MS, () => this.#people());
     scheduler.at(schedule.disasterAtMs, () => this.#disaster());
@@ -216,6 +230,12 @@ class SimHistory {
         platform.cut(W, A);
         later(() => platform.heal(W, A));
         return;
+      case 'vantage-alone':
+        // The witness loses all but the daemon in the instant in which the daemon loses A: no quorum of two.
+        cutAll();
+        platform.withoutControl.add(W);
+        later(() => platform.healAll());
+        return;
       default:
         return exhausted(disaster);
     }
@@ -234,12 +254,37 @@ class SimHistory {
     }
   }
 
-  #probe(vantage: string, place: typeof B | typeof W, delayMs: number): void {
-    const observations = look(this.#platform, vantage, place, this.#daemon.wall());
-    this.#scheduler.after(delayMs, () => {
-      // A report that waited longer than a daemon would take it for is dropped by its receiver.
-      if (!this.#daemon.frozen) this.#daemon.submit({ kind: 'observed', observations });
-    });
+  #probeAll(vantage: string, place: VantagePlace, reach: Reach): void {
+    this.#probe(vantage, place, reach);
+    this.#probeControl(vantage, place, reach);
+  }
+
+  #probe(vantage: string, place: VantagePlace, reach: Reach): void {
+    this.#report(place, look(this.#platform, this.#standpoint(vantage, place)), reach, PROBE_TIMEOUT_MS);
+  }
+
+  #probeControl(vantage: string, place: VantagePlace, reach: Reach): void {
+    this.#report(place, [lookAround(this.#platform, this.#standpoint(vantage, place))], reach, CONTROL_TIMEOUT_MS);
+  }
+
+  #standpoint(vantage: string, place: VantagePlace): Standpoint {
+    return { vantage, place, wallAt: this.#daemon.wall() };
+  }
+
+  /** Good answers are there at once; silence is known for silence only when its deadline is over. */
+  #report(place: VantagePlace, observations: readonly Observation[], [least, most]: Reach, timeoutMs: number): void {
+    const silent = observations.filter(({ verdict }) => verdict !== 'ok');
+    for (const [batch, waitMs] of [
+      [observations.filter(({ verdict }) => verdict === 'ok'), 0],
+      [silent, this.#random.chance(0.5) ? timeoutMs : 0],
+    ] as const) {
+      if (batch.length === 0) continue;
+      this.#scheduler.after(waitMs + this.#random.int(least, most), () => {
+        // A report that waited longer than a daemon would take it for is dropped by its receiver.
+        const arrives = this.#platform.connected(place, B) && !this.#daemon.frozen;
+        if (arrives) this.#daemon.submit({ kind: 'observed', observations: batch });
+      });
+    }
   }
 
   /** Prometheus in region W sees A gone after three seconds; Alertmanager repeats, loses and reorders. */
@@ -379,7 +424,7 @@ class SimHistory {
     if (!this.#platform.commits(a) && !this.#platform.commits(b) && !halted && !needsPerson)
       say(27, `nobody is writable ${Math.round((this.#scheduler.nowMs - HEAL_MS) / 1000)} s after everything healed`);
     if (group?.run && !halted) {
-      const overdue = this.#daemon.wall() - group.run.clocks.decidedAt > RTO_MS;
+      const overdue = (this.#daemon.state()?.at ?? 0) - group.run.clocks.decidedAt > RTO_MS;
       const paged = bodies.some(
         (body) =>
           body.kind === 'run.overdue' ||

@@ -26,7 +26,11 @@ function world() {
     prober: { probeNow: (group) => probed.push(group) },
     pager: { deliver: async () => ({ delivered: true, message: '' }) },
     replies: { reply: (reply) => replies.push(reply) },
-    observer: { appended: (entries) => appended.push(...entries), failed: (error) => failures.push(error) },
+    observer: {
+      appended: (entries) => appended.push(...entries),
+      failed: (error) => failures.push(error),
+      clockSet: () => undefined,
+    },
   };
   return { ports, replies, appended, failures, probed };
 }

@@ -46,6 +46,19 @@ t.test('invariant 18: a vantage that is isolated itself counts for nothing', asy
   t.equal(h.events('run.opened').length, 0);
 });
 
+t.test('invariant 18: what a control target answered before the failing began vouches for nothing', async (t) => {
+  const h = new History(settingsWith());
+  h.pass(3000);
+  h.loseActive();
+  h.sights.waiting = ['dublin'];
+  // Its last answer is still fresh all this time.
+  h.pass(5000, 500);
+  t.equal(h.events('hold.started').length, 0);
+  h.sights.waiting = [];
+  h.pass(1000, 500);
+  t.equal(h.events('hold.started').length, 1, 'one that answers now does');
+});
+
 t.test('a standby that streams vetoes: a gray failure is no dead region', async (t) => {
   const h = new History(settingsWith());
   h.pass(3000);

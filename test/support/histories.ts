@@ -59,6 +59,8 @@ export type Sights = {
   streaming: boolean;
   /** Vantages whose control targets don't answer. */
   isolated: readonly string[];
+  /** Vantages that still wait for an answer of their control targets. */
+  waiting: readonly string[];
   silent: readonly string[];
   primary: PostgresFacts;
   standbyFacts: PostgresFacts;
@@ -76,6 +78,7 @@ export class History {
     standby: 'ok',
     streaming: true,
     isolated: [],
+    waiting: [],
     silent: [],
     primary: PRIMARY_FACTS,
     standbyFacts: STANDBY_FACTS,
@@ -122,11 +125,10 @@ export class History {
       if (sights.silent.includes(vantage)) continue;
       const isolated = sights.isolated.includes(vantage);
       const of = (verdict: Verdict): Verdict => (isolated ? 'bad' : verdict);
-      observations.push({
-        kind: 'control',
-        target: 'tcp://192.0.2.53:53',
-        ...seen(vantage, at, isolated ? 'bad' : 'ok'),
-      });
+      if (!sights.waiting.includes(vantage)) {
+        const verdict = isolated ? 'bad' : 'ok';
+        observations.push({ kind: 'control', target: 'tcp://192.0.2.53:53', ...seen(vantage, at, verdict) });
+      }
       const sides = [
         [A, of(sights.active), sights.primary],
         [B, of(sights.standby), { ...sights.standbyFacts, walReceiver: sights.streaming ? 'streaming' : 'none' }],

@@ -1,0 +1,50 @@
+/**
+ * Wall time that is not set back while somebody counts on it. PURE but for its own memory.
+ *
+ * Budgets of steps, the RTO, a cooldown, the window of the loss account and the life of an approval are all counted from
+ * instants in the journal. In a regional outage time servers die and come back too; a clock set back by an hour would
+ * add an hour to each of them, and make the loss look smaller than it is (invariants 12, 19, 22, 29). A clock set
+ * *forward* is believed: it may be a machine that stood still, and too much time passed is the safe error.
+ */
+import type { Ledger } from '../model/ledger.ts';
+import type { Settings } from '../model/settings.ts';
+
+/** While time is counted on, a clock that runs ahead of the wall falls back by this part of what passes. */
+const FALL_BACK = 0.01;
+/** A step of the wall clock against the monotonic one that is worth a word; smaller ones are everyday corrections. */
+export const WORTH_TELLING_MS = 500;
+
+export type ForwardTime = {
+  /** The instant to stamp an input with, whole milliseconds, and by how much the wall clock was set since the last call. */
+  read(wallMs: number, mono: number, countedOn: boolean): { readonly at: number; readonly setByMs: number };
+};
+
+export function forwardTime(): ForwardTime {
+  let offsetMs: number | null = null;
+  let wallOffsetMs = 0;
+  let lastMono = 0;
+  return {
+    read(wallMs, mono, countedOn) {
+      const nowOffsetMs = wallMs - mono;
+      const setByMs = offsetMs === null ? 0 : nowOffsetMs - wallOffsetMs;
+      const fallBackMs = Math.max(0, mono - lastMono) * FALL_BACK;
+      if (offsetMs === null || !countedOn || nowOffsetMs >= offsetMs) offsetMs = nowOffsetMs;
+      else offsetMs = Math.max(nowOffsetMs, offsetMs - fallBackMs);
+      wallOffsetMs = nowOffsetMs;
+      lastMono = mono;
+      return { at: Math.round(mono + offsetMs), setByMs: Math.abs(setByMs) >= WORTH_TELLING_MS ? setByMs : 0 };
+    },
+  };
+}
+
+/**
+ * Whether any group has something whose age decides what may happen: a hold, a proposal, a run, or, by a wall clock that
+ * says `wallMs`, a cooldown that is not over yet.
+ */
+export function countedOn(ledger: Ledger, settings: Settings, wallMs: number): boolean {
+  return Object.entries(ledger.groups).some(([id, group]) => {
+    if (group.run !== null || group.proposal !== null || Object.keys(group.holds).length > 0) return true;
+    const last = group.ended.at(-1);
+    return last !== undefined && wallMs - last.endedAt < (settings.groups[id]?.cooldownMs ?? 0);
+  });
+}
