@@ -112,8 +112,8 @@ export function labConfig(input: LabConfigInput): string {
         components,
         fence: { driver: 'command', fence: input.fence.off, verify: input.fence.status, timeout: '8s' },
         matrix: [
-          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '2s', action: 'failover', auto },
-          { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10s', action: 'speak-up', auto: false },
+          { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '2s', action: 'failover', auto },
+          { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10s', action: 'speak-up', auto: false },
         ],
         budgets: {
           rto: '5m',

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
-import { ROW_DIAGNOSES, type RowSpec } from '../src/model/matrix.ts';
-import { SUPPORTED_DIAGNOSES } from '../src/model/settings.ts';
+import { ROW_FACTS } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
 import { CONFIG_SCHEMA, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
@@ -21,6 +20,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   date: 'YYYY-MM-DD',
   matcher: 'matcher',
   digits: 'digits',
+  expression: 'expression',
   path: 'path',
 };
 
@@ -113,21 +113,21 @@ const FORMS = [
 ] as const;
 
 function matrixLines(): string[] {
-  const supported = SUPPORTED_DIAGNOSES as readonly string[];
-  const rows = Object.entries<RowSpec>(ROW_DIAGNOSES).map(([name, spec]) => [
+  const rows = ROW_FACTS.map(({ name, type, unit, from, says }) => [
     code(name),
-    spec.kind,
-    oneOf(spec.actions),
-    supported.includes(name) ? 'yes' : 'declared; not supported yet',
-    spec.says,
+    unit === null ? type : `${type}, ${unit}`,
+    from,
+    says,
   ]);
   return [
     '',
-    '## Diagnoses',
+    '## What rows read',
     '',
-    'What a row of the matrix may read.',
+    'An expression is made of `ok(fact)`, `bad(fact)`, `unknown(fact)`, comparisons of numbers (`fact > 300`), `&&`, `||` and',
+    'brackets; nothing else of CEL, and no negation, by which unknown would pass for well. What is unknown makes the row one',
+    'that can’t tell, unless the rest decides alone. Any fact may be unknown.',
     '',
-    ...table(['when', 'kind', 'actions', 'supported', 'meaning'], rows),
+    ...table(['fact', 'type', 'from', 'meaning'], rows),
   ];
 }
 

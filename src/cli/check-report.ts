@@ -1,7 +1,10 @@
 /**
  * What a valid configuration will do, as data: `failoverd check` prints it for people, or as JSON.
  */
-import { declaredAutonomy, type GroupSettings, SUPPORTED_DIAGNOSES } from '../model/settings.ts';
+import { expressionOf } from '../model/expression.ts';
+import { SUPPORTED_ACTIONS } from '../model/matrix.ts';
+import { exampleOf } from '../model/row-examples.ts';
+import { declaredAutonomy, type GroupSettings } from '../model/settings.ts';
 import type { Loaded, LoadResult } from '../runtime/config/load.ts';
 import { criticalPathOf, type Phase, phasesOf } from '../runtime/config/phases.ts';
 import type { Problem } from '../runtime/config/problem.ts';
@@ -31,7 +34,12 @@ export type GroupReport = {
     readonly probeIntervalMs: number;
     readonly supported: boolean;
   }[];
-  readonly matrix: readonly (GroupSettings['rows'][number] & { readonly supported: boolean })[];
+  readonly matrix: readonly (GroupSettings['rows'][number] & {
+    /** Whether failoverd carries the action out by itself. */
+    readonly supported: boolean;
+    /** Values that make the row match. */
+    readonly example: Readonly<Record<string, string | number>>;
+  })[];
   readonly phases: readonly Phase[];
   readonly criticalPathMs: number;
   readonly rtoMs: number;
@@ -89,9 +97,15 @@ function groupReport({ config }: Loaded, group: GroupSettings): GroupReport {
     })),
     matrix: group.rows.map((row) => ({
       ...row,
-      supported: (SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when),
+      supported: (SUPPORTED_ACTIONS as readonly string[]).includes(row.action),
+      example: exampleText(row.when),
     })),
     ...{ phases, criticalPathMs: criticalPathOf(phases), rtoMs, rpoMs },
     ...{ approvals, businessHours, notifyExecutivesWithinMs },
   };
 }
+
+const exampleText = (when: string): Record<string, string | number> =>
+  Object.fromEntries(
+    Object.entries(exampleOf(expressionOf(when)) ?? {}).map(([fact, value]) => [fact, value ?? 'unknown']),
+  );

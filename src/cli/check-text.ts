@@ -87,6 +87,7 @@ function approvalLines(group: GroupReport): string[] {
   );
 }
 
+const BY_HAND = 'proposed; done by people';
 const NOT_YET = 'not supported yet';
 const span = (ms: number | null): string => (ms === null ? '-' : durationText(ms));
 
@@ -101,9 +102,23 @@ function componentLines({ components }: GroupReport, paint: Paint): string[] {
 function matrixLines({ matrix }: GroupReport, paint: Paint): string[] {
   const rows = matrix.map((row) => [
     ...[String(row.id), row.kind, row.when, row.forMs === 0 ? '-' : span(row.forMs), row.action],
-    row.supported ? (row.auto ? 'may act by itself' : '') : NOT_YET,
+    [
+      ...(row.against.length > 0 ? [`against ${row.against.join(', ')}`] : []),
+      ...(row.auto ? ['may act by itself'] : []),
+      ...(row.supported ? [] : [BY_HAND]),
+    ].join('; '),
   ]);
-  return titled(['row', 'kind', 'when', 'for', 'action', ''], rows, paint);
+  const examples = matrix.map((row) => [
+    String(row.id),
+    Object.entries(row.example)
+      .map(([fact, value]) => `${fact} = ${value}`)
+      .join(', '),
+  ]);
+  return [
+    ...titled(['row', 'kind', 'when', 'for', 'action', ''], rows, paint),
+    '',
+    ...titled(['row', 'matches, for example, when'], examples, paint),
+  ];
 }
 
 function phaseLines(group: GroupReport, paint: Paint): string[] {

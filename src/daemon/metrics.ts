@@ -203,7 +203,7 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
 function downtimeMs({ ended, run, holds }: GroupStatus, at: number): number {
   const from = at - SLA_WINDOW_MS;
   const spans = ended.map(({ clocks, endedAt }) => [clocks.impactAt, clocks.verifiedAt ?? endedAt] as const);
-  const unreachable = holds.find((hold) => hold.diagnosis === 'RegionUnreachable');
+  const unreachable = holds.find((hold) => hold.action === 'failover');
   const now = run?.clocks.impactAt ?? unreachable?.impactAt;
   if (now !== undefined) spans.push([now, at]);
   return spans.reduce((sum, [start, end]) => sum + Math.max(0, end - Math.max(start, from)), 0);

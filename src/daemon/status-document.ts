@@ -34,8 +34,9 @@ export type Summary = Static<typeof Summary>;
 
 export const HoldStatus = Type.Object({
   row: Type.Integer(),
-  diagnosis: Text,
+  when: Text,
   action: Text,
+  vetoes: Type.Array(Type.Object({ veto: Text, verdict: Verdict, why: Text })),
   region: Text,
   impactAt: WallMs,
   heldMs: Ms,

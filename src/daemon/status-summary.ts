@@ -119,7 +119,7 @@ const inTheWay = (gates: readonly GateReport[]): string[] =>
     .filter((gate) => gate.answer !== 'pass')
     .map((gate) => `${gate.gate}${gate.answer === 'cannot-tell' ? ' can’t tell' : ''}: ${gate.why}`);
 
-function holding({ view, autonomy, gates, findings }: SummaryFacts, hold: HoldStatus): Next {
+function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Next {
   const what = hold.action === 'failover' ? `failover ${view.active} to ${view.standby}` : hold.action;
   const left = spanText(hold.remainingMs);
   const mode = autonomy.inForce;
@@ -131,15 +131,12 @@ function holding({ view, autonomy, gates, findings }: SummaryFacts, hold: HoldSt
         : mode === 'gated'
           ? `In ${left}, if it lasts: propose to ${what} and wait for people (row ${hold.row}).`
           : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (row ${hold.row}).`;
-  const vetoes = findings
-    .filter((finding) => finding.code === hold.diagnosis)
-    .flatMap((finding) => finding.vetoes.filter((veto) => veto.verdict !== 'ok'))
-    .map((veto) => `${veto.veto}: ${veto.why}`);
+  const vetoes = hold.vetoes.filter((veto) => veto.verdict !== 'ok').map((veto) => `${veto.veto}: ${veto.why}`);
   return {
     mood: 'watching',
     next,
     because: [
-      `row ${hold.row} wants ${hold.diagnosis} for ${spanText(hold.forMs)}; ${spanText(hold.heldMs)} so far`,
+      `row ${hold.row} wants ${hold.when} for ${spanText(hold.forMs)}; ${spanText(hold.heldMs)} so far`,
       ...vetoes,
       ...(hold.action === 'failover' ? inTheWay(gates) : []),
     ],

@@ -7,9 +7,10 @@ import type { KeptPage } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
 import type { GroupId, MonoMs, WallMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
-import { DIAGNOSES, isKnownDiagnosis } from '../policies/diagnoses.ts';
+import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
+import { judgeRow } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type { FindingStatus, GroupStatus, HoldStatus, ProposalStatus, StatusDocument } from './status-document.ts';
 import { factsOf, type Sights, sightsOf } from './status-facts.ts';
@@ -126,7 +127,8 @@ function holdsOf(state: State, view: View): HoldStatus[] {
     return [
       {
         row: row.id,
-        diagnosis: row.when,
+        when: row.when,
+        vetoes: [...judgeRow(view, row).vetoes],
         action: row.action,
         region: hold.region,
         impactAt: hold.impactAt,
@@ -140,11 +142,9 @@ function holdsOf(state: State, view: View): HoldStatus[] {
 
 /** How the gates of the group's failover row answer now, whether or not anything is wrong. */
 function judgementOf(state: State, view: View): Judgement | null {
-  const row: Row | undefined = view.settings.rows.find(
-    (r) => r.kind === 'decide' && r.action === 'failover' && isKnownDiagnosis(r.when),
-  );
-  if (row === undefined || !isKnownDiagnosis(row.when)) return null;
-  const finding = DIAGNOSES[row.when].judge(view);
+  const row: Row | undefined = view.settings.rows.find((r) => r.kind === 'decide' && r.action === 'failover');
+  if (row === undefined) return null;
+  const finding = judgeRow(view, row);
   const hold = view.ledger.holds[row.id];
   const loss = replicationLoss(
     hold?.sample ?? sampleOf(state, view),

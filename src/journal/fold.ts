@@ -115,6 +115,19 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.holds[event.row] === undefined) refuse(event, `row ${event.row} does not hold`);
       return { ...group, holds: without(group.holds, String(event.row)) };
     }
+    case 'report.made': {
+      if (group.reports[event.report] !== undefined) refuse(event, `${event.report} is reported already`);
+      const { at, by, what } = event;
+      return { ...group, reports: { ...group.reports, [event.report]: { at, by, what, remindedAt: at } } };
+    }
+    case 'report.reminded': {
+      const open = group.reports[event.report] ?? refuse(event, `${event.report} is not reported`);
+      return { ...group, reports: { ...group.reports, [event.report]: { ...open, remindedAt: event.at } } };
+    }
+    case 'report.cleared': {
+      if (group.reports[event.report] === undefined) refuse(event, `${event.report} is not reported`);
+      return { ...group, reports: without(group.reports, event.report) };
+    }
     case 'decision.made':
       return { ...group, decisions: { ...group.decisions, [event.decision.row]: event.decision } };
     case 'decision.cleared': {

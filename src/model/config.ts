@@ -194,10 +194,23 @@ export const PersonConfig = Type.Object(
   described('A person who may use the API'),
 );
 
+/** What an alert may say. `watchdog` always fires: its silence means that monitoring is blind. */
+export const ALERT_FACTS = [
+  'region-unreachable',
+  'workload-degraded',
+  'clickhouse-failing',
+  'nats-failing',
+  'maintenance',
+  'corruption-reported',
+  'deletion-reported',
+  'watchdog',
+] as const;
+export type AlertFact = (typeof ALERT_FACTS)[number];
+
 export const AlertFactRule = Type.Object(
   {
     match: Type.Array(Matcher, { minItems: 1, description: 'Matchers; all must hold' }),
-    fact: Type.Enum(['region-unreachable', 'workload-degraded'], { description: 'What such an alert says' }),
+    fact: Type.Enum([...ALERT_FACTS], { description: 'What such an alert says' }),
     group: reference('The group it speaks of'),
     region: reference('The region it speaks of'),
     component: Type.Optional(reference('The component it speaks of')),
@@ -226,6 +239,10 @@ export const Config = Type.Object(
           region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
           bearer: secret('Token that Alertmanager presents'),
           expiry: span('15m', 'How long a firing alert counts after it was last heard of'),
+          watchdogWithin: span(
+            '5m',
+            'How long an alert mapped to watchdog may be silent before monitoring counts as blind',
+          ),
           facts: Type.Optional(Type.Array(AlertFactRule, { default: [], description: 'What alerts mean' })),
         },
         described('Webhooks that are taken, and what their alerts mean'),
@@ -251,13 +268,12 @@ export type GroupConfig = Static<typeof GroupConfig>;
 
 /**
  * What may be declared and is not probed, judged or moved yet: unknown, so the group stays at observe where it is a
- * component (design §5). Diagnoses that can't be made yet are those missing in `SUPPORTED_DIAGNOSES`.
+ * component (design §5). Actions of rows that can't be carried out yet are those missing in `SUPPORTED_ACTIONS`.
  */
 export const NOT_SUPPORTED_YET = {
   components: ['clickhouse', 'nats', 'workload', 'bucket', 'cache'] as const,
   dnsProviders: ['cloudflare'] as const,
   postgresControl: ['guard', 'patroni', 'command'] as const,
   phases: ['clickhouse', 'nats', 'apps'] as const,
-  componentKeys: ['residency'] as const,
   authorityKeys: ['escalation'] as const,
 };

@@ -39,7 +39,16 @@ export type GateReport = Static<typeof GateReport>;
 export const DecisionRecord = Type.Object(
   {
     row: Type.Integer(),
-    diagnosis: Type.String(),
+    /** The row's expression, and what each of its facts was. */
+    when: Type.String(),
+    values: Type.Array(
+      Type.Object(
+        { fact: Type.String(), value: Type.Union([Verdict, Type.Number()]), why: Text },
+        { additionalProperties: false },
+      ),
+    ),
+    /** What one fact alone would have to be for the row to answer otherwise. */
+    turnedBy: Type.Array(Text),
     region: Type.String(),
     action: Type.String(),
     heldMs: Type.Number(),
@@ -93,6 +102,10 @@ export const Page = Type.Object(
 );
 export type Page = Static<typeof Page>;
 
+/** What was reported of the data, by a person or an alert. */
+export const Report = Type.Enum(['corruption', 'deletion']);
+export type Report = 'corruption' | 'deletion';
+
 export const AttemptOutcome = Type.Enum(['ok', 'failed', 'indeterminate']);
 
 export const EventBody = Type.Union([
@@ -110,6 +123,10 @@ export const EventBody = Type.Union([
   event('hold.ended', { ...group, row: Type.Integer(), why: Text }),
   event('decision.made', { ...group, decision: DecisionRecord }),
   event('decision.cleared', { ...group, row: Type.Integer(), why: Text }),
+  /** Sticky: it stands in the way until a person clears it (design §5). `by` is a person, or the alert that said it. */
+  event('report.made', { ...group, report: Report, by: Text, what: Text }),
+  event('report.reminded', { ...group, report: Report }),
+  event('report.cleared', { ...group, report: Report, person: Name, why: Text }),
   event('proposal.opened', {
     ...group,
     proposal: ProposalId,

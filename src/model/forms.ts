@@ -17,6 +17,7 @@ export type Form =
   | 'date'
   | 'matcher'
   | 'digits'
+  | 'expression'
   | 'path';
 
 const form = (form: Form) => ({ 'x-form': form });

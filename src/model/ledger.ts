@@ -115,6 +115,11 @@ export const GroupLedger = Type.Object({
   identities: Type.Record(Name, Type.String()),
   holds: Type.Record(Type.String(), Hold),
   decisions: Type.Record(Type.String(), DecisionRecord),
+  /** Open reports, by what they report. */
+  reports: Type.Record(
+    Type.String(),
+    Type.Object({ at: WallMs, by: Type.String(), what: Type.String(), remindedAt: WallMs }),
+  ),
   proposal: Maybe(Proposal),
   /** Numbers proposals and runs, so that ids need no randomness. */
   proposals: Type.Integer(),
@@ -158,6 +163,7 @@ export const EMPTY_GROUP: GroupLedger = {
   identities: {},
   holds: {},
   decisions: {},
+  reports: {},
   proposal: null,
   proposals: 0,
   runs: 0,

@@ -3,7 +3,7 @@
  * randomness are inputs; nothing else is known of the world.
  */
 import Type, { type Static } from 'typebox';
-import { EventBody, Page } from './events.ts';
+import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation } from './evidence.ts';
 import { Ledger } from './ledger.ts';
 import { StepId, StepKind } from './plan.ts';
@@ -58,6 +58,20 @@ export const Input = Type.Union([
     person: Person,
     target: Type.String(),
     why: Type.String({ maxLength: 500 }),
+  }),
+  input('report', {
+    request: Type.String(),
+    person: Person,
+    group: Name,
+    report: Report,
+    what: Type.String({ minLength: 1, maxLength: 500 }),
+  }),
+  input('clear-report', {
+    request: Type.String(),
+    person: Person,
+    group: Name,
+    report: Report,
+    why: Type.String({ minLength: 1, maxLength: 500 }),
   }),
   input('paged', { page: PageId, delivered: Type.Boolean(), message: Type.String({ maxLength: 500 }) }),
 ]);

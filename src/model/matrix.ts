@@ -1,87 +1,21 @@
 /**
- * Rows of the decision matrix, and the situations a row may read (design §5). A diagnosis that is named here and can't
- * be made yet may be declared: it is then unknown, and `failoverd check` says so.
+ * Rows of the decision matrix (design §5): what must be seen, for how long, and what follows.
+ *
+ * *veto* and *gate* rows stand `against` the actions they name; *decide* rows propose one, and the first that matches
+ * wins. A row that can't tell stands in the way of `auto` unless it says `unknown: pass`.
  */
 import Type, { type Static } from 'typebox';
-import { described, says, span, spanWithoutDefault } from './forms.ts';
+import { described, says, span } from './forms.ts';
 
-const ACTIONS = ['failover', 'partial', 'switchover', 'restart', 'freeze', 'wait', 'hold', 'speak-up', 'none'] as const;
-type ActionName = (typeof ACTIONS)[number];
-
-export type RowSpec = {
-  readonly kind: 'veto' | 'gate' | 'decide';
-  /** What a row that reads it may do. */
-  readonly actions: readonly ActionName[];
-  /** What its threshold `over` measures; null where it has none. */
-  readonly over: string | null;
-  readonly says: string;
-};
-
-/** Situations that rows may read, in the order of design §5. */
-export const ROW_DIAGNOSES = {
-  CorruptionReported: {
-    kind: 'veto',
-    actions: ['hold'],
-    over: null,
-    says: 'corruption was reported; the copy may have it too, so nothing moves and the restore runbook is paged',
-  },
-  DeletionReported: {
-    kind: 'veto',
-    actions: ['freeze', 'hold'],
-    over: null,
-    says: 'data was deleted by accident; the standby is frozen and nothing moves',
-  },
-  MaintenancePlanned: {
-    kind: 'gate',
-    actions: ['hold'],
-    over: null,
-    says: 'a maintenance window names the cause; never stands against the loss of a region',
-  },
-  RegionUnreachable: {
-    kind: 'decide',
-    actions: ['failover', 'none'],
-    over: null,
-    says: 'clients can’t reach the active region, by two classes of evidence over two paths',
-  },
-  PostgresDown: {
-    kind: 'decide',
-    actions: ['restart', 'failover', 'none'],
-    over: null,
-    says: 'PostgreSQL is down while its region is up',
-  },
-  ReplicaBehind: {
-    kind: 'gate',
-    actions: ['wait', 'hold'],
-    over: 'replication lag',
-    says: 'the standby is behind: wait for it to catch up, then move',
-  },
-  ClickHouseFailing: {
-    kind: 'decide',
-    actions: ['partial', 'none'],
-    over: null,
-    says: 'ClickHouse queries fail while PostgreSQL is healthy',
-  },
-  NatsFailing: {
-    kind: 'decide',
-    actions: ['partial', 'none'],
-    over: null,
-    says: 'NATS is cut or fails while the rest is healthy',
-  },
-  WorkloadDegraded: {
-    kind: 'decide',
-    actions: ['speak-up', 'none'],
-    over: null,
-    says: 'a pod or node fails; Kubernetes heals it, and people are told when it has not',
-  },
-  ResidencyForbids: {
-    kind: 'gate',
-    actions: ['hold'],
-    over: null,
-    says: 'data of a component may not stand in the region to move to; the rest moves',
-  },
-} as const satisfies Record<string, RowSpec>;
-export type RowDiagnosis = keyof typeof ROW_DIAGNOSES;
-const NAMES = Object.keys(ROW_DIAGNOSES) as RowDiagnosis[];
+/** What a decide row proposes. Those that failoverd can't carry out yet are proposed in words, and done by people. */
+export const DECIDE_ACTIONS = ['failover', 'partial', 'switchover', 'restart', 'speak-up', 'none'] as const;
+/** What a veto or gate row does beside standing in the way. */
+export const STAND_ACTIONS = ['hold', 'wait', 'freeze'] as const;
+/** What a veto or gate row may stand against. */
+export const AGAINST = ['failover', 'partial', 'switchover', 'restart'] as const;
+export type Against = (typeof AGAINST)[number];
+/** What failoverd carries out by itself so far. */
+export const SUPPORTED_ACTIONS = ['failover', 'speak-up', 'none', 'hold', 'wait'] as const;
 
 export const MatrixRow = Type.Object(
   {
@@ -92,12 +26,29 @@ export const MatrixRow = Type.Object(
     kind: Type.Enum(['veto', 'gate', 'decide'], {
       description: 'veto and gate stand in the way of actions, decide proposes one; the first that matches wins',
     }),
-    when: Type.Unsafe<RowDiagnosis>(
-      Type.Enum(NAMES, { 'x-values': 'diagnosis', description: 'The diagnosis this row reads' }),
+    when: Type.String({
+      'x-form': 'expression',
+      minLength: 1,
+      description: 'What must be seen, in CEL over the facts below: ok(), bad(), unknown(), comparisons, && and ||',
+    }),
+    for: span('0s', 'How long it must be seen without a gap; kept over restarts. For decide rows'),
+    action: Type.Optional(
+      Type.Enum([...DECIDE_ACTIONS, ...STAND_ACTIONS], {
+        description: 'What a decide row does; for a veto or gate row hold (the default), wait, or freeze',
+      }),
     ),
-    for: span('0s', 'How long the diagnosis must hold without a gap; kept over restarts'),
-    over: spanWithoutDefault('Threshold of the diagnosis, where it has one (declared; not supported yet)'),
-    action: Type.Optional(Type.Enum([...ACTIONS], { description: 'What the row does; a decide row must say it' })),
+    against: Type.Optional(
+      Type.Array(Type.Enum([...AGAINST]), {
+        minItems: 1,
+        description: 'Actions that a veto or gate row stands in the way of',
+      }),
+    ),
+    unknown: Type.Optional(
+      Type.Enum(['block', 'pass'], {
+        default: 'block',
+        description: 'What a row that can’t tell does: stand in the way of auto, or let pass',
+      }),
+    ),
     auto: Type.Optional(
       Type.Boolean({
         default: false,
@@ -109,3 +60,17 @@ export const MatrixRow = Type.Object(
   described('One row of the decision matrix'),
 );
 export type MatrixRow = Static<typeof MatrixRow>;
+
+/** Names that `when` took before it was an expression, and what says the same. */
+export const FORMER_NAMES: Readonly<Record<string, string>> = {
+  RegionUnreachable: 'bad(active.reachable)',
+  PostgresDown: 'bad(postgres.reachable) && ok(services.reachable)',
+  ReplicaBehind: 'replication.replay_lag_seconds > 300',
+  ClickHouseFailing: 'bad(clickhouse.serving) && ok(postgres.reachable)',
+  NatsFailing: 'bad(nats.flowing) && ok(postgres.reachable)',
+  WorkloadDegraded: 'bad(workloads.healthy)',
+  CorruptionReported: 'bad(reports.corruption)',
+  DeletionReported: 'bad(reports.deletion)',
+  MaintenancePlanned: 'bad(maintenance.over)',
+  ResidencyForbids: 'bad(residency.allows)',
+};

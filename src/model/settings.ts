@@ -2,8 +2,9 @@
  * The configuration as the core reads it: defaults filled in, spans in milliseconds, no secrets, no addresses.
  * A pure function of {@link Config}, so a plan's hash and a replay depend on nothing else.
  */
-import type { ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
+import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
+import type { Against } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
 
@@ -24,21 +25,28 @@ export type ComponentSettings = {
   readonly hasPublicUrl: boolean;
   readonly hasPublicCanary: boolean;
   readonly supported: boolean;
+  /** Regions in which its data may stand; null = anywhere. */
+  readonly residency: readonly RegionId[] | null;
 };
 
 export type Action = NonNullable<MatrixRow['action']>;
 export type Row = {
   readonly id: number;
   readonly kind: MatrixRow['kind'];
+  /** An expression, checked when the config was loaded (`expression.ts`). */
   readonly when: string;
   readonly forMs: number;
   readonly action: Action;
+  /** Actions that a veto or gate row stands in the way of; empty for a decide row. */
+  readonly against: readonly Against[];
+  readonly unknown: 'block' | 'pass';
   readonly auto: boolean;
+  readonly note: string | null;
 };
 
 export type AlertMeaning = {
   readonly match: readonly { readonly label: string; readonly equal: boolean; readonly value: string }[];
-  readonly fact: 'region-unreachable' | 'workload-degraded';
+  readonly fact: AlertFact;
   readonly region: RegionId;
   readonly component: ComponentId | null;
 };
@@ -87,6 +95,7 @@ export type GroupSettings = {
   readonly notifyExecutivesWithinMs: number;
   readonly alertRegion: RegionId | null;
   readonly alertExpiryMs: number;
+  readonly watchdogWithinMs: number;
   readonly alertMeanings: readonly AlertMeaning[];
 };
 
@@ -99,13 +108,33 @@ const TIER_TARGETS: Record<Tier, { rto: string; rpo: string }> = {
   3: { rto: '1h', rpo: '1h' },
 };
 
-/** Rows in force where a config names none: those of dr-strategy §4.1 that are supported. */
+/** Rows in force where a config names none: those of dr-strategy §3 and §4.1 that every group has. */
 export const DEFAULT_ROWS: readonly MatrixRow[] = [
-  { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '5m', action: 'failover', auto: false },
-  { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10m', action: 'speak-up', auto: false },
+  {
+    id: 10,
+    kind: 'veto',
+    when: 'bad(reports.corruption)',
+    against: ['failover', 'partial', 'switchover', 'restart'],
+    note: 'dr-strategy §3.2: do not fail over, the corruption may have replicated; restore from backup',
+  },
+  {
+    id: 20,
+    kind: 'veto',
+    when: 'bad(reports.deletion)',
+    against: ['failover', 'partial', 'switchover'],
+    action: 'freeze',
+    note: 'dr-strategy §3.3: pause the standby at once, so that what was deleted can be read back from it',
+  },
+  { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: false },
+  {
+    id: 50,
+    kind: 'gate',
+    when: 'replication.replay_lag_seconds > 300',
+    against: ['failover', 'switchover'],
+    action: 'wait',
+  },
+  { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up', auto: false },
 ];
-/** Diagnoses that rows may read so far. */
-export const SUPPORTED_DIAGNOSES = ['RegionUnreachable', 'WorkloadDegraded'] as const;
 
 const span = (text: string | undefined, fallback: string): number => durationMs(text ?? fallback);
 
@@ -132,6 +161,7 @@ function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettin
     hasPublicUrl: c.kind === 'http' && c.public !== undefined,
     hasPublicCanary: c.kind === 'http' && c.public?.canaryWrite !== undefined,
     supported,
+    residency: c.residency ?? null,
   };
 }
 
@@ -146,15 +176,6 @@ function capsOf(config: Config, group: GroupConfig, components: readonly Compone
   }
   if (!components.some((c) => c.kind === 'postgres' && c.supported)) {
     caps.push({ autonomy: 'observe', why: 'no PostgreSQL component is declared: there is nothing to promote' });
-  }
-  for (const [id, component] of Object.entries(group.components)) {
-    if (component.residency !== undefined)
-      caps.push({ autonomy: 'gated', why: `component ${id} names a residency, and that can't be judged yet` });
-  }
-  for (const row of group.matrix ?? []) {
-    if (row.kind !== 'decide' && !(SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when)) {
-      caps.push({ autonomy: 'gated', why: `row ${row.id} (${row.when}) can stand in the way and can't be judged yet` });
-    }
   }
   if ((group.fence ?? { driver: 'none' }).driver === 'none') {
     caps.push({ autonomy: 'gated', why: 'no fence driver: that the old primary is stopped can’t be proven' });
@@ -192,8 +213,11 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
       kind: row.kind,
       when: row.when,
       forMs: span(row.for, '0s'),
-      action: row.action ?? 'none',
+      action: row.action ?? (row.kind === 'decide' ? 'none' : 'hold'),
+      against: row.against ?? [],
+      unknown: row.unknown ?? 'block',
       auto: row.auto ?? false,
+      note: row.note ?? null,
     })),
     rtoMs: span(group.budgets?.rto, '5m'),
     rpoMs: span(group.budgets?.rpo, '10s'),
@@ -224,6 +248,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     notifyExecutivesWithinMs: span(group.authority?.notifyExecutivesWithin, '30m'),
     alertRegion: config.alertmanager?.region ?? null,
     alertExpiryMs: span(config.alertmanager?.expiry, '15m'),
+    watchdogWithinMs: span(config.alertmanager?.watchdogWithin, '5m'),
     alertMeanings: (config.alertmanager?.facts ?? [])
       .filter((rule) => rule.group === id)
       .map((rule) => ({

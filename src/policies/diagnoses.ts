@@ -37,8 +37,11 @@ export type Diagnosis = {
 const count = (reach: readonly Reach[], verdict: Verdict): number => reach.filter((r) => r.verdict === verdict).length;
 
 /** Probes of the active region from k of n vantages; unknown vantages stay in n (design §4). */
-export function quorumOf(view: View, region: RegionId): { readonly verdict: Verdict; readonly why: string } {
-  const reach = view.reach[region] ?? [];
+export function quorumOf(
+  view: View,
+  region: RegionId,
+  reach: readonly Reach[] = view.reach[region] ?? [],
+): { readonly verdict: Verdict; readonly why: string } {
   const bad = count(reach, 'bad');
   const ok = count(reach, 'ok');
   const n = reach.length;

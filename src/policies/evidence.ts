@@ -1,7 +1,7 @@
 /**
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
-import type { EventBody } from '../model/events.ts';
+import type { EventOf } from '../model/events.ts';
 import { type Alert, alertKey, type Observation } from '../model/evidence.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 
@@ -89,7 +89,7 @@ export function takeAlerts(
   meansSomething: (alert: Alert) => boolean,
 ): {
   readonly volatile: Volatile;
-  readonly events: readonly EventBody[];
+  readonly events: readonly EventOf<'alerts.received'>[];
   readonly counts: { readonly kept: number; readonly repeated: number; readonly ignored: number };
 } {
   const alertHeardMono = { ...state.volatile.alertHeardMono };
@@ -114,7 +114,8 @@ export function takeAlerts(
     else delete alertHeardMono[key];
   }
   const alerts = [...fresh.values()];
-  const events: EventBody[] = alerts.length === 0 ? [] : [{ kind: 'alerts.received', at: input.at, alerts }];
+  const events: EventOf<'alerts.received'>[] =
+    alerts.length === 0 ? [] : [{ kind: 'alerts.received', at: input.at, alerts }];
   return {
     volatile: { ...state.volatile, alertHeardMono },
     events,

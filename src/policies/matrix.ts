@@ -1,5 +1,5 @@
 /**
- * The decision matrix: rows over diagnoses, each with a `for` that is gathered while its condition is seen, and a
+ * The decision matrix: rows over facts, each with a `for` that is gathered while its condition is seen, and a
  * decision that says why (design §5). PURE.
  *
  * Held time is time in which the condition was *observed*: a gap (a restart, a stalled process, evidence that expired)
@@ -10,10 +10,10 @@ import type { DecisionRecord, GateReport } from '../model/events.ts';
 import type { Hold } from '../model/ledger.ts';
 import type { Autonomy, GroupId } from '../model/primitives.ts';
 import type { Row } from '../model/settings.ts';
-import { DIAGNOSES, type Finding, isKnownDiagnosis } from './diagnoses.ts';
 import { type Judgement, judge } from './gates/index.ts';
 import { replicationLoss, sampleOf } from './loss.ts';
 import { openProposal, openRun, reviewProposal } from './proposals.ts';
+import { judgeRow, type RowFinding } from './rows.ts';
 import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -26,15 +26,43 @@ export function judgeRows(turn: Turn, group: GroupId): void {
   const view = viewOf(turn.state, group);
   pinIdentities(turn, view);
   if (turn.events.length > 0 || view.ledger.run !== null) return;
+  let won: Row | null = null;
   for (const row of view.settings.rows) {
-    if (row.kind !== 'decide' || !isKnownDiagnosis(row.when)) continue;
-    const finding = DIAGNOSES[row.when].judge(view);
+    if (row.kind !== 'decide') {
+      standInTheWay(turn, view, row);
+      if (turn.events.length > 0) return;
+      continue;
+    }
+    const finding = judgeRow(view, row);
     const hold = view.ledger.holds[row.id] ?? null;
     const ready = hold === null ? startHold(turn, view, row, finding) : followHold(turn, view, row, finding, hold);
     if (turn.events.length > 0) return;
-    if (hold !== null && ready) decide(turn, view, row, finding, hold);
+    // The first row that matches decides, also while it still holds; words to people are never in each other's way.
+    if (hold !== null && ready && (won === null || !acts(row))) decide(turn, view, row, finding, hold);
     if (turn.events.length > 0) return;
+    if (acts(row) && finding.verdict === 'bad') won ??= row;
   }
+}
+
+const acts = (row: Row): boolean => row.action !== 'speak-up' && row.action !== 'none';
+
+/** A veto or gate row is a decision too: that it stands in the way is written down when it begins and when it ends. */
+function standInTheWay(turn: Turn, view: View, row: Row): void {
+  const finding = judgeRow(view, row);
+  const before = view.ledger.decisions[row.id];
+  if (finding.verdict !== 'bad') {
+    if (before !== undefined && finding.verdict === 'ok')
+      say(turn, { kind: 'decision.cleared', at: view.at, group: view.group, row: row.id, why: finding.why });
+    return;
+  }
+  if (before !== undefined) return;
+  const why = `row ${row.id} (${row.kind}) stands against ${row.against.join(', ')}: ${finding.why}${row.note === null ? '' : `. ${row.note}`}`;
+  say(turn, {
+    kind: 'decision.made',
+    at: view.at,
+    group: view.group,
+    decision: recordOf(row, finding, { heldMs: 0 }, row.action, 'observe', why),
+  });
 }
 
 /** The first system identifier that both sides agree on is the cluster's from then on (a database of another cluster is refused). */
@@ -56,7 +84,7 @@ function pinIdentities(turn: Turn, view: View): void {
 
 const keyOf = (view: View, row: Row): string => `${view.group}/${row.id}`;
 
-function startHold(turn: Turn, view: View, row: Row, finding: Finding): false {
+function startHold(turn: Turn, view: View, row: Row, finding: RowFinding): false {
   askOnDisagreement(turn, view, finding);
   if (finding.verdict !== 'bad') {
     const why = finding.why;
@@ -106,7 +134,7 @@ function endHold(turn: Turn, view: View, row: Row, why: string): void {
 }
 
 /** Goes on with a hold; true once it has lasted for the row's `for`. */
-function followHold(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): boolean {
+function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): boolean {
   const key = keyOf(view, row);
   const { mono, at } = turn.state;
   const { holdSeenMono, holdPendingMs } = turn.state.volatile;
@@ -152,7 +180,7 @@ function followHold(turn: Turn, view: View, row: Row, finding: Finding, hold: Ho
 }
 
 /** Vantages that differ, or a first sign, are looked at again at once over fresh connections (design §4). */
-function askOnDisagreement(turn: Turn, view: View, finding: Finding): void {
+function askOnDisagreement(turn: Turn, view: View, finding: RowFinding): void {
   const verdicts = new Set(finding.signs.filter((sign) => sign.verdict !== 'unknown').map((sign) => sign.verdict));
   const lastMono = turn.state.volatile.probeAskedMono[view.group];
   if (verdicts.size < 2 || (lastMono !== undefined && turn.state.mono - lastMono < 1000)) return;
@@ -160,22 +188,31 @@ function askOnDisagreement(turn: Turn, view: View, finding: Finding): void {
   remember(turn, { probeAskedMono: { ...turn.state.volatile.probeAskedMono, [view.group]: turn.state.mono } });
 }
 
-function decide(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+function decide(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   switch (row.action) {
     case 'speak-up':
       return speakUp(turn, view, row, finding, hold);
     case 'failover':
       return decideFailover(turn, view, row, finding, hold);
-    default:
-      // Other actions are refused when the config is loaded; a row that says `none` only shows its hold.
+    case 'restart':
+    case 'partial':
+    case 'switchover':
+      return proposeByHand(turn, view, row, finding, hold);
+    case 'none':
+    case 'hold':
+    case 'wait':
+    case 'freeze':
+      // A row that says `none` only shows its hold; the others are of veto and gate rows, which decide nothing.
       return;
+    default:
+      row.action satisfies never;
   }
 }
 
 function recordOf(
   row: Row,
-  finding: Finding,
-  hold: Hold,
+  finding: RowFinding,
+  hold: Pick<Hold, 'heldMs'>,
   action: string,
   autonomy: Autonomy,
   why: string,
@@ -183,7 +220,9 @@ function recordOf(
 ): DecisionRecord {
   return {
     row: row.id,
-    diagnosis: finding.code,
+    when: row.when,
+    values: [...finding.values],
+    turnedBy: [...finding.turnedBy],
     region: finding.region,
     action,
     heldMs: hold.heldMs,
@@ -197,7 +236,7 @@ function recordOf(
   };
 }
 
-function speakUp(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   if (view.ledger.decisions[row.id] !== undefined) return;
   const why = `row ${row.id}: ${finding.why}; Kubernetes has not healed it`;
   say(turn, {
@@ -210,6 +249,23 @@ function speakUp(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold)
     page(turn, 'speak-up', view.group, `${view.settings.title}: not healed yet`, finding.why);
 }
 
+/** An action that failoverd can't carry out yet is decided all the same, and left to people. */
+function proposeByHand(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
+  const judged = judge({ view, row, finding, loss: replicationLoss(hold.sample, hold.impactAt, view) });
+  const stands = judged.reports.find(({ gate, answer }) => /^row-\d+$/.test(gate) && answer !== 'pass');
+  const held = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
+  const why =
+    stands === undefined
+      ? `${held}; proposes ${row.action}, which failoverd can’t carry out yet: it is for people to do`
+      : `${held}; ${row.action} is held back by ${stands.gate}: ${stands.why}`;
+  const record = recordOf(row, finding, hold, stands === undefined ? row.action : 'hold', 'observe', why, judged);
+  const before = view.ledger.decisions[row.id];
+  if (before !== undefined && before.action === record.action) return;
+  say(turn, { kind: 'decision.made', at: view.at, group: view.group, decision: record });
+  if (view.settings.autonomy !== 'observe')
+    page(turn, 'attention', view.group, `${view.settings.title}: ${row.action} is due`, why);
+}
+
 /** What would make it another decision; ages and counters alone do not. */
 const gist = (decision: DecisionRecord): string =>
   [
@@ -219,7 +275,7 @@ const gist = (decision: DecisionRecord): string =>
     ...decision.gates.map((gate: GateReport) => `${gate.gate}=${gate.answer}`),
   ].join(' ');
 
-function decideFailover(turn: Turn, view: View, row: Row, finding: Finding, hold: Hold): void {
+function decideFailover(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   const loss = replicationLoss(hold.sample, hold.impactAt, view);
   const judged = judge({ view, row, finding, loss });
   const held = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;

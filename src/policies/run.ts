@@ -16,6 +16,7 @@ import type { GroupId } from '../model/primitives.ts';
 import { intended, READING_STEPS } from '../model/run.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
+import { judgeRow } from './rows.ts';
 import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
 import { groupLedger, viewOf } from './view.ts';
 
@@ -42,7 +43,7 @@ export function advanceRun(turn: Turn, group: GroupId): void {
   const state = run.steps[step.id];
   if (state === undefined) throw new RangeError(`step ${step.id} has no state`);
   if (state.status === 'failed') return afterFailure(turn, group, run, step, state);
-  if (run.status === 'running' && recovered(turn, group, run)) return;
+  if (run.status === 'running' && (vetoed(turn, group, run) || recovered(turn, group, run))) return;
   if (overdue(turn, group, run, step, state)) return;
   next(turn, group, run, step, state);
 }
@@ -90,6 +91,34 @@ function recovered(turn: Turn, group: GroupId, run: Run): boolean {
     person: null,
     why: `${run.plan.from} serves again: ${finding.why}`,
   });
+  return true;
+}
+
+/**
+ * A veto that came up after the decision: before the fence it undoes the run; between fence and promotion the run waits
+ * for a person; afterwards there is nothing left to veto.
+ */
+function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
+  if (intended(run, 'promote')) return false;
+  const view = viewOf(turn.state, group);
+  const veto = view.settings.rows.find(
+    (row) => row.kind === 'veto' && row.against.includes('failover') && judgeRow(view, row).verdict === 'bad',
+  );
+  if (veto === undefined) return false;
+  const why = `row ${veto.id} (veto): ${judgeRow(view, veto).why}`;
+  const base = { at: turn.state.at, group, run: run.id, person: null, why } as const;
+  if (!intended(run, 'fence')) {
+    say(turn, { kind: 'run.aborting', ...base });
+    return true;
+  }
+  say(turn, { kind: 'run.paused', ...base });
+  page(
+    turn,
+    'stuck',
+    group,
+    `${run.id} waits: ${why}`,
+    `The old side is fenced and nothing is promoted. Clear what stands in the way, then approve ${run.id} to go on; or abort it to give it up.`,
+  );
   return true;
 }
 

@@ -11,6 +11,7 @@ import { takeAlerts, takeObservations } from './evidence.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
+import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
 import { hasMeaning } from './view.ts';
@@ -21,7 +22,8 @@ export function step(before: State, input: Input): StepOutput {
   if (turn.events.length === 0) {
     for (const group of concerned) {
       const said: number = turn.events.length;
-      advanceRun(turn, group);
+      remind(turn, group);
+      if (turn.events.length === said) advanceRun(turn, group);
       // What one group has to say does not keep another waiting.
       if (turn.events.length === said) judgeGroup(turn, group);
     }
@@ -69,6 +71,7 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       const taken = takeAlerts(turn.state, input, (alert) => hasMeaning(turn.state, alert));
       remember(turn, taken.volatile);
       say(turn, ...taken.events);
+      for (const event of taken.events) reportsFromAlerts(turn, event.alerts);
       turn.effects.push({ kind: 'reply', request: input.request, status: 200, body: taken.counts });
       if (taken.events.length > 0) askForProbes(turn, all);
       return all;
@@ -81,6 +84,12 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return all;
     case 'abort':
       abort(turn, input);
+      return all;
+    case 'report':
+      report(turn, input);
+      return all;
+    case 'clear-report':
+      clearReport(turn, input);
       return all;
     case 'paged':
       paged(turn, input);

@@ -69,12 +69,16 @@ export type AlertView = {
 export type View = {
   readonly group: GroupId;
   readonly at: number;
+  /** How long this process has been looking, milliseconds. */
+  readonly upMs: number;
   readonly settings: GroupSettings;
   readonly ledger: GroupLedger;
   readonly active: RegionId;
   readonly standby: RegionId;
   readonly vantages: readonly VantageView[];
   readonly reach: Readonly<Record<RegionId, readonly Reach[]>>;
+  /** The same of the active region's components of one kind. */
+  readonly activeReachByKind: Readonly<Record<ProbedKind, readonly Reach[]>>;
   readonly postgres: readonly PostgresView[];
   readonly alerts: readonly AlertView[];
 };
@@ -92,18 +96,22 @@ export function viewOf(state: State, group: GroupId): View {
   const reach = Object.fromEntries(
     [active, standby].map((region) => [region, vantages.map((vantage) => reachOf(state, settings, vantage, region))]),
   );
+  const ofKind = (kind: ProbedKind): Reach[] =>
+    vantages.map((vantage) => reachOf(state, settings, vantage, active, [kind]));
   const postgres = settings.components
     .filter((component) => component.kind === 'postgres' && component.supported)
     .map((component) => postgresView(state, settings, ledger, component, vantages, active, standby));
   return {
     group,
     at: state.at,
+    upMs: state.mono,
     settings,
     ledger,
     active,
     standby,
     vantages,
     reach,
+    activeReachByKind: { postgres: ofKind('postgres'), http: ofKind('http') },
     postgres,
     alerts: alertsOf(state, settings),
   };
@@ -133,7 +141,15 @@ function vantageView(state: State, id: VantageId, region: RegionId): VantageView
   return { ...base, connected: 'unknown', why };
 }
 
-function reachOf(state: State, settings: GroupSettings, vantage: VantageView, region: RegionId): Reach {
+type ProbedKind = 'postgres' | 'http';
+
+function reachOf(
+  state: State,
+  settings: GroupSettings,
+  vantage: VantageView,
+  region: RegionId,
+  kinds: readonly ProbedKind[] = ['postgres', 'http'],
+): Reach {
   const path = pathOf(vantage.region, region);
   const base = { vantage: vantage.id, path };
   if (vantage.connected !== 'ok') return { ...base, verdict: 'unknown', why: vantage.why, ageMs: null, badSince: null };
@@ -141,7 +157,7 @@ function reachOf(state: State, settings: GroupSettings, vantage: VantageView, re
   let missing = '';
   let seen = 0;
   for (const component of settings.components) {
-    if (!component.supported || (component.kind !== 'postgres' && component.kind !== 'http')) continue;
+    if (!component.supported || !(kinds as readonly string[]).includes(component.kind)) continue;
     if (!component.regions.includes(region)) continue;
     seen += 1;
     const kept = state.volatile.observations[sightKey(vantage.id, settings.id, component.id, region)];
@@ -264,9 +280,17 @@ function streamingOf(
 const matches = (meaning: AlertMeaning, alert: Alert): boolean =>
   meaning.match.every((m) => ((alert.labels[m.label] ?? '') === m.value) === m.equal);
 
+/** What an alert means, to each group that makes something of it. */
+export const meaningsOf = (
+  state: State,
+  alert: Alert,
+): readonly { readonly group: GroupId; readonly meaning: AlertMeaning }[] =>
+  Object.values(state.settings.groups).flatMap((group) =>
+    group.alertMeanings.filter((meaning) => matches(meaning, alert)).map((meaning) => ({ group: group.id, meaning })),
+  );
+
 /** Whether any group makes something of this alert; one that means nothing changes nothing and is not kept. */
-export const hasMeaning = (state: State, alert: Alert): boolean =>
-  Object.values(state.settings.groups).some((group) => group.alertMeanings.some((meaning) => matches(meaning, alert)));
+export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(state, alert).length > 0;
 
 /** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
 function alertsOf(state: State, settings: GroupSettings): AlertView[] {

@@ -53,7 +53,7 @@ export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Setting
         },
         fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
         matrix: [
-          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: `${holdMs}ms`, action: 'failover', auto: true },
+          { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: `${holdMs}ms`, action: 'failover', auto: true },
         ],
         budgets: {
           rto: `${RTO_MS}ms`,

@@ -4,7 +4,6 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { UsageError } from '../../src/cli/command.ts';
-import { ROW_DIAGNOSES } from '../../src/model/matrix.ts';
 import { MOST_BYTES } from '../../src/runtime/config/load.ts';
 import { callCheck, FIXTURES, ROOT, reportFor } from './support.ts';
 
@@ -25,7 +24,10 @@ t.test('the strategy holds every row, phase and component that dr-strategy names
     group?.matrix.map((row) => row.id),
     [10, 20, 30, 40, 45, 50, 60, 70, 80, 90],
   );
-  t.same(new Set(group?.matrix.map((row) => row.when)), new Set(Object.keys(ROW_DIAGNOSES)));
+  t.ok(
+    group?.matrix.every((row) => Object.keys(row.example).length > 0),
+    'every row has values that make it match',
+  );
   t.same(new Set(group?.components.map((component) => component.kind)), new Set(KINDS));
   t.ok(group?.components.every((component) => component.tier === 1));
   t.equal(

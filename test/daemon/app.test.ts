@@ -234,7 +234,7 @@ t.test('pages reach the pager, signed', async (t) => {
       .replace('fact: region-unreachable', 'fact: workload-degraded')
       .replace(
         '    primary: a',
-        '    autonomy: gated\n    matrix: [{ id: 80, kind: decide, when: WorkloadDegraded, for: 100ms, action: speak-up }]\n    primary: a',
+        '    autonomy: gated\n    matrix: [{ id: 80, kind: decide, when: bad(workloads.healthy), for: 100ms, action: speak-up }]\n    primary: a',
       ),
   );
   mkdirSync(join(at.folder, 'state'), { mode: 0o700 });

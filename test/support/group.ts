@@ -41,8 +41,8 @@ export const GROUP_CONFIG: GroupConfig = {
   },
   fence: { driver: 'command', fence: ['off'], verify: ['status'] },
   matrix: [
-    { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '5s', action: 'failover', auto: true },
-    { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10s', action: 'speak-up' },
+    { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5s', action: 'failover', auto: true },
+    { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10s', action: 'speak-up' },
   ],
   authority: {
     timeZone: 'America/New_York',

@@ -8,13 +8,14 @@ import type { GateReport } from '../../model/events.ts';
 import type { LossBracket } from '../../model/plan.ts';
 import type { Autonomy, GateAnswer } from '../../model/primitives.ts';
 import { leastAutonomy } from '../../model/primitives.ts';
-import { declaredAutonomy, type Row, SUPPORTED_DIAGNOSES } from '../../model/settings.ts';
+import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
-import { type Finding, independent, quorumOf } from '../diagnoses.ts';
+import { independent, quorumOf } from '../diagnoses.ts';
 import { withinBudget } from '../loss.ts';
+import { judgeRow, type RowFinding, readFact } from '../rows.ts';
 import type { View } from '../view.ts';
 
-export type Case = { readonly view: View; readonly row: Row; readonly finding: Finding; readonly loss: LossBracket };
+export type Case = { readonly view: View; readonly row: Row; readonly finding: RowFinding; readonly loss: LossBracket };
 type Answer = { readonly answer: GateAnswer; readonly why: string };
 export type Gate = { readonly gate: string; readonly stops: 'everyone' | 'auto'; readonly judge: (c: Case) => Answer };
 
@@ -119,6 +120,22 @@ const lossBudget: Gate = {
   },
 };
 
+/**
+ * Silent alerts mean nothing while the watchdog is silent too. Where the monitoring stands in the region that is lost, its
+ * silence tells nothing new (design §4).
+ */
+const monitoring: Gate = {
+  gate: 'monitoring',
+  stops: 'auto',
+  judge: ({ view }) => {
+    const { value, why } = readFact(view, 'monitoring.watching');
+    if (value !== 'bad') return pass(why);
+    if (view.settings.alertRegion === view.active && quorumOf(view, view.active).verdict === 'bad')
+      return pass(`${why}, in the region that can’t be reached: nothing new`);
+    return block(why);
+  },
+};
+
 const rowOptsIn: Gate = {
   gate: 'row-opts-in',
   stops: 'auto',
@@ -150,6 +167,7 @@ export const GATES: readonly Gate[] = [
   fenceProof,
   vetoes,
   attempts,
+  monitoring,
   lossBudget,
 ];
 
@@ -161,6 +179,30 @@ export type Judgement = {
   readonly stopped: GateReport | null;
 };
 
+type Told = { readonly report: GateReport; readonly stops: Gate['stops'] };
+
+const gateReports = (c: Case): Told[] =>
+  GATES.map((gate) => ({ report: { gate: gate.gate, ...gate.judge(c) }, stops: gate.stops }));
+
+/**
+ * Rows that stand in the way: a veto or gate that names the action, and a deciding row above this one that can't tell
+ * whether it would win. Matching stops everyone; not being able to tell stops `auto`, unless the row lets it pass.
+ */
+function rowReports({ view, row }: Case): Told[] {
+  return view.settings.rows.flatMap((other): Told[] => {
+    const stands = (other.against as readonly string[]).includes(row.action);
+    const above = other.kind === 'decide' && other.id < row.id;
+    if (!stands && !above) return [];
+    const { verdict, why } = judgeRow(view, other);
+    const gate = `row-${other.id}`;
+    if (verdict === 'unknown' && other.unknown === 'block')
+      return [{ report: { gate, ...cannotTell(`row ${other.id} can’t tell: ${why}`) }, stops: 'auto' }];
+    if (stands && verdict === 'bad')
+      return [{ report: { gate, ...block(`row ${other.id} (${other.kind}): ${why}`) }, stops: 'everyone' }];
+    return stands ? [{ report: { gate, ...pass(why) }, stops: 'everyone' }] : [];
+  });
+}
+
 /** Autonomy in force is the least of what everything allows (design §6). */
 export function judge(c: Case): Judgement {
   const reports: GateReport[] = [];
@@ -170,19 +212,15 @@ export function judge(c: Case): Judgement {
   ];
   let autonomy = declaredAutonomy(c.view.settings);
   let stopped: GateReport | null = null;
-  for (const gate of GATES) {
-    const answer = gate.judge(c);
-    const report = { gate: gate.gate, ...answer };
+  for (const { report, stops } of [...rowReports(c), ...gateReports(c)]) {
     reports.push(report);
-    if (answer.answer === 'pass') continue;
-    if (gate.stops === 'everyone') stopped ??= report;
+    if (report.answer === 'pass') continue;
+    if (stops === 'everyone') stopped ??= report;
     else {
       autonomy = leastAutonomy(autonomy, 'gated');
-      autonomyWhy.push(`at most gated: ${answer.why}`);
+      autonomyWhy.push(`at most gated: ${report.why}`);
     }
   }
   if (autonomy === 'gated') reports.push({ gate: authority.gate, ...authority.judge(c) });
   return { reports, autonomy, autonomyWhy, stopped };
 }
-
-export const supportedRow = (row: Row): boolean => (SUPPORTED_DIAGNOSES as readonly string[]).includes(row.when);

@@ -25,7 +25,6 @@ export type Schema = {
   readonly anyOf?: readonly Schema[];
   readonly 'x-form'?: Form;
   readonly 'x-secret'?: boolean;
-  readonly 'x-values'?: string;
   readonly 'x-discriminator'?: string;
 };
 

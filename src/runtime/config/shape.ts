@@ -83,9 +83,9 @@ function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly 
     case 'type':
       return [[path, wrongType(schema, value)]];
     case 'enum':
-      return [[path, notAllowed(error.params.allowedValues, schema, value)]];
+      return [[path, notAllowed(error.params.allowedValues, value)]];
     case 'const':
-      return [[path, notAllowed([error.params.allowedValue], schema, value)]];
+      return [[path, notAllowed([error.params.allowedValue], value)]];
     case 'pattern':
       return [[path, badForm(schema, value)]];
     case 'minLength':
@@ -162,11 +162,9 @@ function wrongType(schema: Schema, value: unknown): Telling {
   return schema.type === 'object' || schema.type === 'array' ? { ...words, value: kindOf(value) } : words;
 }
 
-function notAllowed(allowed: readonly unknown[], schema: Schema, value: unknown): Telling {
+function notAllowed(allowed: readonly unknown[], value: unknown): Telling {
   const known = allowed.map(String);
   const word = typeof value === 'string' ? value : '';
-  if (schema['x-values'] === 'diagnosis')
-    return { code: 'unknown-diagnosis', message: 'there is no such diagnosis', remedy: choose(word, known) };
   return { code: 'not-allowed', message: `must be ${listed(known)}`, remedy: choose(word, known) };
 }
 

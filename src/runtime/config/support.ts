@@ -3,7 +3,7 @@
  * unknown, and lowers the autonomy in force (design §5).
  */
 import { type Config, type GroupConfig, NOT_SUPPORTED_YET } from '../../model/config.ts';
-import { SUPPORTED_DIAGNOSES } from '../../model/settings.ts';
+import { SUPPORTED_ACTIONS } from '../../model/matrix.ts';
 import type { Source } from './document.ts';
 import { type KeyPath, type Position, pathText } from './problem.ts';
 
@@ -38,8 +38,6 @@ function inComponents(group: GroupConfig, path: KeyPath): Found[] {
       found.push({ path: [...at, 'provider'], what: `the DNS provider ${component.provider}` });
     if (component.kind === 'postgres' && includes(NOT_SUPPORTED_YET.postgresControl, component.control ?? 'direct'))
       found.push({ path: [...at, 'control'], what: `promotion by ${component.control}` });
-    for (const key of NOT_SUPPORTED_YET.componentKeys)
-      if (component[key] !== undefined) found.push({ path: [...at, key], what: `${key} is not judged` });
     return found;
   });
 }
@@ -47,8 +45,8 @@ function inComponents(group: GroupConfig, path: KeyPath): Found[] {
 function inMatrix(group: GroupConfig, path: KeyPath): Found[] {
   return (group.matrix ?? []).flatMap((row, index) => {
     const at = [...path, 'matrix', index];
-    if (!includes(SUPPORTED_DIAGNOSES, row.when))
-      return [{ path: at, what: `row ${row.id}: ${row.when} can’t be told, so it is unknown` }];
+    if (row.action !== undefined && !includes(SUPPORTED_ACTIONS, row.action))
+      return [{ path: at, what: `row ${row.id}: ${row.action} is proposed to people, and not carried out` }];
     return [];
   });
 }

@@ -9,6 +9,11 @@ import type { Schema } from './schema.ts';
 type Words = { readonly code: ProblemCode; readonly message: string; readonly remedy: string };
 
 export const FORMS: Readonly<Record<Form, Words>> = {
+  expression: {
+    code: 'bad-expression',
+    message: 'this is no expression',
+    remedy: 'write it in CEL, such as bad(active.reachable)',
+  },
   name: {
     code: 'bad-name',
     message: 'names are made of lower-case letters, digits and dashes, 63 at most',

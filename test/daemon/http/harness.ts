@@ -83,8 +83,8 @@ export function config(autonomy: 'observe' | 'gated' | 'auto' = 'gated'): Config
         },
         fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
         matrix: [
-          { id: 40, kind: 'decide', when: 'RegionUnreachable', for: '200ms', action: 'failover', auto: true },
-          { id: 80, kind: 'decide', when: 'WorkloadDegraded', for: '10m', action: 'speak-up' },
+          { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '200ms', action: 'failover', auto: true },
+          { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up' },
         ],
       },
     },

@@ -83,7 +83,7 @@ const holdTable = ({ holds, timeZone }: GroupStatus): Part =>
     [{ label: 'Row' }, { label: 'Held' }, { label: 'Left', kind: 'num' }, { label: 'First sign' }],
     holds.map((hold) => ({
       cells: [
-        `${hold.row} ${hold.diagnosis} → ${hold.action}`,
+        html`${hold.row} <code>${hold.when}</code> → ${hold.action}`,
         html`<progress max=${hold.forMs} value=${Math.min(hold.heldMs, hold.forMs)}></progress> ${spanText(hold.heldMs)} of ${spanText(hold.forMs)}`,
         spanText(hold.remainingMs),
         instantText(hold.impactAt, timeZone),

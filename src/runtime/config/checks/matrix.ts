@@ -1,8 +1,10 @@
 /**
  * The decision matrix: rows that mean something, each with its turn (design §5).
  */
-import { ROW_DIAGNOSES, type RowSpec } from '../../../model/matrix.ts';
+import { compileExpression, type Expression } from '../../../model/expression.ts';
+import { DECIDE_ACTIONS, FORMER_NAMES, STAND_ACTIONS } from '../../../model/matrix.ts';
 import { durationText } from '../../../model/primitives.ts';
+import { apartFrom, combinationsOf, exampleOf, MOST_COMBINATIONS, needs } from '../../../model/row-examples.ts';
 import type { Row } from '../../../model/settings.ts';
 import type { KeyPath } from '../problem.ts';
 import { listed } from '../words.ts';
@@ -13,7 +15,8 @@ export const checkMatrix: Check = eachGroup((subject) => {
   if (rows === undefined) return;
   for (const [index, row] of rows.entries()) {
     const path = [...subject.path, 'matrix', index];
-    checkFit(subject, row, ROW_DIAGNOSES[row.when], path);
+    checkExpression(subject, row, path);
+    checkFit(subject, row, path);
     checkPlace(subject, index, path);
     const filled = subject.filled.rows[index];
     if (filled !== undefined) checkHold(subject, filled, path);
@@ -24,44 +27,93 @@ export const checkMatrix: Check = eachGroup((subject) => {
       path: [...subject.path, 'matrix'],
       on: 'key',
       message: 'no row proposes a failover, so none ever happens',
-      remedy: 'add row 40: kind: decide, when: RegionUnreachable, for: 5m, action: failover',
+      remedy: 'add row 40: kind: decide, when: bad(active.reachable), for: 5m, action: failover',
     });
 });
 
 type ConfigRow = NonNullable<GroupSubject['group']['matrix']>[number];
 
-function checkFit(subject: GroupSubject, row: ConfigRow, spec: RowSpec, path: KeyPath): void {
-  if (row.kind !== spec.kind)
+function expressionIn(when: string): Expression | null {
+  const compiled = compileExpression(when);
+  return compiled.kind === 'expression' ? compiled.expression : null;
+}
+
+function checkExpression(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
+  const { when } = row;
+  const at = [...path, 'when'];
+  const compiled = compileExpression(when);
+  if (compiled.kind === 'refused') {
+    const { code, message, remedy, start, end } = compiled;
+    const former = Object.hasOwn(FORMER_NAMES, when) ? FORMER_NAMES[when] : undefined;
+    const part = when.slice(start, end);
     subject.error({
-      code: 'row-kind',
-      path: [...path, 'kind'],
-      message: `a row that reads ${row.when} is a ${spec.kind} row`,
-      remedy: `write kind: ${spec.kind}`,
+      code,
+      path: at,
+      message: part === '' || part === when ? message : `${message}, at ${part}`,
+      remedy: former === undefined ? remedy : `write ${former}`,
     });
-  else if (row.action === undefined && row.kind === 'decide')
+    return;
+  }
+  const { expression } = compiled;
+  if (combinationsOf([expression]) > MOST_COMBINATIONS)
+    subject.error({
+      code: 'row-too-wide',
+      path: at,
+      message: `it reads ${expression.facts.length} facts, which nobody can follow at three in the morning`,
+      remedy: 'split it into rows of their own',
+    });
+  else if (exampleOf(expression) === null)
+    subject.error({
+      code: 'row-never-matches',
+      path: at,
+      message: 'no values of its facts make it match',
+      remedy: 'look for parts that exclude each other',
+    });
+  else if (row.kind === 'decide' && row.action === 'failover' && !needs(expression, 'active.reachable', 'bad'))
+    subject.error({
+      code: 'row-action',
+      path: [...path, 'action'],
+      message:
+        'this row also matches while clients reach the active region, and a failover then is refused by the vantages',
+      remedy: 'add bad(active.reachable) to its when, or propose restart or partial',
+    });
+}
+
+function checkFit(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
+  const decides = row.kind === 'decide';
+  const actions: readonly string[] = decides ? DECIDE_ACTIONS : STAND_ACTIONS;
+  if (decides && row.action === undefined)
     subject.error({
       code: 'row-action-missing',
       path: [...path, 'action'],
       value: 'missing',
       message: 'a decide row must say what it does',
-      remedy: `add action: ${listed(spec.actions)}`,
+      remedy: `add action: ${listed(actions)}`,
     });
-  if (row.action !== undefined && row.kind === spec.kind && !spec.actions.includes(row.action))
+  else if (row.action !== undefined && !actions.includes(row.action))
     subject.error({
       code: 'row-action',
       path: [...path, 'action'],
-      message: `this is not what a row that reads ${row.when} can do`,
-      remedy: `write ${listed(spec.actions)}`,
+      message: `this is not what a ${row.kind} row can do`,
+      remedy: `write ${listed(actions)}`,
     });
-  if (row.over !== undefined && spec.over === null)
+  if (decides === (row.against !== undefined))
     subject.error({
-      code: 'row-over',
-      path: [...path, 'over'],
-      message: `${row.when} has no threshold`,
-      remedy: 'leave it out; how long it must hold is said by for',
+      code: 'row-against',
+      path: [...path, 'against'],
+      ...(decides ? {} : { value: 'missing' }),
+      message: decides ? 'a decide row stands in nobody’s way' : `a ${row.kind} row must say what it stands against`,
+      remedy: decides ? 'leave it out, or write kind: gate' : 'add against, such as against: [failover]',
+    });
+  if (row.against?.includes('failover') && expressionIn(row.when)?.facts.includes('maintenance.over'))
+    subject.error({
+      code: 'gate-against-loss',
+      path: [...path, 'against'],
+      message: 'maintenance never stands against the loss of a region',
+      remedy: 'leave failover out: write against: [partial, restart]',
     });
   if (row.auto !== true) return;
-  if (row.kind !== 'decide')
+  if (!decides)
     subject.error({
       code: 'row-auto',
       path: [...path, 'auto'],
@@ -97,14 +149,29 @@ function checkPlace(subject: GroupSubject, index: number, path: KeyPath): void {
       message: `this row stands after row ${before.id}; the first that matches wins, so the order must be plain to see`,
       remedy: 'put the rows in the order of their numbers',
     });
-  const first = earlier.find((other) => other.kind === 'decide' && other.when === row.when && other.forMs <= row.forMs);
-  if (row.kind === 'decide' && first !== undefined && first.id !== row.id)
+  const shadow = shadowOf(row, earlier);
+  if (shadow !== null)
     subject.error({
       code: 'row-shadowed',
       path: [...path, 'when'],
-      message: `row ${first.id} reads the same and matches no later, so this row never gets its turn`,
+      message: `row ${shadow.id} matches whenever this one does and no later, so this row never gets its turn`,
       remedy: 'give it a shorter for than that row, or leave it out',
     });
+}
+
+/** The first that matches wins: an earlier row that acts, matches wherever this one does, and no later, takes its turn. */
+function shadowOf(row: Row, earlier: readonly Row[]): Row | null {
+  const own = expressionIn(row.when);
+  if (own === null || row.kind !== 'decide') return null;
+  const shadow = earlier.find((other) => {
+    if (other.kind !== 'decide' || other.id === row.id || other.forMs > row.forMs) return false;
+    if (other.when === row.when) return true;
+    const first = expressionIn(other.when);
+    const acts = other.action !== 'speak-up' && other.action !== 'none';
+    if (first === null || !acts || combinationsOf([own, first]) > MOST_COMBINATIONS) return false;
+    return exampleOf(own) !== null && apartFrom(own, first) === null;
+  });
+  return shadow ?? null;
 }
 
 function checkHold(subject: GroupSubject, row: Row, path: KeyPath): void {

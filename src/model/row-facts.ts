@@ -1,0 +1,126 @@
+/**
+ * What a row of the matrix may read: facts of one group, folded from everything that is known of it (design §5).
+ *
+ * A verdict is read by `ok()`, `bad()` and `unknown()`; a number is compared. Either may be unknown at any time, and a
+ * row that needs it can't tell then.
+ */
+export type RowFactSpec = {
+  /** As it stands in an expression. */
+  readonly name: `${string}.${string}`;
+  readonly type: 'verdict' | 'number';
+  readonly unit: string | null;
+  /** Where it comes from; `alerts` are heard of by Alertmanager only, and quiet ones count while its watchdog barks. */
+  readonly from: 'probes' | 'alerts' | 'reports' | 'config';
+  readonly says: string;
+};
+
+export const ROW_FACTS = [
+  {
+    name: 'active.reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    says: 'bad = clients can’t reach the active region: a quorum of vantages, another class of evidence over another path, and no veto',
+  },
+  {
+    name: 'standby.reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    says: 'bad = a quorum of vantages can’t reach the standby region',
+  },
+  {
+    name: 'postgres.reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    says: 'bad = a quorum of vantages can’t use PostgreSQL in the active region',
+  },
+  {
+    name: 'services.reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    says: 'ok = a quorum of vantages reaches an HTTP service in the active region: the region is up',
+  },
+  {
+    name: 'replication.streaming',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    says: 'ok = the standby heard from its primary within standbyStreamedWithin',
+  },
+  {
+    name: 'replication.replay_lag_seconds',
+    type: 'number',
+    unit: 'seconds',
+    from: 'probes',
+    says: 'age of the last commit replayed by the standby while it has received more; catches up by itself, also when the primary is gone',
+  },
+  {
+    name: 'replication.receive_gap_bytes',
+    type: 'number',
+    unit: 'bytes',
+    from: 'probes',
+    says: 'flushed by the primary and not received by the standby: the loss if the primary is gone',
+  },
+  {
+    name: 'clickhouse.serving',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    says: 'bad = an alert mapped to clickhouse-failing fires',
+  },
+  {
+    name: 'nats.flowing',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    says: 'bad = an alert mapped to nats-failing fires',
+  },
+  {
+    name: 'workloads.healthy',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    says: 'bad = an alert mapped to workload-degraded fires: a pod or node fails',
+  },
+  {
+    name: 'maintenance.over',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    says: 'bad = an alert mapped to maintenance fires: somebody works on the platform',
+  },
+  {
+    name: 'monitoring.watching',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    says: 'bad = the alert mapped to watchdog, which always fires, has fallen silent: no alert means nothing then',
+  },
+  {
+    name: 'reports.corruption',
+    type: 'verdict',
+    unit: null,
+    from: 'reports',
+    says: 'bad = corruption was reported, and no person has cleared it',
+  },
+  {
+    name: 'reports.deletion',
+    type: 'verdict',
+    unit: null,
+    from: 'reports',
+    says: 'bad = an accidental deletion was reported, and no person has cleared it',
+  },
+  {
+    name: 'residency.allows',
+    type: 'verdict',
+    unit: null,
+    from: 'config',
+    says: 'bad = the data of a component may not stand in the region to move to',
+  },
+] as const satisfies readonly RowFactSpec[];
+export type RowFactName = (typeof ROW_FACTS)[number]['name'];
+
+export const rowFact = (name: string): RowFactSpec | undefined => ROW_FACTS.find((fact) => fact.name === name);
