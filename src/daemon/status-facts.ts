@@ -7,33 +7,9 @@ import type { Verdict } from '../model/primitives.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
 import type { FactStatus } from './status-document.ts';
 
-/** Observations by what they are of: looked for once, so that a thousand groups don't each go through all of them. */
-export type Sights = {
-  readonly byPlace: ReadonlyMap<string, readonly KeptObservation[]>;
-  readonly controls: ReadonlyMap<string, readonly KeptObservation[]>;
-};
-
-const placeKey = (vantage: string, group: string, component: string): string => `${vantage}/${group}/${component}`;
-
-export function sightsOf(state: State): Sights {
-  const byPlace = new Map<string, KeptObservation[]>();
-  const controls = new Map<string, KeptObservation[]>();
-  const add = (map: Map<string, KeptObservation[]>, key: string, kept: KeptObservation): void => {
-    const before = map.get(key);
-    if (before === undefined) map.set(key, [kept]);
-    else before.push(kept);
-  };
-  for (const kept of Object.values(state.volatile.observations)) {
-    const { observation: o } = kept;
-    if (o.kind === 'control') add(controls, o.vantage, kept);
-    else add(byPlace, placeKey(o.vantage, o.group, o.component), kept);
-  }
-  return { byPlace, controls };
-}
-
-export function factsOf(state: State, view: View, seen: Sights): FactStatus[] {
+export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
-    ...probed(state, view, seen),
+    ...probed(state, view),
     ...view.postgres.flatMap((postgres) => derived(view, postgres)),
     ...notProbed(view),
   ];
@@ -43,11 +19,12 @@ export function factsOf(state: State, view: View, seen: Sights): FactStatus[] {
 
 const URGENCY = { bad: 0, unknown: 1, ok: 2 } as const satisfies Record<Verdict, number>;
 
-function probed(state: State, view: View, { byPlace, controls }: Sights): FactStatus[] {
+function probed(state: State, view: View): FactStatus[] {
+  const sights = Object.values(state.volatile.sights[view.group] ?? {});
   const facts: FactStatus[] = [];
   for (const component of view.settings.components.filter((c) => c.supported)) {
     for (const vantage of view.settings.vantages) {
-      const own = byPlace.get(placeKey(vantage.id, view.group, component.id)) ?? [];
+      const own = sights.filter(({ observation: o }) => isOf(o, vantage.id, component.id));
       for (const one of own) facts.push(sight(state, one, component.freshMs));
       if (component.kind !== 'dns') {
         for (const region of component.regions.filter((r) => !own.some((one) => placeOf(one) === r)))
@@ -56,12 +33,15 @@ function probed(state: State, view: View, { byPlace, controls }: Sights): FactSt
     }
   }
   for (const vantage of view.settings.vantages) {
-    const own = controls.get(vantage.id) ?? [];
+    const own = Object.values(state.volatile.controls[vantage.id] ?? {});
     for (const one of own) facts.push(sight(state, one, CONTROL_FRESH_MS));
     if (own.length === 0) facts.push(neverSeen('vantage.connected', vantage.id, vantage.id));
   }
   return facts;
 }
+
+const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
+  o.kind !== 'control' && o.vantage === vantage && o.component === component;
 
 const placeOf = ({ observation: o }: KeptObservation): string => (o.kind === 'control' ? o.target : o.region);
 

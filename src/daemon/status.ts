@@ -13,7 +13,7 @@ import { replicationLoss, sampleOf } from '../policies/loss.ts';
 import { judgeRow } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type { FindingStatus, GroupStatus, HoldStatus, ProposalStatus, StatusDocument } from './status-document.ts';
-import { factsOf, type Sights, sightsOf } from './status-facts.ts';
+import { factsOf } from './status-facts.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
@@ -32,7 +32,6 @@ export function statusOf(
 ): StatusDocument {
   const state: State = { ...last, at, mono };
   const { ledger } = state;
-  const seen = sightsOf(state);
   return {
     version,
     at,
@@ -41,7 +40,7 @@ export function statusOf(
     journal: { entries: ledger.seq, newestAt: ledger.lastAt },
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
-      .map((group) => groupStatus(state, group, engine, seen)),
+      .map((group) => groupStatus(state, group, engine)),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }
@@ -61,7 +60,7 @@ type PageStatus = StatusDocument['pages'][number];
 const byUrgency = (a: PageStatus, b: PageStatus): number =>
   Number(b.deliveredAt === null) - Number(a.deliveredAt === null) || b.queuedAt - a.queuedAt;
 
-function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine'], seen: Sights): GroupStatus {
+function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']): GroupStatus {
   const view = viewOf(state, id);
   const { settings, ledger } = view;
   const holds = holdsOf(state, view);
@@ -99,7 +98,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     run,
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
-    facts: factsOf(state, view, seen),
+    facts: factsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,
       summary: alert.summary,

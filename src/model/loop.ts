@@ -148,8 +148,10 @@ export type Sample = Static<typeof Sample>;
 
 /** What is known only to this incarnation, and may be lost with it without harm. */
 export const Volatile = Type.Object({
-  /** By `vantage/group/component/region` (or `vantage/control/target`). */
-  observations: Type.Record(Type.String(), KeptObservation),
+  /** What was seen of each group, by `vantage/component/place`: a group's judgement costs what that group has. */
+  sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** What each vantage's control targets answered, by target. */
+  controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** By `group/component`. */
   samples: Type.Record(Type.String(), Type.Array(Sample)),
   /** Monotonic instant at which a row's condition was last seen true, by `group/row`; absent = not since the start. */
@@ -191,7 +193,8 @@ export type State = Static<typeof State>;
 export type StepOutput = { readonly state: State; readonly effects: readonly Effect[] };
 
 export const EMPTY_VOLATILE: Volatile = {
-  observations: {},
+  sights: {},
+  controls: {},
   samples: {},
   holdSeenMono: {},
   holdPendingMs: {},

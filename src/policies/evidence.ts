@@ -4,40 +4,48 @@
 import type { EventOf } from '../model/events.ts';
 import { type Alert, alertKey, type Observation } from '../model/evidence.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
+import type { GroupSettings } from '../model/settings.ts';
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
 const SAMPLES_KEPT = 60;
 
-export const sightKey = (vantage: string, group: string, component: string, place: string): string =>
-  `${vantage}/${group}/${component}/${place}`;
-export const controlKey = (vantage: string, target: string): string => `${vantage}//control/${target}`;
+export const sightKey = (vantage: string, component: string, place: string): string =>
+  `${vantage}/${component}/${place}`;
 
-const keyOf = (o: Observation): string => {
-  switch (o.kind) {
-    case 'control':
-      return controlKey(o.vantage, o.target);
-    case 'dns':
-      return sightKey(o.vantage, o.group, o.component, `resolver/${o.facts.resolver}`);
-    default:
-      return sightKey(o.vantage, o.group, o.component, o.region);
-  }
-};
+type Sight = Exclude<Observation, { kind: 'control' }>;
+const keyOf = (o: Sight): string =>
+  sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
 
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
-  const groups = Object.values(state.settings.groups);
-  if (!groups.some((group) => group.vantages.some((vantage) => vantage.id === o.vantage))) return false;
-  if (o.kind === 'control') return true;
-  return state.settings.groups[o.group]?.components.some((component) => component.id === o.component) ?? false;
+  if (o.kind === 'control') return isVantage(Object.values(state.settings.groups), o.vantage);
+  const group = state.settings.groups[o.group];
+  return group !== undefined && isVantage([group], o.vantage) && group.components.some(({ id }) => id === o.component);
 };
+const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
+  groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
-  const observations = { ...state.volatile.observations };
-  let samples = state.volatile.samples;
+  const { sights, controls } = state.volatile;
+  const next = { sights: { ...sights }, controls: { ...controls } };
+  /** Copied once each, however many observations there are. */
+  const own = new Set<Record<string, KeptObservation>>();
+  const shelfOf = (shelves: Volatile['sights'], name: string): Record<string, KeptObservation> => {
+    const before = shelves[name];
+    if (before !== undefined && own.has(before)) return before;
+    const copy = { ...before };
+    own.add(copy);
+    shelves[name] = copy;
+    return copy;
+  };
+  const samples = { ...state.volatile.samples };
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
-    const key = keyOf(observation);
-    const before = observations[key];
+    const [shelf, key] =
+      observation.kind === 'control'
+        ? [shelfOf(next.controls, observation.vantage), observation.target]
+        : [shelfOf(next.sights, observation.group), keyOf(observation)];
+    const before = shelf[key];
     const bad = observation.verdict === 'bad';
     const kept: KeptObservation = {
       observation,
@@ -46,31 +54,28 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
       badSince: bad ? (before?.badSince ?? input.at) : null,
       badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
     };
-    observations[key] = kept;
-    samples = withSample(state, samples, observation, input);
+    shelf[key] = kept;
+    addSample(state, samples, observation, input);
   }
-  return { ...state.volatile, observations, samples };
+  return { ...state.volatile, ...next, samples };
 }
 
-function withSample(
-  state: State,
-  samples: Volatile['samples'],
-  o: Observation,
-  input: InputOf<'observed'>,
-): Volatile['samples'] {
-  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return samples;
+/** Into the samples, which are this call's own. */
+function addSample(state: State, samples: Record<string, Sample[]>, o: Observation, input: InputOf<'observed'>): void {
+  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return;
   const { insertLsn, flushLsn, clockAt, timeline, systemIdentifier } = o.facts;
-  if (insertLsn === null || flushLsn === null || clockAt === null) return samples;
+  if (insertLsn === null || flushLsn === null || clockAt === null) return;
   const group = state.settings.groups[o.group];
   const component = group?.components.find((c) => c.id === o.component);
   const ledger = state.ledger.groups[o.group];
   const expected = component?.systemIdentifier ?? ledger?.identities[o.component] ?? null;
   // The log of another cluster says nothing about ours.
-  if (expected !== null && systemIdentifier !== expected) return samples;
-  if (o.region !== (ledger?.active ?? group?.primary)) return samples;
+  if (expected !== null && systemIdentifier !== expected) return;
+  const { region } = o;
+  if (region !== (ledger?.active ?? group?.primary)) return;
   const key = `${o.group}/${o.component}`;
   const sample: Sample = {
-    region: o.region,
+    region,
     receivedMono: input.mono,
     at: input.at,
     timeline,
@@ -78,8 +83,8 @@ function withSample(
     flushLsn,
     clockAt,
   };
-  const kept = (samples[key] ?? []).filter((s) => s.region === o.region);
-  return { ...samples, [key]: [...kept, sample].slice(-SAMPLES_KEPT) };
+  const kept = (samples[key] ?? []).filter((s) => s.region === region);
+  samples[key] = [...kept, sample].slice(-SAMPLES_KEPT);
 }
 
 /** What a webhook adds: alerts that are new or newly resolved are written down, those heard of again are only heard. */

@@ -14,7 +14,7 @@ import { type Judgement, judge } from './gates/index.ts';
 import { replicationLoss, sampleOf } from './loss.ts';
 import { openProposal, openRun, reviewProposal } from './proposals.ts';
 import { judgeRow, type RowFinding } from './rows.ts';
-import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
+import { page, put, say, type Turn, wakeAt } from './turn.ts';
 import { type View, viewOf } from './view.ts';
 
 /** Two looks further apart than this have not seen what was between them. */
@@ -102,11 +102,8 @@ function startHold(turn: Turn, view: View, row: Row, finding: RowFinding): false
     impactAt: finding.impactAt ?? view.at,
     sample: row.action === 'failover' ? sampleOf(turn.state, view) : null,
   });
-  const { holdSeenMono, holdPendingMs } = turn.state.volatile;
-  remember(turn, {
-    holdSeenMono: { ...holdSeenMono, [keyOf(view, row)]: turn.state.mono },
-    holdPendingMs: without(holdPendingMs, keyOf(view, row)),
-  });
+  put(turn, 'holdSeenMono', keyOf(view, row), turn.state.mono);
+  put(turn, 'holdPendingMs', keyOf(view, row), undefined);
   return false;
 }
 
@@ -125,12 +122,9 @@ function closeRecovered(turn: Turn, view: View, why: string): void {
 }
 
 function endHold(turn: Turn, view: View, row: Row, why: string): void {
-  const { holdSeenMono, holdPendingMs } = turn.state.volatile;
   say(turn, { kind: 'hold.ended', at: view.at, group: view.group, row: row.id, why });
-  remember(turn, {
-    holdSeenMono: without(holdSeenMono, keyOf(view, row)),
-    holdPendingMs: without(holdPendingMs, keyOf(view, row)),
-  });
+  put(turn, 'holdSeenMono', keyOf(view, row), undefined);
+  put(turn, 'holdPendingMs', keyOf(view, row), undefined);
 }
 
 /** Goes on with a hold; true once it has lasted for the row's `for`. */
@@ -159,10 +153,8 @@ function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold:
   }
   const addedMs = seenMono === undefined || gapMs > LOOKS_APART_MS ? 0 : gapMs;
   const pendingMs = (holdPendingMs[key] ?? 0) + addedMs;
-  remember(turn, {
-    holdSeenMono: { ...holdSeenMono, [key]: mono },
-    holdPendingMs: { ...holdPendingMs, [key]: pendingMs },
-  });
+  put(turn, 'holdSeenMono', key, mono);
+  put(turn, 'holdPendingMs', key, pendingMs);
   const heldMs = hold.heldMs + pendingMs;
   // Once it has lasted long enough, only a restart needs to know that it still does.
   const checkpointMs =
@@ -171,7 +163,7 @@ function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold:
       : Math.max(CHECKPOINT_MS.least, Math.min(CHECKPOINT_MS.most, row.forMs / 4));
   if (pendingMs > 0 && (pendingMs >= checkpointMs || (heldMs >= row.forMs && hold.heldMs < row.forMs))) {
     say(turn, { kind: 'hold.advanced', at, group: view.group, row: row.id, heldMs });
-    remember(turn, { holdPendingMs: without(turn.state.volatile.holdPendingMs, key) });
+    put(turn, 'holdPendingMs', key, undefined);
     return false;
   }
   if (hold.heldMs >= row.forMs) return true;
@@ -185,7 +177,7 @@ function askOnDisagreement(turn: Turn, view: View, finding: RowFinding): void {
   const lastMono = turn.state.volatile.probeAskedMono[view.group];
   if (verdicts.size < 2 || (lastMono !== undefined && turn.state.mono - lastMono < 1000)) return;
   turn.effects.push({ kind: 'probe', group: view.group });
-  remember(turn, { probeAskedMono: { ...turn.state.volatile.probeAskedMono, [view.group]: turn.state.mono } });
+  put(turn, 'probeAskedMono', view.group, turn.state.mono);
 }
 
 function decide(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {

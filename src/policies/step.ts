@@ -35,7 +35,7 @@ export function step(before: State, input: Input): StepOutput {
 
 /** Rows are judged in a turn of their own, so that one group's events don't stop another's. */
 function judgeGroup(turn: Turn, group: GroupId): void {
-  const own: Turn = { state: turn.state, events: [], effects: turn.effects, pages: turn.pages };
+  const own: Turn = { ...turn, events: [] };
   judgeRows(own, group);
   turn.state = own.state;
   turn.pages = own.pages;

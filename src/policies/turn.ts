@@ -11,9 +11,14 @@ export type Turn = {
   readonly events: EventBody[];
   readonly effects: Effect[];
   pages: number;
+  /** Records of the volatile state that this turn has made its own copy of, and may write into. */
+  readonly own: Set<RecordField>;
 };
 
-export const turnOf = (state: State): Turn => ({ state, events: [], effects: [], pages: 0 });
+/** Fields of the volatile state that hold one value for each key. */
+type RecordField = 'holdSeenMono' | 'holdPendingMs' | 'probeAskedMono';
+
+export const turnOf = (state: State): Turn => ({ state, events: [], effects: [], pages: 0, own: new Set() });
 
 export function say(turn: Turn, ...events: readonly EventBody[]): void {
   turn.events.push(...events);
@@ -21,6 +26,20 @@ export function say(turn: Turn, ...events: readonly EventBody[]): void {
 
 export function remember(turn: Turn, change: Partial<Volatile>): void {
   turn.state = { ...turn.state, volatile: { ...turn.state.volatile, ...change } };
+}
+
+/**
+ * Sets or removes one value, on a copy that is made once in a turn: a turn in which a thousand groups have something to
+ * remember must not copy a thousand values a thousand times. The state that the turn began with is left as it was.
+ */
+export function put(turn: Turn, field: RecordField, key: string, value: number | undefined): void {
+  if (!turn.own.has(field)) {
+    remember(turn, { [field]: { ...turn.state.volatile[field] } });
+    turn.own.add(field);
+  }
+  const record = turn.state.volatile[field];
+  if (value === undefined) delete record[key];
+  else record[key] = value;
 }
 
 export const without = <T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> => {

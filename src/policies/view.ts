@@ -5,13 +5,13 @@
  * counts as failed and is never good enough to act on (invariants 15, 18).
  */
 import type { Alert, PostgresObservation } from '../model/evidence.ts';
-import { alertKey } from '../model/evidence.ts';
-import { EMPTY_GROUP, type GroupLedger } from '../model/ledger.ts';
+import { type AlertKey, alertKey } from '../model/evidence.ts';
+import { EMPTY_GROUP, type GroupLedger, type KeptAlert } from '../model/ledger.ts';
 import type { KeptObservation, Sample, State } from '../model/loop.ts';
 import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '../model/primitives.ts';
 import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
-import { controlKey, sightKey } from './evidence.ts';
+import { sightKey } from './evidence.ts';
 
 /** Control targets are probed every second; three missed answers and a deadline make them unknown. */
 export const CONTROL_FRESH_MS = 6000;
@@ -121,12 +121,10 @@ const freshFor = (state: State, kept: KeptObservation, lifeMs: number): boolean 
   state.mono - kept.receivedMono <= lifeMs;
 
 function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
-  const prefix = controlKey(id, '');
   let bad = 0;
   let unknown = 0;
   let answeredMono: number | null = null;
-  for (const [key, kept] of Object.entries(state.volatile.observations)) {
-    if (!key.startsWith(prefix)) continue;
+  for (const kept of Object.values(state.volatile.controls[id] ?? {})) {
     if (!freshFor(state, kept, CONTROL_FRESH_MS)) unknown += 1;
     else if (kept.observation.verdict === 'ok')
       answeredMono = Math.max(kept.receivedMono, answeredMono ?? kept.receivedMono);
@@ -160,7 +158,7 @@ function reachOf(
     if (!component.supported || !(kinds as readonly string[]).includes(component.kind)) continue;
     if (!component.regions.includes(region)) continue;
     seen += 1;
-    const kept = state.volatile.observations[sightKey(vantage.id, settings.id, component.id, region)];
+    const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
     if (kept === undefined || !freshFor(state, kept, component.freshMs))
       missing = `${component.id} was not seen lately`;
     else if (kept.observation.verdict === 'ok')
@@ -212,7 +210,7 @@ function postgresView(
     let best: PostgresSight | null = null;
     for (const vantage of vantages) {
       if (vantage.connected !== 'ok') continue;
-      const kept = state.volatile.observations[sightKey(vantage.id, settings.id, component.id, region)];
+      const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
       if (kept === undefined || kept.observation.kind !== 'postgres' || !freshFor(state, kept, component.freshMs))
         continue;
       if (kept.observation.facts === null) continue;
@@ -292,24 +290,35 @@ export const meaningsOf = (
 /** Whether any group makes something of this alert; one that means nothing changes nothing and is not kept. */
 export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(state, alert).length > 0;
 
-/** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
-function alertsOf(state: State, settings: GroupSettings): AlertView[] {
-  const views: AlertView[] = [];
-  if (settings.alertMeanings.length === 0) return views;
+type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
+/** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
+const sorted = new WeakMap<State['ledger']['alerts'], ReadonlyMap<GroupId, readonly Firing[]>>();
+
+function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
+  const known = sorted.get(state.ledger.alerts);
+  if (known !== undefined) return known;
+  const made = new Map<GroupId, Firing[]>();
   for (const kept of Object.values(state.ledger.alerts)) {
     if (kept.alert.status !== 'firing') continue;
-    const heardMono = state.volatile.alertHeardMono[alertKey(kept.alert)];
-    const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
-    if (ageMs > settings.alertExpiryMs) continue;
-    for (const meaning of settings.alertMeanings) {
-      if (!matches(meaning, kept.alert)) continue;
-      views.push({
-        alert: kept.alert,
-        meaning,
-        ageMs,
-        path: settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region),
-      });
+    for (const { group, meaning } of meaningsOf(state, kept.alert)) {
+      const firing: Firing = { kept, key: alertKey(kept.alert), meaning };
+      const own = made.get(group);
+      if (own === undefined) made.set(group, [firing]);
+      else own.push(firing);
     }
   }
-  return views;
+  sorted.set(state.ledger.alerts, made);
+  return made;
+}
+
+/** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
+function alertsOf(state: State, settings: GroupSettings): AlertView[] {
+  if (settings.alertMeanings.length === 0) return [];
+  return (firingByGroup(state).get(settings.id) ?? []).flatMap(({ kept, key, meaning }) => {
+    const heardMono = state.volatile.alertHeardMono[key];
+    const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
+    if (ageMs > settings.alertExpiryMs) return [];
+    const path = settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region);
+    return [{ alert: kept.alert, meaning, ageMs, path }];
+  });
 }

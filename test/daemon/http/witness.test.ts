@@ -31,7 +31,10 @@ const post = (h: Harness, said: WitnessReport, key = WITNESS_KEY): Promise<Respo
 };
 const codeOf = async (response: Response): Promise<string> =>
   ((await response.json()) as { type: string }).type.split('/').at(-1) ?? '';
-const sights = (h: Harness): number => Object.keys(h.engine.state().volatile.observations).length;
+const sights = (h: Harness): number =>
+  [h.engine.state().volatile.sights, h.engine.state().volatile.controls]
+    .flatMap((shelves) => Object.values(shelves))
+    .reduce((sum, shelf) => sum + Object.keys(shelf).length, 0);
 
 t.test('both sides mean the same address and header', async (t) => {
   t.equal(REPORT_PATH, report.REPORT_PATH);
