@@ -47,10 +47,12 @@ type Reader = (typeof READERS)[number];
 
 /** Thrown by a reader, and taken by the evaluator as the error that Kleene's `&&` and `||` know how to weigh. */
 class FactUnknown extends Error {}
+/** One for all: nobody reads its stack, and to write one down is most of what a judgement would cost. */
+const FACT_UNKNOWN = new FactUnknown();
 
 class VerdictFact {
-  readonly value: Verdict | null;
-  constructor(value: Verdict | null) {
+  readonly value: Verdict;
+  constructor(value: Verdict) {
     this.value = value;
   }
 }
@@ -58,11 +60,11 @@ class VerdictFact {
 const READ: Readonly<Record<Reader, (fact: VerdictFact) => boolean>> = {
   ok: (fact) => known(fact) === 'ok',
   bad: (fact) => known(fact) === 'bad',
-  unknown: (fact) => fact.value === null || fact.value === 'unknown',
+  unknown: (fact) => fact.value === 'unknown',
 };
 
 function known({ value }: VerdictFact): Verdict {
-  if (value === null || value === 'unknown') throw new FactUnknown();
+  if (value === 'unknown') throw FACT_UNKNOWN;
   return value;
 }
 
@@ -119,13 +121,18 @@ function compile(text: string): Compiled {
   if (facts.length === 0) return refuse(constant(text));
   return {
     kind: 'expression',
-    expression: { text, facts, thresholds: thresholdsIn(parsed.ast), answer: (values) => answer(parsed, values) },
+    expression: {
+      text,
+      facts,
+      thresholds: thresholdsIn(parsed.ast),
+      answer: (values) => answer(parsed, facts, values),
+    },
   };
 }
 
-function answer(parsed: ParseResult, values: RowValues): RowAnswer {
+function answer(parsed: ParseResult, facts: readonly RowFactName[], values: RowValues): RowAnswer {
   try {
-    return parsed(contextOf(values)) === true ? 'yes' : 'no';
+    return parsed(contextOf(facts, values)) === true ? 'yes' : 'no';
   } catch (error) {
     // A verdict that is unknown, or a number that is not there. The expression was type-checked: nothing else can fail.
     const code = error instanceof Error && 'code' in error ? error.code : null;
@@ -134,14 +141,30 @@ function answer(parsed: ParseResult, values: RowValues): RowAnswer {
   }
 }
 
-function contextOf(values: RowValues): Record<string, Record<string, VerdictFact | number>> {
-  const context: Record<string, Record<string, VerdictFact | number>> = {};
-  for (const { name, type } of ROW_FACTS) {
+type Place = { readonly subject: string; readonly field: string; readonly verdict: boolean };
+const PLACES = Object.fromEntries(
+  ROW_FACTS.map(({ name, type }): [RowFactName, Place] => {
     const [subject = '', field = ''] = name.split('.');
+    return [name, { subject, field, verdict: type === 'verdict' }];
+  }),
+) as Readonly<Record<RowFactName, Place>>;
+const VERDICTS = {
+  ok: new VerdictFact('ok'),
+  bad: new VerdictFact('bad'),
+  unknown: new VerdictFact('unknown'),
+} as const;
+
+function contextOf(
+  facts: readonly RowFactName[],
+  values: RowValues,
+): Record<string, Record<string, VerdictFact | number>> {
+  const context: Record<string, Record<string, VerdictFact | number>> = {};
+  for (const name of facts) {
+    const { subject, field, verdict } = PLACES[name];
     const fields = context[subject] ?? {};
     context[subject] = fields;
     const value = values[name] ?? null;
-    if (type === 'verdict') fields[field] = new VerdictFact(typeof value === 'number' ? null : value);
+    if (verdict) fields[field] = VERDICTS[typeof value === 'string' ? value : 'unknown'];
     // Not-a-number compares as false with everything, which would pass unknown for no.
     else if (typeof value === 'number' && Number.isFinite(value)) fields[field] = value;
   }
