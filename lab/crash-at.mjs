@@ -1,6 +1,7 @@
 // Preloaded into the daemon by the scenario daemon-crash (`node --import`): the process is killed, by SIGKILL and from
-// inside, as soon as the N-th journal entry of a failover is committed. Entries count from the start of the hold that led
-// to the run to the run's end; at the run's end it is killed in any case, so that a series of these knows that it is through.
+// inside, as soon as a certain journal entry of a failover is committed: the N-th, counted from the start of the hold to
+// the run's end, or the first of a name (`step.done fence`). At the run's end it is killed in any case, so that a series
+// of these knows that it is through.
 //
 // The journal is written in a worker thread, which production code starts with an environment and words of its own. So
 // the main thread's part of this file hands both on to that thread, and the thread's part does the counting.
@@ -15,7 +16,7 @@ const INSERT = 'insert into entries';
 
 if (after !== undefined && file !== undefined) {
   if (isMainThread) preloadIntoJournalThread();
-  else killAfterCommit(Number(after), file);
+  else killAfterCommit(after, file);
 }
 
 function preloadIntoJournalThread() {
@@ -45,6 +46,7 @@ function killAfterCommit(wanted, report) {
   let begun = false;
   let ended = false;
   let commit = [];
+  const reached = () => ended || counted >= Number(wanted) || commit.includes(wanted);
   const { prepare, exec } = DatabaseSync.prototype;
 
   function count(entry) {
@@ -68,7 +70,7 @@ function killAfterCommit(wanted, report) {
   DatabaseSync.prototype.exec = function executed(sql) {
     if (sql === 'begin immediate') commit = [];
     exec.call(this, sql);
-    if (sql !== 'commit' || commit.length === 0 || (counted < wanted && !ended)) return;
+    if (sql !== 'commit' || commit.length === 0 || !reached()) return;
     // Several entries may be committed at once, and nothing can come between them: `entries` names them all.
     writeFileSync(report, JSON.stringify({ counted, entries: commit, ended }));
     process.kill(process.pid, 'SIGKILL');

@@ -1,8 +1,7 @@
 // The lab's scenarios on real servers: what they show when all is well, and that sabotage is seen.
 import t from 'tap';
-import { runScenario } from '../../lab/main.ts';
 import { SABOTAGES, type Sabotage } from '../../lab/platform.ts';
-import { judge } from '../../lab/report.ts';
+import { runScenario } from '../../lab/run.ts';
 import { SCENARIOS } from '../../lab/scenarios/index.ts';
 
 const log = (line: string): void => {
@@ -12,8 +11,8 @@ const log = (line: string): void => {
 async function failedChecks(name: string, sabotage: Sabotage | null): Promise<string[]> {
   const scenario = SCENARIOS.find((each) => each.name === name);
   if (scenario === undefined) return [`no scenario ${name}`];
-  const facts = await runScenario(scenario, sabotage, log, { fetch: true });
-  return judge(facts).checks.flatMap(({ check, ok }) => (ok ? [] : [check]));
+  const { checks } = await runScenario(scenario, { sabotage, log, monitoring: 'fetch', keep: 'nothing' });
+  return checks.flatMap(({ check, ok }) => (ok ? [] : [check]));
 }
 
 t.setTimeout(600_000);
