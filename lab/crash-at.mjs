@@ -51,10 +51,11 @@ function killAfterCommit(wanted, report) {
 
   function count(entry) {
     begun ||= entry.kind === 'hold.started';
-    if (!begun || ended) return;
-    counted += 1;
+    if (!begun) return;
     commit.push(labelOf(entry));
-    ended = entry.kind === 'run.ended';
+    // What stands behind the run's end in the same commit is not of the failover, and is on disk with it all the same.
+    if (!ended) counted += 1;
+    ended ||= entry.kind === 'run.ended';
   }
   DatabaseSync.prototype.prepare = function preparedAndCounted(sql, ...rest) {
     const statement = prepare.call(this, sql, ...rest);

@@ -44,6 +44,10 @@ export async function keepJournal(stateDir: string, to: string): Promise<string 
   } finally {
     database.close();
   }
+  // One file, whoever reads it: in WAL mode a mere look makes two more.
+  const copy = new DatabaseSync(to);
+  copy.exec('pragma journal_mode = delete');
+  copy.close();
   return to;
 }
 

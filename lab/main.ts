@@ -5,16 +5,19 @@ import type { Log } from './binaries/missing.ts';
 import { demo } from './demo.ts';
 import { SABOTAGES, type Sabotage } from './platform.ts';
 import { power } from './region/power.ts';
-import { type Report, reportOf } from './run.ts';
+import { isBroken, type Report, reportOf } from './run.ts';
+import { daemonCrash } from './scenarios/daemon-crash.ts';
 import { regionDownAuto, SCENARIOS } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { crashSeries, type SeriesReport } from './series.ts';
 import { LabError, textOf } from './servers/errors.ts';
 import { down, readStanding, serve, up } from './standing.ts';
+import { endingOf } from './verdict.ts';
 
 const CRASHES = 'daemon-crash';
 const USAGE = `call: lab list | up | down | demo
       lab scenario NAME|all [--json] [--sabotage ${SABOTAGES.join('|')}] [--jobs N]
+      lab scenario ${CRASHES} --after NUMBER|ENTRY   one crash, such as --after "step.intended fence"
       lab power off|on|status REGION [--hypervisor URL]`;
 const MOST_JOBS = 8;
 
@@ -55,6 +58,8 @@ function list(): number {
 interface Request {
   readonly scenarios: readonly Scenario[];
   readonly crashes: boolean;
+  /** The one crash that is asked for; null for all of them. */
+  readonly after: number | string | null;
   readonly json: boolean;
   readonly sabotage: Sabotage | null;
   readonly jobs: number;
@@ -76,7 +81,17 @@ export function requestOf(words: readonly string[]): Request {
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > MOST_JOBS) {
     throw new LabError('bad-input', `--jobs ${values.jobs}`, `a number from 1 to ${MOST_JOBS}`);
   }
-  return { scenarios, crashes, json: values.json === true, sabotage, jobs };
+  const { after } = values;
+  if (after !== undefined && name !== CRASHES) throw new LabError('bad-input', `--after goes with ${CRASHES}`);
+  return { scenarios, crashes, after: afterOf(after), json: values.json === true, sabotage, jobs };
+}
+
+function afterOf(text: string | undefined): number | string | null {
+  if (text === undefined) return null;
+  if (!/^(?:[1-9]\d{0,2}|[a-z]+\.[a-z]+(?: \S+)?)$/.test(text)) {
+    throw new LabError('bad-input', `--after ${text}`, 'a number from 1, or an entry such as "step.done fence"');
+  }
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 function parse(words: readonly string[]) {
@@ -84,7 +99,12 @@ function parse(words: readonly string[]) {
     return parseArgs({
       args: [...words],
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, sabotage: { type: 'string' }, jobs: { type: 'string' } },
+      options: {
+        json: { type: 'boolean' },
+        sabotage: { type: 'string' },
+        jobs: { type: 'string' },
+        after: { type: 'string' },
+      },
     });
   } catch (error) {
     throw new LabError('bad-input', textOf(error));
@@ -92,7 +112,7 @@ function parse(words: readonly string[]) {
 }
 
 async function scenarios(words: readonly string[], interrupted: AbortSignal): Promise<number> {
-  const { scenarios: chosen, crashes, json, sabotage, jobs } = requestOf(words);
+  const { scenarios: chosen, crashes, after, json, sabotage, jobs } = requestOf(words);
   let failed = 0;
   const tell = (report: Report | SeriesReport): void => {
     if (!report.passed) failed += 1;
@@ -114,7 +134,8 @@ async function scenarios(words: readonly string[], interrupted: AbortSignal): Pr
     const reference = reports.find((report) => report.scenario === regionDownAuto.name);
     if (reference === undefined)
       throw new LabError('bad-input', `${regionDownAuto.name} is the reference of ${CRASHES}`);
-    tell(await crashSeries({ reference, sabotage, run, jobs }));
+    if (after !== null && !isBroken(reference)) await run(daemonCrash(after, endingOf(reference)));
+    if (after === null) tell(await crashSeries({ reference, sabotage, run, jobs }));
   }
   return failed === 0 ? 0 : 1;
 }
