@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pLimit from 'p-limit';
@@ -17,6 +18,7 @@ import { endingOf } from './verdict.ts';
 const CRASHES = 'daemon-crash';
 const USAGE = `call: lab list | up | down | demo
       lab scenario NAME|all [--json] [--sabotage ${SABOTAGES.join('|')}] [--jobs N]
+      (--jobs: labs side by side, each in a network of its own; 2 by default)
       lab scenario ${CRASHES} --after NUMBER|ENTRY   one crash, such as --after "step.intended fence"
       lab power off|on|status REGION [--hypervisor URL]`;
 const MOST_JOBS = 8;
@@ -77,7 +79,7 @@ export function requestOf(words: readonly string[]): Request {
   if (values.sabotage !== undefined && sabotage === null) {
     throw new LabError('bad-input', `no sabotage ${values.sabotage}`, SABOTAGES.join(', '));
   }
-  const jobs = Number(values.jobs ?? 1);
+  const jobs = Number(values.jobs ?? Math.min(2, availableParallelism()));
   if (!Number.isInteger(jobs) || jobs < 1 || jobs > MOST_JOBS) {
     throw new LabError('bad-input', `--jobs ${values.jobs}`, `a number from 1 to ${MOST_JOBS}`);
   }

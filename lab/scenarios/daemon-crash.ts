@@ -48,7 +48,7 @@ export function daemonCrash(wanted: number | string, reference: Ending): Scenari
       crash = { ...(await untilKilled(platform)), wanted, reference };
       tell(`failoverd was killed after ${crash.entries.at(-1) ?? '?'}; it is started again`);
       await platform.daemons.restart();
-      await untilFailedOver(platform);
+      await untilFailedOver(platform, tell);
     },
     crash: () => crash,
   };

@@ -24,7 +24,7 @@ function isolation({ name, says, expects, cut, besideA = false }: Isolation): Sc
       for (const link of cut) platform.network.links.link(link).cut({ mode: 'drop' });
       tell(cut.length === 0 ? 'nothing is cut' : `nothing passes any more: ${cut.join(', ')}`);
       if (expects === 'nothing') await lookOn();
-      else await untilFailedOver(platform);
+      else await untilFailedOver(platform, tell);
     },
   };
 }

@@ -22,10 +22,10 @@ export const regionBlipStaysDown: Scenario = {
   name: 'region-blip-stays-down',
   says: 'as region-blip, but the region does not come back: failover',
   expects: 'failover',
-  act: async (platform) => {
+  act: async (platform, tell) => {
     await untilQuiet(platform);
     for (const link of toA(platform)) link.cut({ mode: 'reset' });
     await platform.regions.hypervisor.act(REGION.a, 'crash');
-    await untilFailedOver(platform);
+    await untilFailedOver(platform, tell);
   },
 };

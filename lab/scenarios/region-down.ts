@@ -11,7 +11,7 @@ export const regionDownAuto: Scenario = {
     await untilQuiet(platform);
     tell(`region ${REGION.a} dies: every process of it is killed at once`);
     await platform.regions.hypervisor.act(REGION.a, 'crash');
-    await untilFailedOver(platform);
+    await untilFailedOver(platform, tell);
   },
 };
 
@@ -29,7 +29,7 @@ export const regionDownGated: Scenario = {
       tell(said ? `${person} approved` : `${person} found nothing to approve`);
       if (!said) return;
     }
-    await untilFailedOver(platform);
+    await untilFailedOver(platform, tell);
   },
 };
 

@@ -45,17 +45,27 @@ export async function untilQuiet(platform: Platform): Promise<void> {
   await platform.clients.public.waitForAcks(REGION.a, 60, 10_000);
 }
 
-/** The run's end, and writes acknowledged by the new side. False when it didn't come in time. */
-export async function untilFailedOver(platform: Platform): Promise<boolean> {
+/**
+ * The run's end, and writes acknowledged by the new side; what failoverd says it is about is told whenever it turns to
+ * something else. False when it didn't come in time.
+ */
+export async function untilFailedOver(platform: Platform, tell: (line: string) => void): Promise<boolean> {
   const timeoutMs = platform.daemons.running().failoverd === undefined ? QUIET_MS : OUTCOME_TIMEOUT_MS;
+  let mood = 'quiet';
   const ended = await waitFor('the run ends', timeoutMs, async () => {
     const group = (await status(platform))?.groups[0];
-    return group !== undefined && group.ended.length > 0;
+    if (group === undefined) return false;
+    const { summary } = group;
+    if (summary.mood !== mood && summary.mood !== 'blind') tell(`failoverd, ${summary.mood}: ${summary.next}`);
+    mood = summary.mood;
+    return group.ended.length > 0;
   });
   if (!ended) return false;
-  return await waitFor('clients write to the new side', 15_000, async () => {
+  const served = await waitFor('clients write to the new side', 15_000, async () => {
     return (platform.clients.public.stats().ackedByRegion[REGION.b] ?? 0) >= 20;
   });
+  if (served) tell(`clients write to ${REGION.b}; now everything is read back`);
+  return served;
 }
 
 export async function untilHeld(platform: Platform): Promise<boolean> {
