@@ -78,7 +78,7 @@ function stoppedShort(facts: ScenarioFacts): Check[] {
     { check: 'it did not end well', ok: facts.runOutcome !== 'verified' },
     { check: 'the public name was left alone', ok: leadsTo(facts, facts.oldSideRecord) && noEpochOutside(facts) },
     { check: 'the standby was not promoted', ok: facts.dumps.b.timeline === facts.dumps.a.timeline },
-    { check: 'people were paged that it is stuck', ok: (facts.pagesByKind['stuck'] ?? 0) > 0 },
+    { check: 'people were called for', ok: callsFor(facts.pagesByKind) > 0 },
   ];
 }
 
@@ -126,6 +126,10 @@ export function endingOf(facts: ScenarioFacts): Ending {
     pageKinds: Object.keys(facts.pagesByKind).toSorted(),
   };
 }
+
+/** Pages that ask for a person, where others only tell. */
+export const callsFor = (pagesByKind: ScenarioFacts['pagesByKind']): number =>
+  (pagesByKind['stuck'] ?? 0) + (pagesByKind['attention'] ?? 0);
 
 /** Acknowledged writes that are gone and that nobody had announced as possibly lost. */
 export const outside = (writes: Account): number => writes.lost.length + writes.missingOnOld.length;

@@ -1,6 +1,8 @@
+import { countBy } from '../client/account.ts';
 import { REGION } from '../config.ts';
 import { query } from '../servers/postgres.ts';
 import { waitFor } from '../servers/wait.ts';
+import { callsFor } from '../verdict.ts';
 import { type Scenario, status, untilQuiet } from './scenario.ts';
 
 const FUNCTION = 'pg_catalog.pg_promote(boolean, integer)';
@@ -23,6 +25,9 @@ export const badStandby: Scenario = {
       const group = (await status(platform))?.groups[0];
       return group !== undefined && (group.summary.mood === 'stuck' || group.ended.length > 0);
     });
-    await waitFor('a page says so', 5_000, async () => platform.outside.pages.some(({ kind }) => kind === 'stuck'));
+    // At once where it is stuck; where the run was undone, when the region's loss has lasted for a second hold.
+    await waitFor('people are called', 15_000, async () => {
+      return callsFor(countBy(platform.outside.pages.map(({ kind }) => kind))) > 0;
+    });
   },
 };
