@@ -123,9 +123,10 @@ async function scenarios(words: readonly string[], interrupted: AbortSignal): Pr
     if ('error' in report) say(`  ${report.error}`);
     if ('checks' in report) for (const { check, ok } of report.checks) if (!ok) say(`  not so: ${check}`);
   };
+  const alone = chosen.length === 1 && !crashes;
   const run = async (scenario: Scenario): Promise<Report> => {
     interrupted.throwIfAborted();
-    const log: Log = jobs === 1 ? say : (line) => say(`${scenario.name}: ${line}`);
+    const log: Log = jobs === 1 || alone ? say : (line) => say(`${scenario.name}: ${line}`);
     const report = await reportOf(scenario, { sabotage, monitoring: 'fetch', keep: 'reports', interrupted, log });
     tell(report);
     return report;

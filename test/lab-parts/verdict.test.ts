@@ -66,6 +66,7 @@ cases(RECORDED, [
   ['the run was not verified', { runOutcome: 'unverified' }, ['one run, verified']],
   ['a step was done twice', { stepsDone: [...RECORDED.stepsDone, 'fence'] }, ['every step of the plan was done, once']],
   ['a step was left out', { stepsDone: RECORDED.stepsDone.slice(1) }, ['every step of the plan was done, once']],
+  ['there was no plan', { stepsDone: [], plannedSteps: [] }, ['every step of the plan was done, once']],
   ['the database holds no epoch', { epochRows: [] }, ['journal, database and DNS hold one epoch of one run']],
   [
     'the database holds a second epoch',

@@ -1,7 +1,7 @@
 // Whatever becomes of a lab, nothing of it is left: no process, no folder, no secret.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { reportOf } from '../../lab/run.ts';
 import { regionDownAuto } from '../../lab/scenarios/index.ts';
+import type { Scenario } from '../../lab/scenarios/scenario.ts';
 import { scanProcesses } from '../../lab/servers/processes.ts';
 
 const LAB = fileURLToPath(new URL('../../lab/main.ts', import.meta.url));
@@ -79,21 +80,31 @@ t.test('a scenario that throws is a report that has not passed', async (t) => {
   t.match(report, { passed: false, error: 'the sky fell', sabotage: null });
 });
 
-t.test('what a report names is kept, and nothing else', async (t) => {
-  const report = await reportOf(
-    { ...regionDownAuto, act: async () => undefined },
-    { keep: 'reports', monitoring: 'none', log },
-  );
+t.test('what a report names is kept, and nothing else; no secret is in it', async (t) => {
+  const secrets: string[] = [];
+  const scenario: Scenario = {
+    ...regionDownAuto,
+    act: async ({ folder, regions }) => {
+      for (const name of await readdir(folder.at('secrets'))) {
+        secrets.push(await readFile(folder.at('secrets', name), 'utf8'));
+      }
+      secrets.push(...Object.values(regions.passwords));
+    },
+  };
+  const report = await reportOf(scenario, { keep: 'reports', monitoring: 'none', log });
   if ('error' in report) throw new Error(report.error);
-  const out = path.dirname(report.logs.failoverd);
+  const { ledgers, dumps, journal, logs } = report;
+  const out = path.dirname(logs.failoverd);
   t.teardown(async () => await rm(path.dirname(out), { recursive: true, force: true }));
   t.strictSame(await readdir(path.dirname(out)), ['out']);
-  const named = [
-    ...report.ledgers,
-    report.dumps.a.path,
-    report.dumps.b.path,
-    report.journal,
-    ...Object.values(report.logs),
-  ];
-  t.strictSame((await readdir(out)).sort(), named.map((file) => path.basename(file ?? '')).sort());
+  const named = [...ledgers, dumps.a.path, dumps.b.path, journal ?? 'no journal', logs.failoverd, logs.witness];
+  t.strictSame((await readdir(out)).sort(), named.map((file) => path.basename(file)).sort());
+  t.ok(secrets.length > 8);
+  for (const file of named) {
+    const text = await readFile(file, 'latin1');
+    t.notOk(
+      secrets.some((secret) => text.includes(secret)),
+      `no secret in ${path.basename(file)}`,
+    );
+  }
 });
