@@ -33,7 +33,7 @@ async function main(argv: readonly string[], interrupted: AbortSignal): Promise<
     case 'list':
       return list();
     case 'up':
-      return await up(fileURLToPath(import.meta.url), say);
+      return await up(fileURLToPath(import.meta.url), say, interrupted);
     case 'serve':
       return await serve(say, interrupted);
     case 'down':

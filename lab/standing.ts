@@ -40,8 +40,8 @@ export async function serve(log: Log, interrupted: AbortSignal): Promise<number>
   return 0;
 }
 
-/** Start `serve` in the background, and come back when the lab stands. */
-export async function up(program: string, say: Log): Promise<number> {
+/** Start `serve` in the background, and come back when the lab stands. Interrupted before that, it takes it down again. */
+export async function up(program: string, say: Log, interrupted: AbortSignal): Promise<number> {
   if ((await readStanding()) !== undefined) {
     say('a lab is up already: lab down ends it');
     return 1;
@@ -53,10 +53,13 @@ export async function up(program: string, say: Log): Promise<number> {
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   // Without a listener a failed spawn would end this process before it can say so.
   child.once('error', () => undefined);
-  await waitFor('the lab', UP_TIMEOUT_MS, async () => ended() || (await readStanding()) !== undefined);
-  const state = await readStanding();
+  await waitFor('the lab', UP_TIMEOUT_MS, async () => {
+    return ended() || interrupted.aborted || (await readStanding()) !== undefined;
+  });
+  const state = interrupted.aborted ? undefined : await readStanding();
   if (state === undefined) {
-    if (!ended()) child.kill('SIGTERM');
+    child.kill('SIGTERM');
+    await waitFor('its end', DOWN_TIMEOUT_MS, async () => ended());
     say(`the lab did not come up: ${tail(await readFile(LOG_FILE, 'utf8'))}`);
     await rm(LOG_FILE, { force: true });
     return 1;
