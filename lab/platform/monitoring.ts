@@ -1,4 +1,4 @@
-import type { Log } from '../binaries/missing.ts';
+import { describeMissing, type Log } from '../binaries/missing.ts';
 import { findTool, type Tool } from '../binaries/tools.ts';
 import { REGION } from '../config.ts';
 import { startFakeMonitoring } from '../servers/fake-monitoring.ts';
@@ -22,13 +22,24 @@ export interface MonitoringOptions {
 const ALERT = 'RegionUnreachable';
 const LABELS = { region: REGION.a, severity: 'critical' };
 
+/** What could not be fetched once is not tried again by this process: a series of labs would wait for it every time. */
+let fetchable = true;
+
+async function findOrFetch(name: 'alertmanager' | 'prometheus', { source, log }: MonitoringOptions) {
+  if (source === 'none') return undefined;
+  const found = await findTool(name, { fetch: source === 'fetch' && fetchable, log });
+  if (found.kind === 'found') return found;
+  if (source === 'fetch' && fetchable) log(describeMissing(found));
+  fetchable &&= source !== 'fetch';
+  return undefined;
+}
+
 /** Real Prometheus and Alertmanager where the machine has them, otherwise the lab's own webhooks, which says so. */
 export async function startMonitoring(options: MonitoringOptions): Promise<void> {
-  const find = { fetch: options.source === 'fetch', log: options.log };
-  const prometheus = options.source === 'none' ? undefined : await findTool('prometheus', find);
-  const alertmanager = options.source === 'none' ? undefined : await findTool('alertmanager', find);
+  const prometheus = await findOrFetch('prometheus', options);
+  const alertmanager = await findOrFetch('alertmanager', options);
   options.endings.stillOpen();
-  if (prometheus?.kind === 'found' && alertmanager?.kind === 'found') await real(options, prometheus, alertmanager);
+  if (prometheus !== undefined && alertmanager !== undefined) await real(options, prometheus, alertmanager);
   else await standIn(options);
 }
 
