@@ -52,7 +52,8 @@ export function labConfig(input: LabConfigInput): string {
       expectStatus: [200],
       public: {
         url: `http://${PUBLIC_NAME}:${input.publicPort}/healthz`,
-        canaryWrite: { path: '/writes', method: 'POST', body: '{"id": "${ID}"}', expectStatus: [200, 201] },
+        // 409 is the lab's service for "that id is there already": what failoverd is told after a crash in between.
+        canaryWrite: { path: '/writes', method: 'POST', body: '{"id": "${ID}"}', expectStatus: [201, 409] },
       },
     },
     dns: {

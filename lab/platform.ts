@@ -1,39 +1,14 @@
-import { randomBytes, randomInt } from 'node:crypto';
-import { Resolver } from 'node:dns/promises';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { generateKeys } from '../src/probes/report.ts';
-import { isMissing, type Log } from './binaries/missing.ts';
-import { findPostgres } from './binaries/postgres.ts';
-import { findTool } from './binaries/tools.ts';
-import { startClient, type TrafficClient } from './client/client.ts';
-import { labConfig, PUBLIC_NAME, REGION, ZONE_ID } from './config.ts';
-import { startAuthority, startResolver } from './dns/index.ts';
-import { createLinks, type Links } from './links/index.ts';
-import { closeServer, listen, readJson } from './region/http.ts';
-import { type Hypervisor, startHypervisor } from './region/hypervisor-client.ts';
-import { type Route53Lab, startRoute53 } from './route53/index.ts';
-import { type RunningDaemon, startDaemon } from './servers/daemon.ts';
-import { LabError } from './servers/errors.ts';
-import { startFakeMonitoring } from './servers/fake-monitoring.ts';
-import { startAlertmanager, startPrometheus } from './servers/monitoring.ts';
-import { freePort } from './servers/ports.ts';
-import {
-  createPrimary,
-  createStandby,
-  generatePasswords,
-  type PostgresInstance,
-  startPostgres,
-} from './servers/postgres.ts';
-import { until } from './servers/wait.ts';
-
-const BIN = fileURLToPath(new URL('../bin/failoverd.mjs', import.meta.url));
-const POWER = fileURLToPath(new URL('region/power.ts', import.meta.url));
-const START_TIMEOUT_MS = 30_000;
+import type { Log } from './binaries/missing.ts';
+import { PUBLIC_NAME, REGION } from './config.ts';
+import { type Clients, startClients } from './platform/clients.ts';
+import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
+import { createEndings, type Endings } from './platform/endings.ts';
+import { createFolder, type LabFolder } from './platform/folder.ts';
+import { startMonitoring } from './platform/monitoring.ts';
+import { createNetwork, type Network, textOfAddress } from './platform/network.ts';
+import { type Outside, startOutside } from './platform/outside.ts';
+import { type Regions, startRegions } from './platform/regions.ts';
+import { textOf } from './servers/errors.ts';
 
 export const SABOTAGES = ['no-failoverd', 'no-fence', 'drop-acks'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
@@ -41,439 +16,95 @@ export type Sabotage = (typeof SABOTAGES)[number];
 export interface PlatformOptions {
   readonly log: Log;
   readonly autonomy?: 'auto' | 'gated';
-  readonly sabotage?: Sabotage | undefined;
-  /** May missing monitoring be fetched from Debian? */
-  readonly fetch?: boolean;
-  /** Fake monitoring, whatever the machine has. */
-  readonly fakeMonitoring?: boolean;
-  /** Extra words for Node and environment of the daemon: crash injection. */
-  readonly daemonNode?: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> };
+  readonly sabotage?: Sabotage | null;
+  /** Where Prometheus and Alertmanager come from; `installed` by default. */
+  readonly monitoring?: 'installed' | 'fetch' | 'none';
+  /** Told the lab's folder, since a crash leaves its note there. */
+  readonly daemonNode?: (folder: LabFolder) => DaemonNode;
+  /** Takes everything down at once, however far it is. */
+  readonly interrupted?: AbortSignal | undefined;
 }
 
-export interface LabPage {
-  readonly atMs: number;
-  readonly body: unknown;
-}
-
+/** The whole lab: two regions and a witness on loopback. */
 export interface Platform {
-  readonly dir: string;
-  readonly links: Links;
-  readonly hypervisor: Hypervisor;
-  readonly postgres: { readonly a: PostgresInstance; readonly b: PostgresInstance };
-  readonly serviceA: { readonly host: string; readonly port: number };
-  readonly records: { readonly a: string; readonly b: string };
-  readonly route53: Route53Lab;
-  readonly resolvers: readonly string[];
-  readonly pages: readonly LabPage[];
-  readonly client: TrafficClient;
-  readonly daemonUrl: string;
-  readonly stateDir: string;
-  readonly tokens: Readonly<Record<string, string>>;
+  readonly folder: LabFolder;
+  readonly network: Network;
+  readonly regions: Regions;
+  readonly outside: Outside;
+  readonly daemons: Daemons;
+  readonly clients: Clients;
+  /** For people: what stands where. */
   readonly addresses: Readonly<Record<string, string>>;
-  readonly pids: () => readonly number[];
-  readonly daemon: () => RunningDaemon | undefined;
-  readonly restartDaemon: (node?: PlatformOptions['daemonNode']) => Promise<void>;
-  /** A further client, at one address whatever the name says. */
-  readonly localClient: (clientId: string) => TrafficClient;
-  readonly stopDaemons: () => Promise<void>;
-  readonly stopClients: () => Promise<void>;
-  readonly ledgers: () => readonly string[];
-  /** What the name server answers for the public name now. */
-  readonly publicAnswer: () => Promise<readonly string[]>;
-  readonly down: () => Promise<void>;
+  /** End everything that runs, and remove the folder, or all of it but what a report names. */
+  readonly down: (keep: 'nothing' | 'reports') => Promise<void>;
 }
 
-/** Raise the whole lab: two regions and a witness on loopback. What it began is taken down again when it fails. */
+/** Raise it. What was begun is taken down again, and nothing is left, when that fails or is interrupted. */
 export async function raise(options: PlatformOptions): Promise<Platform> {
-  const endings: (() => Promise<unknown>)[] = [];
-  const down = async (): Promise<void> => {
-    for (const end of endings.splice(0).reverse()) await end();
+  options.interrupted?.throwIfAborted();
+  const endings = createEndings();
+  const folder = await createFolder();
+  const end: Platform['down'] = async (keep) => {
+    try {
+      await endings.close();
+    } finally {
+      await folder.clear(keep);
+    }
+  };
+  // Whatever is being waited for meanwhile loses its server, and fails soon.
+  const interrupt = (): void => {
+    end('nothing').catch((error: unknown) => options.log(`taking the lab down: ${textOf(error)}`));
+  };
+  options.interrupted?.addEventListener('abort', interrupt, { once: true });
+  const down: Platform['down'] = async (keep) => {
+    options.interrupted?.removeEventListener('abort', interrupt);
+    await end(keep);
   };
   try {
-    return await build(options, endings, down);
+    return { ...(await build(options, folder, endings)), down };
   } catch (error) {
-    await down();
-    throw error;
+    await down('nothing');
+    // What failed because its server was taken away says nothing.
+    throw options.interrupted?.aborted === true ? options.interrupted.reason : error;
   }
 }
 
-async function build(
-  options: PlatformOptions,
-  endings: (() => Promise<unknown>)[],
-  down: () => Promise<void>,
-): Promise<Platform> {
-  const { log } = options;
-  const install = await findPostgres({ log });
-  if (isMissing(install)) throw new LabError('start-failed', install.why, install.remedy);
-  const dir = await mkdtemp(path.join(tmpdir(), 'fl-'));
-  await chmod(dir, 0o711);
-  endings.push(async () => {
-    if (process.env['FAILOVERD_LAB_KEEP'] === undefined)
-      await rm(path.join(dir, 'pg'), { recursive: true, force: true });
-  });
-  for (const name of ['pg', 'hv', 'a', 'b', 'secrets', 'out']) await mkdir(path.join(dir, name));
-  await chmod(path.join(dir, 'pg'), 0o711);
-
-  // A network of its own for each lab, so that two may stand side by side.
-  const net = `127.${randomInt(10, 250)}`;
-  const host = { a: `${net}.1.1`, b: `${net}.2.1`, w: `${net}.3.1`, out: `${net}.9.1` };
-  const port = await freePort(host.a);
-  const inner = { a: `${net}.1.2`, b: `${net}.2.2` };
-  const links = createLinks();
-  endings.push(async () => await links.close());
-  const forward = async (name: `${string}->${string}`, targetHost: string, targetPort: number): Promise<string> => {
-    const made = await links.link(name).forward({ listenHost: host.out, targetHost, targetPort });
-    return `${made.host}:${made.port}`;
-  };
-
-  // PostgreSQL, the service of each region, and the hypervisor that owns them.
-  const passwords = generatePasswords();
-  const at = { passwords, log };
-  const pgPort = await freePort(inner.a);
-  const a = await createPrimary({ install, dir: path.join(dir, 'pg', 'a'), host: inner.a, port: pgPort, ...at });
-  await startPostgres(a, { log });
-  endings.push(async () => await hypervisor?.stop());
-  let hypervisor: Hypervisor | undefined;
-  const upstream = splitAddress(await forward('B->A', inner.a, pgPort));
-  const b = await createStandby({
-    primary: a,
-    upstream,
-    dir: path.join(dir, 'pg', 'b'),
-    host: inner.b,
-    port: pgPort,
-    ...at,
-  });
-  const machine = (region: 'a' | 'b', instance: PostgresInstance) => ({
-    postgres: instance,
-    service: {
-      dir: path.join(dir, region),
-      config: {
-        region: REGION[region],
-        host: inner[region],
-        port,
-        postgres: { host: instance.host, port: pgPort, user: 'app', password: passwords.app, database: 'app' },
-      },
-    },
-  });
-  const hv = await startHypervisor(
-    {
-      host: host.out,
-      port: await freePort(host.out),
-      stateDir: path.join(dir, 'hv'),
-      regions: { [REGION.a]: machine('a', a), [REGION.b]: machine('b', b) },
-      lie: options.sabotage === 'no-fence',
-      endWithParent: true,
-    },
+async function build(options: PlatformOptions, folder: LabFolder, endings: Endings): Promise<Omit<Platform, 'down'>> {
+  const { log, sabotage } = options;
+  const network = await createNetwork(endings);
+  const regions = await startRegions({ folder, network, endings, lie: sabotage === 'no-fence', log });
+  const outside = await startOutside(network, endings);
+  const serviceA = { host: network.inner.a, port: network.publicPort };
+  const autonomy = options.autonomy ?? 'auto';
+  const daemons = await prepareDaemons({ folder, endings, network, regions, outside, autonomy, log });
+  if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
+  await startMonitoring({
+    folder,
+    endings,
+    host: network.outside,
+    target: textOfAddress(await network.over('W->A', serviceA)),
+    webhook: daemons.webhook,
+    source: options.monitoring ?? 'installed',
     log,
-  );
-  hypervisor = hv;
-  await hv.act(REGION.a, 'start', 'service');
-  await hv.act(REGION.b, 'on');
-
-  // Clients on the internet reach a region by its public address.
-  for (const [region, name] of [
-    ['a', 'internet->A'],
-    ['b', 'internet->B'],
-  ] as const) {
-    await links
-      .link(name)
-      .forward({ listenHost: host[region], listenPort: port, targetHost: inner[region], targetPort: port });
-  }
-
-  // DNS.
-  const credentials = { accessKeyId: 'AKIALABFAILOVERD0001', secretAccessKey: randomBytes(20).toString('hex') };
-  const route53 = await startRoute53({
-    ...credentials,
-    host: host.out,
-    zones: [
-      {
-        id: ZONE_ID,
-        name: 'lab.test',
-        records: [{ name: PUBLIC_NAME, type: 'A', ttlSeconds: 1, values: [host.a] }],
-      },
-    ],
-    propagationMs: 300,
   });
-  endings.push(async () => await route53.close());
-  const authority = await startAuthority({ host: host.out, source: route53.nameServer(0) });
-  endings.push(async () => await authority.close());
-  const resolvers: string[] = [];
-  for (const _ of [1, 2]) {
-    const resolver = await startResolver({ host: host.out, upstream: authority, respectTtl: true });
-    endings.push(async () => await resolver.close());
-    resolvers.push(resolver.address);
-  }
-
-  // What has nothing to do with either region, and the pager.
-  const control = createTcpServer((socket) => socket.end());
-  await new Promise<void>((resolve) => control.listen(0, host.out, resolve));
-  endings.push(async () => control.close());
-  const controlAddress = control.address();
-  const controlPort = typeof controlAddress === 'object' && controlAddress !== null ? controlAddress.port : 0;
-  const pages: LabPage[] = [];
-  const pager = createHttpServer((request, response) => {
-    readJson(request).then(
-      (body) => {
-        pages.push({ atMs: Date.now(), body });
-        response.writeHead(204).end();
-      },
-      () => response.writeHead(400).end(),
-    );
-  });
-  const pagerPort = await freePort(host.out);
-  await listen(pager, host.out, pagerPort);
-  endings.push(async () => await closeServer(pager));
-
-  // failoverd in B, the witness in W: one group, two vantages, two sets of paths.
-  const keys = generateKeys();
-  const keyFile = path.join(dir, 'secrets', 'witness.pem');
-  await writeFile(keyFile, keys.privateKeyPem, { mode: 0o600 });
-  const tokens = {
-    'sre-first': randomBytes(24).toString('base64url'),
-    'vp-engineering': randomBytes(24).toString('base64url'),
-  };
-  const secrets: Record<string, string> = {
-    ...tokens,
-    postgres: passwords.failoverd,
-    alertmanager: randomBytes(24).toString('base64url'),
-    pager: randomBytes(24).toString('base64url'),
-    'aws-key-id': credentials.accessKeyId,
-    'aws-secret': credentials.secretAccessKey,
-  };
-  const secretFile = (name: string): string => path.join(dir, 'secrets', name);
-  for (const [name, value] of Object.entries(secrets)) await writeFile(secretFile(name), value, { mode: 0o600 });
-  const daemonAt = { host: inner.b, port: await freePort(inner.b) };
-  const daemonUrl = `http://${daemonAt.host}:${daemonAt.port}`;
-  const stateDir = path.join(dir, 'state');
-  const power = (act: string): string[] => [process.execPath, POWER, act, `$\{REGION}`, '--hypervisor', hv.url];
-  const shared = {
-    autonomy: options.autonomy ?? 'auto',
-    listen: `${daemonAt.host}:${daemonAt.port}`,
-    stateDir,
-    controlTargets: {
-      daemon: `tcp://${await forward('B->control', host.out, controlPort)}`,
-      witness: `tcp://${await forward('W->control', host.out, controlPort)}`,
-    },
-    witnessKey: keys.publicKey,
-    secretFile,
-    pagerUrl: `http://${host.out}:${pagerPort}/pages`,
-    records: { a: host.a, b: host.b },
+  const { resolvers } = outside;
+  const clients = await startClients({
+    folder,
+    endings,
+    publicPort: network.publicPort,
     resolvers,
-    publicPort: port,
-    route53Endpoint: route53.endpoint,
-    fence: { off: power('off'), status: power('status') },
-  };
-  const daemonConfig = path.join(dir, 'failover.yaml');
-  const witnessConfig = path.join(dir, 'witness.yaml');
-  const inB = { pg: `${upstream.host}:${upstream.port}`, api: await forward('B->A', inner.a, port) };
-  await writeFile(
-    daemonConfig,
-    labConfig({
-      ...shared,
-      postgres: { a: inB.pg, b: `${inner.b}:${pgPort}` },
-      service: { a: inB.api, b: `${inner.b}:${port}` },
-    }),
-  );
-  await writeFile(
-    witnessConfig,
-    labConfig({
-      ...shared,
-      postgres: { a: await forward('W->A', inner.a, pgPort), b: await forward('W->B', inner.b, pgPort) },
-      service: { a: await forward('W->A', inner.a, port), b: await forward('W->B', inner.b, port) },
-    }),
-  );
-  const daemonFromW = await forward('W->B', daemonAt.host, daemonAt.port);
-
-  let daemon: RunningDaemon | undefined;
-  let witness: RunningDaemon | undefined;
-  const restartDaemon = async (node: PlatformOptions['daemonNode'] = { argv: [], env: {} }): Promise<void> => {
-    daemon = await startDaemon({
-      name: 'failoverd',
-      argv: [process.execPath, ...node.argv, BIN, 'run', '--config', daemonConfig],
-      cwd: dir,
-      env: { ...process.env, ...node.env },
-      logFile: path.join(dir, 'failoverd.log'),
-      ready: async () => (await fetch(`${daemonUrl}/-/ready`, { signal: AbortSignal.timeout(2_000) })).ok,
-      startTimeoutMs: START_TIMEOUT_MS,
-      log,
-    });
-  };
-  const stopDaemons = async (): Promise<void> => {
-    await witness?.stop();
-    await daemon?.stop();
-  };
-  endings.push(stopDaemons);
-  if (options.sabotage !== 'no-failoverd') {
-    await restartDaemon(options.daemonNode);
-    witness = await startDaemon({
-      name: 'the witness',
-      argv: [
-        process.execPath,
-        BIN,
-        'witness',
-        '--config',
-        witnessConfig,
-        '--vantage',
-        'witness',
-        '--key',
-        keyFile,
-        '--daemon',
-        `http://${daemonFromW}`,
-      ],
-      cwd: dir,
-      logFile: path.join(dir, 'witness.log'),
-      ready: async () => await connectedWitness(daemonUrl),
-      startTimeoutMs: START_TIMEOUT_MS,
-      log,
-    });
-  }
-  await monitoring(options, endings, {
-    dir,
-    host: host.out,
-    target: await forward('W->A', inner.a, port),
-    webhook: { url: `http://${daemonFromW}/webhooks/alertmanager`, bearerToken: secrets['alertmanager'] ?? '' },
+    beside: serviceA,
+    dropAcks: sabotage === 'drop-acks',
   });
-
-  const stopClients = async (): Promise<void> => {
-    for (const each of clients) await each.stop();
+  await clients.public.waitForAcks(REGION.a, 20, 15_000);
+  const addresses = {
+    'public name': `http://${PUBLIC_NAME}:${network.publicPort} (resolvers ${resolvers.join(', ')})`,
+    'failoverd status': `${daemons.url}/status`,
+    hypervisor: regions.hypervisor.url,
+    'route 53': outside.route53.endpoint,
+    'region A': textOfAddress(serviceA),
+    'region B': textOfAddress({ host: network.inner.b, port: network.publicPort }),
+    folder: folder.dir,
   };
-  const drop = options.sabotage === 'drop-acks';
-  const clients: TrafficClient[] = [];
-  endings.push(stopClients);
-  const client = startClient({
-    clientId: 'public',
-    target: { kind: 'name', name: PUBLIC_NAME, port, resolvers },
-    ledgerFile: path.join(dir, 'out', 'ledger-public.jsonl'),
-    ratePerSecond: 40,
-    dropAcks: drop,
-  });
-  clients.push(client);
-  await client.waitForAcks(REGION.a, 20, 15_000);
-  return {
-    dir,
-    links,
-    hypervisor: hv,
-    postgres: { a, b },
-    serviceA: { host: inner.a, port },
-    records: shared.records,
-    route53,
-    resolvers,
-    pages,
-    client,
-    daemonUrl,
-    stateDir,
-    tokens,
-    addresses: {
-      'public name': `http://${PUBLIC_NAME}:${port} (resolvers ${resolvers.join(', ')})`,
-      'failoverd status': `${daemonUrl}/status`,
-      hypervisor: hv.url,
-      'route 53': route53.endpoint,
-      'region A': `${inner.a}:${port}`,
-      'region B': `${inner.b}:${port}`,
-      folder: dir,
-    },
-    pids: () => [process.pid, hv.pid, ...[daemon?.pid, witness?.pid].filter((pid) => pid !== undefined)],
-    daemon: () => daemon,
-    restartDaemon,
-    localClient: (clientId) => {
-      const made = startClient({
-        clientId,
-        target: { kind: 'address', host: inner.a, port },
-        ledgerFile: path.join(dir, 'out', `ledger-${clientId}.jsonl`),
-        ratePerSecond: 20,
-        dropAcks: drop,
-      });
-      clients.push(made);
-      return made;
-    },
-    stopDaemons,
-    stopClients,
-    ledgers: () => clients.map((each) => each.ledgerFile),
-    publicAnswer: async () => {
-      const asker = new Resolver({ timeout: 1_000, tries: 2 });
-      asker.setServers([authority.address]);
-      return await asker.resolve4(PUBLIC_NAME).catch(() => []);
-    },
-    down,
-  };
-}
-
-function splitAddress(text: string): { readonly host: string; readonly port: number } {
-  const [host = '', port = ''] = text.split(':');
-  return { host, port: Number(port) };
-}
-
-/** The daemon is told by the witness that it is connected. */
-async function connectedWitness(daemonUrl: string): Promise<boolean> {
-  const answer = await fetch(`${daemonUrl}/api/v1/status`, { signal: AbortSignal.timeout(2_000) });
-  const document = (await answer.json()) as { groups: { vantages: { id: string; connected: string }[] }[] };
-  return document.groups.every(({ vantages }) => vantages.every(({ connected }) => connected === 'ok'));
-}
-
-interface MonitoringPlace {
-  readonly dir: string;
-  readonly host: string;
-  readonly target: string;
-  readonly webhook: { readonly url: string; readonly bearerToken: string };
-}
-
-/** Real Prometheus and Alertmanager where the machine has them, otherwise the lab's own webhooks, which says so. */
-async function monitoring(
-  options: PlatformOptions,
-  endings: (() => Promise<unknown>)[],
-  place: MonitoringPlace,
-): Promise<void> {
-  const { log } = options;
-  const find = { fetch: options.fetch === true, log };
-  const prometheus = options.fakeMonitoring === true ? undefined : await findTool('prometheus', find);
-  const alertmanager = options.fakeMonitoring === true ? undefined : await findTool('alertmanager', find);
-  const labels = { region: REGION.a, severity: 'critical' };
-  if (prometheus?.kind !== 'found' || alertmanager?.kind !== 'found') {
-    const fake = startFakeMonitoring({
-      rules: [
-        {
-          alert: 'RegionUnreachable',
-          labels,
-          metricsUrl: `http://${place.target}/metrics`,
-          bad: (scrape) => scrape === null,
-          forMs: 2_000,
-        },
-      ],
-      webhooks: [place.webhook],
-      externalUrl: `http://${place.host}`,
-      log,
-    });
-    endings.push(async () => await fake.stop());
-    return;
-  }
-  const manager = await startAlertmanager({
-    tool: alertmanager,
-    dir: path.join(place.dir, 'alertmanager'),
-    host: place.host,
-    port: await freePort(place.host),
-    webhooks: [place.webhook],
-    log,
-  });
-  endings.push(async () => await manager.stop());
-  const server = await startPrometheus({
-    tool: prometheus,
-    dir: path.join(place.dir, 'prometheus'),
-    host: place.host,
-    port: await freePort(place.host),
-    scrapes: [{ job: 'app', targets: [place.target] }],
-    rules: [{ alert: 'RegionUnreachable', expr: 'up{job="app"} == 0', for: '2s', labels }],
-    alertmanagers: [new URL(manager.url).host],
-    log,
-  });
-  endings.push(async () => await server.stop());
-}
-
-/** Poll until the condition is true; the scenario's bounded wait. */
-export async function waitFor(what: string, timeoutMs: number, ask: () => Promise<boolean>): Promise<boolean> {
-  return await until({ what, timeoutMs, intervalMs: 200 }, async () => ((await ask()) ? true : undefined)).catch(
-    (error: unknown) => {
-      if (error instanceof LabError && error.code === 'timeout') return false;
-      throw error;
-    },
-  );
+  return { folder, network, regions, outside, daemons, clients, addresses };
 }

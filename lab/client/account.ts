@@ -28,6 +28,8 @@ export interface Acknowledgement {
 export interface Account {
   readonly attempted: number;
   readonly acknowledged: number;
+  /** The same by the region that acknowledged; `?` when the answer named none. */
+  readonly acknowledgedByRegion: Readonly<Record<string, number>>;
   readonly failed: number;
   readonly unknown: number;
   /** Acknowledged and in the new side's database. */
@@ -68,6 +70,7 @@ export function account(input: AccountInput): Account {
   return {
     attempted: ledger.attempts.length,
     acknowledged: acked.length,
+    acknowledgedByRegion: countBy(acked.map(({ region }) => region ?? '?')),
     failed: ledger.attempts.filter(({ outcome }) => outcome === 'failed').length,
     unknown: ledger.attempts.filter(({ outcome }) => outcome === 'unknown').length,
     found: acked.length - missing.length,
@@ -126,6 +129,13 @@ function unrecordedRows(ledger: Ledger, rows: readonly string[]): string[] {
   const known = new Set(ledger.attempts.map(({ id }) => id));
   const ours = (id: string): boolean => ledger.clientIds.some((clientId) => id.startsWith(`${clientId}-`));
   return [...new Set(rows.filter((id) => ours(id) && !known.has(id)))].sort();
+}
+
+/** How often each word occurs, the words in order. */
+export function countBy(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words.toSorted()) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
 }
 
 function idsOf(attempts: readonly Attempt[]): string[] {

@@ -15,3 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   cutOffRegion,
   cutOffRegionNotCut,
 ];
+
+export { regionDownAuto };

@@ -1,56 +1,62 @@
 import { REGION } from '../config.ts';
-import type { Platform } from '../platform.ts';
-import { lookOn, type Scenario, untilFailedOver, untilQuiet } from './scenario.ts';
+import type { LinkName } from '../links/index.ts';
+import { type Expectation, lookOn, type Scenario, untilFailedOver, untilQuiet } from './scenario.ts';
 
-function cutFromBoth(platform: Platform): void {
-  for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).cut({ mode: 'drop' });
+interface Isolation {
+  readonly name: string;
+  readonly says: string;
+  readonly expects: Extract<Expectation, 'failover' | 'nothing'>;
+  /** The links on which every byte is dropped. */
+  readonly cut: readonly LinkName[];
+  /** A has a client beside it, which no cut reaches: it goes on writing for as long as A lets it. */
+  readonly besideA?: boolean;
 }
 
-export const isolatedVantage: Scenario = {
+/** Nobody dies here: places lose sight of each other, and only who is cut off from whom decides what must follow. */
+function isolation({ name, says, expects, cut, besideA = false }: Isolation): Scenario {
+  return {
+    name,
+    says,
+    expects,
+    act: async (platform, tell) => {
+      if (besideA) await platform.clients.local('local').waitForAcks(REGION.a, 10, 10_000);
+      await untilQuiet(platform);
+      for (const link of cut) platform.network.links.link(link).cut({ mode: 'drop' });
+      tell(cut.length === 0 ? 'nothing is cut' : `nothing passes any more: ${cut.join(', ')}`);
+      if (expects === 'nothing') await lookOn();
+      else await untilFailedOver(platform, tell);
+    },
+  };
+}
+
+const FROM_A = ['B->A', 'W->A'] as const;
+
+export const isolatedVantage = isolation({
   name: 'isolated-vantage',
   says: 'both vantages lose sight of A, but the witness is cut off from everything: its word counts for nothing',
   expects: 'nothing',
-  act: async (platform) => {
-    await untilQuiet(platform);
-    platform.links.link('W->control').cut({ mode: 'drop' });
-    cutFromBoth(platform);
-    await lookOn();
-  },
-};
+  cut: ['W->control', ...FROM_A],
+});
 
-export const isolatedVantageNot: Scenario = {
+export const isolatedVantageNot = isolation({
   name: 'isolated-vantage-not',
   says: 'as isolated-vantage, but the witness is connected: failover',
   expects: 'failover',
-  act: async (platform) => {
-    await untilQuiet(platform);
-    cutFromBoth(platform);
-    await untilFailedOver(platform);
-  },
-};
+  cut: FROM_A,
+});
 
-export const cutOffRegion: Scenario = {
+export const cutOffRegion = isolation({
   name: 'cut-off-region',
   says: 'A lives on with a client of its own, cut from B and the witness: powered off, read back, then failover',
   expects: 'failover',
-  act: async (platform, tell) => {
-    const local = platform.localClient('local');
-    await local.waitForAcks(REGION.a, 10, 10_000);
-    await untilQuiet(platform);
-    tell('A is cut from B and from the witness, and goes on taking writes from its own client');
-    cutFromBoth(platform);
-    await untilFailedOver(platform);
-  },
-};
+  cut: FROM_A,
+  besideA: true,
+});
 
-export const cutOffRegionNotCut: Scenario = {
+export const cutOffRegionNotCut = isolation({
   name: 'cut-off-region-not-cut',
   says: 'as cut-off-region without the cut: nothing happens',
   expects: 'nothing',
-  act: async (platform) => {
-    const local = platform.localClient('local');
-    await local.waitForAcks(REGION.a, 10, 10_000);
-    await untilQuiet(platform);
-    await lookOn();
-  },
-};
+  cut: [],
+  besideA: true,
+});

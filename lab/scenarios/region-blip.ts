@@ -1,5 +1,8 @@
 import { REGION } from '../config.ts';
+import type { Platform } from '../platform.ts';
 import { lookOn, type Scenario, untilFailedOver, untilHeld, untilQuiet } from './scenario.ts';
+
+const toA = (platform: Platform) => (['B->A', 'W->A'] as const).map((name) => platform.network.links.link(name));
 
 export const regionBlip: Scenario = {
   name: 'region-blip',
@@ -7,9 +10,9 @@ export const regionBlip: Scenario = {
   expects: 'nothing',
   act: async (platform, tell) => {
     await untilQuiet(platform);
-    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).cut({ mode: 'reset' });
+    for (const link of toA(platform)) link.cut({ mode: 'reset' });
     const held = await untilHeld(platform);
-    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).heal();
+    for (const link of toA(platform)) link.heal();
     tell(held ? 'the hold had begun; the region is back' : 'no hold began');
     await lookOn();
   },
@@ -19,10 +22,10 @@ export const regionBlipStaysDown: Scenario = {
   name: 'region-blip-stays-down',
   says: 'as region-blip, but the region does not come back: failover',
   expects: 'failover',
-  act: async (platform) => {
+  act: async (platform, tell) => {
     await untilQuiet(platform);
-    for (const name of ['B->A', 'W->A'] as const) platform.links.link(name).cut({ mode: 'reset' });
-    await platform.hypervisor.act(REGION.a, 'crash');
-    await untilFailedOver(platform);
+    for (const link of toA(platform)) link.cut({ mode: 'reset' });
+    await platform.regions.hypervisor.act(REGION.a, 'crash');
+    await untilFailedOver(platform, tell);
   },
 };

@@ -1,6 +1,8 @@
 import type { StatusDocument } from '../../src/daemon/status-document.ts';
 import { REGION } from '../config.ts';
-import { type Platform, type PlatformOptions, waitFor } from '../platform.ts';
+import type { Platform, PlatformOptions } from '../platform.ts';
+import { waitFor } from '../servers/wait.ts';
+import type { CrashFacts } from './daemon-crash.ts';
 
 /** What must have come of it: a verified failover, nothing at all, or a run that stopped before clients were moved. */
 export type Expectation = 'failover' | 'nothing' | 'no-cutover';
@@ -12,6 +14,8 @@ export interface Scenario {
   readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode'>;
   /** What happens to the world. Returns when the outcome is there, or its time is up. */
   readonly act: (platform: Platform, tell: (line: string) => void) => Promise<void>;
+  /** What came of the crash that it put into the daemon; null before. */
+  readonly crash?: () => CrashFacts | null;
 }
 
 const OUTCOME_TIMEOUT_MS = 60_000;
@@ -20,7 +24,7 @@ export const QUIET_MS = 15_000;
 
 export async function status(platform: Platform): Promise<StatusDocument | undefined> {
   try {
-    const answer = await fetch(`${platform.daemonUrl}/api/v1/status`, {
+    const answer = await fetch(`${platform.daemons.url}/api/v1/status`, {
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(3_000),
     });
@@ -32,26 +36,36 @@ export async function status(platform: Platform): Promise<StatusDocument | undef
 }
 
 export async function untilQuiet(platform: Platform): Promise<void> {
-  if (platform.daemon() === undefined) return;
+  if (platform.daemons.running().failoverd === undefined) return;
   await waitFor('failoverd sees that all is well', 20_000, async () => {
     const group = (await status(platform))?.groups[0];
     return group?.summary.mood === 'quiet' && group.replication?.streaming === 'ok';
   });
   // Some traffic in quiet times, for a life before the failure.
-  await platform.client.waitForAcks(REGION.a, 60, 10_000);
+  await platform.clients.public.waitForAcks(REGION.a, 60, 10_000);
 }
 
-/** The run's end, and writes acknowledged by the new side. False when it didn't come in time. */
-export async function untilFailedOver(platform: Platform): Promise<boolean> {
-  const timeoutMs = platform.daemon() === undefined ? QUIET_MS : OUTCOME_TIMEOUT_MS;
+/**
+ * The run's end, and writes acknowledged by the new side; what failoverd says it is about is told whenever it turns to
+ * something else. False when it didn't come in time.
+ */
+export async function untilFailedOver(platform: Platform, tell: (line: string) => void): Promise<boolean> {
+  const timeoutMs = platform.daemons.running().failoverd === undefined ? QUIET_MS : OUTCOME_TIMEOUT_MS;
+  let mood = 'quiet';
   const ended = await waitFor('the run ends', timeoutMs, async () => {
     const group = (await status(platform))?.groups[0];
-    return group !== undefined && group.ended.length > 0;
+    if (group === undefined) return false;
+    const { summary } = group;
+    if (summary.mood !== mood && summary.mood !== 'blind') tell(`failoverd, ${summary.mood}: ${summary.next}`);
+    mood = summary.mood;
+    return group.ended.length > 0;
   });
   if (!ended) return false;
-  return await waitFor('clients write to the new side', 15_000, async () => {
-    return (platform.client.stats().ackedByRegion[REGION.b] ?? 0) >= 20;
+  const served = await waitFor('clients write to the new side', 15_000, async () => {
+    return (platform.clients.public.stats().ackedByRegion[REGION.b] ?? 0) >= 20;
   });
+  if (served) tell(`clients write to ${REGION.b}; now everything is read back`);
+  return served;
 }
 
 export async function untilHeld(platform: Platform): Promise<boolean> {

@@ -21,6 +21,8 @@ export interface DaemonOptions {
 export interface RunningDaemon {
   readonly pid: number;
   readonly exited: () => boolean;
+  /** Its exit code, or the signal that ended it; null while it runs. */
+  readonly endedBy: () => number | NodeJS.Signals | null;
   /** SIGTERM, and SIGKILL when that takes longer than the bound; back when the process is gone. */
   readonly stop: (timeoutMs?: number) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => void;
@@ -87,6 +89,7 @@ function handleOf(child: ChildProcess): RunningDaemon {
   return {
     pid: child.pid ?? 0,
     exited,
+    endedBy: () => child.signalCode ?? child.exitCode,
     stop,
     kill: (signal) => {
       child.kill(signal);

@@ -6,6 +6,7 @@ export type LabErrorCode =
   | 'bad-input'
   | 'command-failed'
   | 'copy-failed'
+  | 'interrupted'
   | 'not-reachable'
   | 'not-running'
   | 'not-traversable'

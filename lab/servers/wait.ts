@@ -34,3 +34,13 @@ export async function until<T>(options: WaitOptions, ask: () => Promise<T | unde
 export function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
+
+/** Poll until the condition is true, or say by `false` that it never was: the bounded wait of a scenario. */
+export async function waitFor(what: string, timeoutMs: number, ask: () => Promise<boolean>): Promise<boolean> {
+  return await until({ what, timeoutMs, intervalMs: 200 }, async () => ((await ask()) ? true : undefined)).catch(
+    (error: unknown) => {
+      if (error instanceof LabError && error.code === 'timeout') return false;
+      throw error;
+    },
+  );
+}

@@ -247,6 +247,7 @@ t.test('the account tells apart what is found, in the bracket, on the old side, 
     {
       attempted: 7,
       acknowledged: 5,
+      acknowledgedByRegion: { a: 5 },
       failed: 1,
       unknown: 1,
       found: 1,

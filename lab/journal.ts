@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import type { Clocks, DecisionRecord, EventBody, EventOf } from '../src/model/events.ts';
+import type { LossBracket } from './client/account.ts';
+
+/** What a scenario reports of failoverd's journal: read, not judged. */
+export interface JournalFacts {
+  readonly runsOpened: number;
+  readonly runId: string | null;
+  readonly runHash: string | null;
+  readonly runOutcome: string | null;
+  readonly runWhy: string | null;
+  /** Of the plan, in its order. */
+  readonly plannedSteps: readonly string[];
+  /** In the order in which they were done; a step that was done twice stands there twice. */
+  readonly stepsDone: readonly string[];
+  readonly steps: readonly StepTime[];
+  readonly epoch: number | null;
+  readonly clocks: Clocks | null;
+  readonly decision: DecisionRecord | null;
+  /** What the fence driver proved. */
+  readonly fenceProof: unknown;
+  /** What the run said may be lost, as positions of the old side's log: the newest estimate. */
+  readonly bracket: LossBracket | null;
+  /** Every entry in order, as `kind` or `kind step`. */
+  readonly entries: readonly string[];
+}
+
+export interface StepTime {
+  readonly step: string;
+  readonly phase: string;
+  readonly fromMs: number;
+  readonly tookMs: number | null;
+}
+
+/** Copy failoverd's journal, once failoverd has ended, to where it outlives the lab; null when it never wrote one. */
+export async function keepJournal(stateDir: string, to: string): Promise<string | null> {
+  const file = path.join(stateDir, 'journal.db');
+  if (!existsSync(file)) return null;
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    await backup(database, to);
+  } finally {
+    database.close();
+  }
+  // One file, whoever reads it: in WAL mode a mere look makes two more.
+  const copy = new DatabaseSync(to);
+  copy.exec('pragma journal_mode = delete');
+  copy.close();
+  return to;
+}
+
+export function readJournal(file: string): EventBody[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    const rows = database.prepare('select body from entries order by seq').all();
+    return rows.map((row) => JSON.parse(String(row['body'])) as EventBody);
+  } finally {
+    database.close();
+  }
+}
+
+export function journalFacts(events: readonly EventBody[]): JournalFacts {
+  const opened = events.filter((event) => event.kind === 'run.opened');
+  const ended = events.find((event) => event.kind === 'run.ended');
+  const done = events.filter((event) => event.kind === 'step.done');
+  const fence = done.find(({ step }) => step.startsWith('fence'));
+  const [run] = opened;
+  return {
+    runsOpened: opened.length,
+    runId: run?.run ?? null,
+    runHash: run?.planHash ?? null,
+    runOutcome: ended?.outcome ?? null,
+    runWhy: ended?.why ?? events.find((event) => event.kind === 'run.halted')?.why ?? null,
+    plannedSteps: run?.plan.steps.map(({ id }) => id) ?? [],
+    stepsDone: done.map(({ step }) => step),
+    steps: run === undefined ? [] : stepTimes(run, events),
+    epoch: events.find((event) => event.kind === 'epoch.taken')?.epoch ?? null,
+    clocks: ended?.clocks ?? null,
+    decision: run?.decision ?? null,
+    fenceProof: fence?.proof ?? null,
+    bracket: bracketOf(events),
+    entries: events.map((event) => ('step' in event ? `${event.kind} ${event.step}` : event.kind)),
+  };
+}
+
+function bracketOf(events: readonly EventBody[]): LossBracket | null {
+  const losses = events.flatMap((event) =>
+    event.kind === 'loss.estimated' || event.kind === 'run.opened' ? [event.loss] : [],
+  );
+  const loss = losses.at(-1);
+  if (loss?.fromLsn === undefined || loss.fromLsn === null) return null;
+  return { afterLsn: loss.fromLsn, upToLsn: loss.highBytes === null ? null : later(loss.fromLsn, loss.highBytes) };
+}
+
+function later(lsn: string, bytes: number): string {
+  const [high = '0', low = '0'] = lsn.split('/');
+  const end = (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`) + BigInt(Math.ceil(bytes));
+  return `${(end >> 32n).toString(16)}/${(end & 0xffffffffn).toString(16)}`.toUpperCase();
+}
+
+/** Steps that only look have no intent: they count from the end of what came before them. */
+function stepTimes(run: EventOf<'run.opened'>, events: readonly EventBody[]): StepTime[] {
+  let beforeMs = run.at;
+  const first = new Map<string, { fromMs: number; doneMs: number | null }>();
+  for (const event of events) {
+    if (event.kind === 'step.intended' && !first.has(event.step)) {
+      first.set(event.step, { fromMs: event.at, doneMs: null });
+    } else if (event.kind === 'step.done') {
+      const known = first.get(event.step) ?? { fromMs: beforeMs, doneMs: null };
+      first.set(event.step, { ...known, doneMs: known.doneMs ?? event.at });
+      beforeMs = event.at;
+    }
+  }
+  return run.plan.steps.flatMap(({ id, phase }) => {
+    const times = first.get(id);
+    if (times === undefined) return [];
+    return [
+      { step: id, phase, fromMs: times.fromMs, tookMs: times.doneMs === null ? null : times.doneMs - times.fromMs },
+    ];
+  });
+}

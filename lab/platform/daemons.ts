@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { generateKeys } from '../../src/probes/report.ts';
+import type { Log } from '../binaries/missing.ts';
+import { type LabConfigInput, labConfig, PEOPLE } from '../config.ts';
+import { type RunningDaemon, startDaemon } from '../servers/daemon.ts';
+import { freePort } from '../servers/ports.ts';
+import type { Endings } from './endings.ts';
+import type { LabFolder } from './folder.ts';
+import { type Address, type Network, textOfAddress } from './network.ts';
+import type { Outside } from './outside.ts';
+import type { Regions } from './regions.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/failoverd.mjs', import.meta.url));
+const POWER = fileURLToPath(new URL('../region/power.ts', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+
+/** Words for the daemon's Node, and environment: how a crash is put into it. */
+export interface DaemonNode {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** failoverd in B and its witness in W: one group, two vantages, two sets of paths. */
+export interface Daemons {
+  readonly url: string;
+  readonly stateDir: string;
+  readonly logs: { readonly failoverd: string; readonly witness: string };
+  /** Of people, by name. */
+  readonly tokens: Readonly<Record<string, string>>;
+  readonly webhook: { readonly url: string; readonly bearerToken: string };
+  readonly running: () => {
+    readonly failoverd: RunningDaemon | undefined;
+    readonly witness: RunningDaemon | undefined;
+  };
+  readonly start: (node?: DaemonNode) => Promise<void>;
+  /** The one that was killed, again: same configuration, same state. */
+  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface DaemonsOptions {
+  readonly folder: LabFolder;
+  readonly endings: Endings;
+  readonly network: Network;
+  readonly regions: Regions;
+  readonly outside: Outside;
+  readonly autonomy: 'auto' | 'gated';
+  readonly log: Log;
+}
+
+export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> {
+  const { folder, endings, network, log } = options;
+  const at: Address = { host: network.inner.b, port: await freePort(network.inner.b) };
+  const url = `http://${textOfAddress(at)}`;
+  const fromWitness = `http://${textOfAddress(await network.over('W->B', at))}`;
+  const stateDir = folder.at('state');
+  const logs = { failoverd: folder.out('failoverd.log'), witness: folder.out('witness.log') };
+  const keys = generateKeys();
+  const keyFile = await folder.secret('witness.pem', keys.privateKeyPem);
+  const secrets = await writeSecrets(options);
+  const config = await writeConfigs(options, { listen: textOfAddress(at), stateDir, witnessKey: keys.publicKey });
+
+  const running: { failoverd: RunningDaemon | undefined; witness: RunningDaemon | undefined } = {
+    failoverd: undefined,
+    witness: undefined,
+  };
+  const startFailoverd = async (node: DaemonNode = { argv: [], env: {} }): Promise<void> => {
+    endings.stillOpen();
+    running.failoverd = await startDaemon({
+      name: 'failoverd',
+      argv: [process.execPath, ...node.argv, BIN, 'run', '--config', config.daemon],
+      cwd: folder.dir,
+      env: { ...process.env, ...node.env },
+      logFile: logs.failoverd,
+      ready: async () => (await fetch(`${url}/-/ready`, { signal: AbortSignal.timeout(2_000) })).ok,
+      startTimeoutMs: START_TIMEOUT_MS,
+      log,
+    });
+  };
+  const startWitness = async (): Promise<void> => {
+    endings.stillOpen();
+    const words = ['--config', config.witness, '--vantage', 'witness', '--key', keyFile, '--daemon', fromWitness];
+    running.witness = await startDaemon({
+      name: 'the witness',
+      argv: [process.execPath, BIN, 'witness', ...words],
+      cwd: folder.dir,
+      logFile: logs.witness,
+      ready: async () => await allConnected(url),
+      startTimeoutMs: START_TIMEOUT_MS,
+      log,
+    });
+  };
+  const stop = async (): Promise<void> => {
+    await running.witness?.stop();
+    await running.failoverd?.stop();
+  };
+  await endings.add('failoverd and its witness', stop);
+  return {
+    url,
+    stateDir,
+    logs,
+    tokens: secrets,
+    webhook: { url: `${fromWitness}/webhooks/alertmanager`, bearerToken: secrets['alertmanager'] ?? '' },
+    running: () => running,
+    start: async (node) => {
+      await startFailoverd(node);
+      await startWitness();
+    },
+    restart: async () => await startFailoverd(),
+    stop,
+  };
+}
+
+/** Tokens and keys, each in a file of its own; by name. */
+async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<string, string>>> {
+  const drawn = [...PEOPLE, 'alertmanager', 'pager'].map((name) => [name, randomBytes(24).toString('base64url')]);
+  const { accessKeyId, secretAccessKey } = options.outside.credentials;
+  const secrets: Record<string, string> = {
+    ...Object.fromEntries(drawn),
+    postgres: options.regions.passwords.failoverd,
+    'aws-key-id': accessKeyId,
+    'aws-secret': secretAccessKey,
+  };
+  for (const [name, value] of Object.entries(secrets)) await options.folder.secret(name, value);
+  return secrets;
+}
+
+/** The same group twice, as each vantage reaches it. */
+async function writeConfigs(
+  { folder, network, regions, outside, autonomy }: DaemonsOptions,
+  own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
+): Promise<{ readonly daemon: string; readonly witness: string }> {
+  const { inner, publicPort, postgresPort } = network;
+  const over = async (name: `${string}->${string}`, target: Address): Promise<string> =>
+    textOfAddress(await network.over(name, target));
+  const power = (act: string): string[] => [
+    process.execPath,
+    POWER,
+    act,
+    `$\{REGION}`,
+    '--hypervisor',
+    regions.hypervisor.url,
+  ];
+  const shared = {
+    ...own,
+    autonomy,
+    controlTargets: {
+      daemon: `http://${await over('B->control', outside.control)}`,
+      witness: `http://${await over('W->control', outside.control)}`,
+    },
+    secretFile: (name: string) => folder.at('secrets', name),
+    pagerUrl: outside.pagerUrl,
+    records: network.publicHost,
+    resolvers: outside.resolvers,
+    publicPort,
+    route53Endpoint: outside.route53.endpoint,
+    fence: { off: power('off'), status: power('status') },
+  };
+  const [databaseA, databaseB, serviceA, serviceB] = [
+    { host: inner.a, port: postgresPort },
+    { host: inner.b, port: postgresPort },
+    { host: inner.a, port: publicPort },
+    { host: inner.b, port: publicPort },
+  ] as const;
+  const daemon = labConfig({
+    ...shared,
+    postgres: { a: textOfAddress(regions.upstream), b: textOfAddress(databaseB) },
+    service: { a: await over('B->A', serviceA), b: textOfAddress(serviceB) },
+  });
+  const witness = labConfig({
+    ...shared,
+    postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
+    service: { a: await over('W->A', serviceA), b: await over('W->B', serviceB) },
+  });
+  const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
+  await writeFile(files.daemon, daemon);
+  await writeFile(files.witness, witness);
+  return files;
+}
+
+/** failoverd has heard from every vantage that it is connected. */
+async function allConnected(url: string): Promise<boolean> {
+  const answer = await fetch(`${url}/api/v1/status`, { signal: AbortSignal.timeout(2_000) });
+  const document = (await answer.json()) as { groups: { vantages: { id: string; connected: string }[] }[] };
+  return document.groups.every(({ vantages }) => vantages.every(({ connected }) => connected === 'ok'));
+}

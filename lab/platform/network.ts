@@ -1,0 +1,54 @@
+import { randomInt } from 'node:crypto';
+import { createLinks, type Links } from '../links/index.ts';
+import { freePort } from '../servers/ports.ts';
+import type { Endings } from './endings.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where things stand. What crosses from one place to another goes through a link, and nothing else does. */
+export interface Network {
+  readonly links: Links;
+  /** How clients on the internet reach a region: what the public name answers. */
+  readonly publicHost: { readonly a: string; readonly b: string };
+  /** The same in both regions, as behind a load balancer. */
+  readonly publicPort: number;
+  /** Inside a region. */
+  readonly inner: { readonly a: string; readonly b: string };
+  /** Neither region: DNS, the pager, the hypervisor, and the near ends of links. */
+  readonly outside: string;
+  readonly postgresPort: number;
+  /** A way over the link of that name to an address, such as A's database as seen from B. */
+  readonly over: (name: `${string}->${string}`, target: Address) => Promise<Address>;
+}
+
+/** A loopback network of its own for each lab, so that two may stand side by side. */
+export async function createNetwork(endings: Endings): Promise<Network> {
+  const net = `127.${randomInt(10, 250)}`;
+  const publicHost = { a: `${net}.1.1`, b: `${net}.2.1` };
+  const inner = { a: `${net}.1.2`, b: `${net}.2.2` };
+  const outside = `${net}.9.1`;
+  const links = createLinks();
+  await endings.add('links', async () => await links.close());
+  const publicPort = await freePort(publicHost.a);
+  const over: Network['over'] = async (name, { host, port }) => {
+    const made = await links.link(name).forward({ listenHost: outside, targetHost: host, targetPort: port });
+    return { host: made.host, port: made.port };
+  };
+  for (const [side, name] of [
+    ['a', 'internet->A'],
+    ['b', 'internet->B'],
+  ] as const) {
+    await links.link(name).forward({
+      listenHost: publicHost[side],
+      listenPort: publicPort,
+      targetHost: inner[side],
+      targetPort: publicPort,
+    });
+  }
+  return { links, publicHost, publicPort, inner, outside, postgresPort: await freePort(inner.a), over };
+}
+
+export const textOfAddress = ({ host, port }: Address): string => `${host}:${port}`;
