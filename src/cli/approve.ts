@@ -12,6 +12,7 @@ const OPTIONS = {
   ...CLIENT_OPTIONS,
   yes: { type: 'boolean', short: 'y', default: false },
   'plan-hash': { type: 'string' },
+  'break-glass': { type: 'string' },
 } as const;
 
 export type Target =
@@ -48,6 +49,12 @@ export const approve: Command = async (args, shell) => {
   if (id === undefined || more !== undefined)
     throw new UsageError('one proposal or run is needed', 'failoverd approve ID; `failoverd status` shows what waits');
   if (values.json && !values.yes) throw new UsageError('--json asks nothing', 'add --yes and --plan-hash');
+  const glass = values['break-glass']?.trim() ?? null;
+  if (glass !== null && (glass.length < 3 || !id.startsWith('proposal-')))
+    throw new UsageError(
+      'breaking the glass is for a proposal, and needs a reason',
+      'failoverd approve PROPOSAL --break-glass "why nobody else can say yes"',
+    );
   const client = createClient(values, shell);
   const answer = await client.status();
   if (!answer.ok) return reportFault(answer.fault, shell, values.json);
@@ -61,13 +68,16 @@ export const approve: Command = async (args, shell) => {
     return EXIT.blocked;
   }
   if (!values.json) show(target, shell);
-  if (!values.yes && !(await confirm(question(target), shell))) {
+  if (!values.yes && !(await confirm(question(target, glass), shell))) {
     shell.stderr('failoverd: nothing was approved\n');
     return EXIT.failed;
   }
   const sent =
     target.kind === 'proposal'
-      ? await client.post(`/api/v1/proposals/${id}/approve`, { planHash })
+      ? await client.post(
+          `/api/v1/proposals/${id}/approve`,
+          glass === null ? { planHash } : { planHash, breakGlass: glass },
+        )
       : await client.post(`/api/v1/runs/${id}/approve`, {});
   if (!sent.ok) return reportFault(sent.fault, shell, values.json);
   if (values.json) shell.stdout(`${JSON.stringify(sent.value)}\n`);
@@ -89,9 +99,9 @@ const why = (run: RunReport): string[] => [
   ...labelled('plan', run.planHash),
 ];
 
-const question = (target: Target): string =>
+const question = (target: Target, glass: string | null): string =>
   target.kind === 'proposal'
-    ? `Approve the failover ${target.proposal.from} to ${target.proposal.to}?`
+    ? `${glass === null ? '' : 'ALONE, for everybody who is needed; executives are told at once. '}Approve the failover ${target.proposal.from} to ${target.proposal.to}?`
     : `Let ${target.run.id} go on?`;
 
 function said(target: Target, answer: Record<string, unknown>): string[] {

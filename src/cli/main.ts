@@ -62,6 +62,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '',
       '  -y, --yes           do not ask',
       '  --plan-hash HASH    approve only if the plan is this one',
+      '  --break-glass WHY   one SRE for all who are needed; executives are told at once',
       ...CLIENT_HELP,
     ],
     load: async () => (await import('./approve.ts')).approve,

@@ -6,6 +6,7 @@
 import type { KeptPage } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
 import type { GroupId, MonoMs, WallMs } from '../model/primitives.ts';
+import { missing } from '../model/run.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
@@ -174,7 +175,7 @@ function proposalOf({ ledger, at }: View): ProposalStatus | null {
     loss,
     needs,
     approvals,
-    missing: needs.filter((role) => !approvals.some((approval) => approval.role === role)),
+    missing: missing(open),
     decision,
   };
 }

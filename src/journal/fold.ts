@@ -14,6 +14,7 @@ import {
   type Proposal,
 } from '../model/ledger.ts';
 import type { GroupId } from '../model/primitives.ts';
+import { isBroken } from '../model/run.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
@@ -173,6 +174,11 @@ function foldProposal(
   const { approval } = event;
   if (event.planHash !== open.planHash || event.epoch !== open.epoch) refuse(event, 'the approval is for another plan');
   if (approval.at >= open.expiresAt) refuse(event, 'the proposal has expired');
+  if (approval.breakGlass !== null) {
+    if (approval.role !== 'sre') refuse(event, 'only an SRE may break the glass');
+    if (isBroken(open)) refuse(event, 'the glass was broken already');
+    return { ...group, proposal: { ...open, approvals: [...open.approvals, approval] } };
+  }
   if (open.approvals.some((a) => a.person === approval.person))
     refuse(event, `${approval.person} approved already; two approvals are two people`);
   if (!open.needs.includes(approval.role) || open.approvals.some((a) => a.role === approval.role)) {

@@ -79,7 +79,15 @@ export const Clocks = Type.Object(
 export type Clocks = Static<typeof Clocks>;
 
 export const Approval = Type.Object(
-  { person: Name, role: Role, at: WallMs, nonce: Type.String(), expiresAt: WallMs },
+  {
+    person: Name,
+    role: Role,
+    at: WallMs,
+    nonce: Type.String(),
+    expiresAt: WallMs,
+    /** Why one SRE alone said yes for everybody who was needed; null for an ordinary approval (design §6). */
+    breakGlass: Type.Union([Text, Type.Null()]),
+  },
   { additionalProperties: false },
 );
 export type Approval = Static<typeof Approval>;

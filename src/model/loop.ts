@@ -52,6 +52,8 @@ export const Input = Type.Union([
     target: Type.String(),
     planHash: Type.Union([Type.String(), Type.Null()]),
     nonce: Type.String(),
+    /** The reason, where one SRE says yes for all who are needed. */
+    breakGlass: Type.Union([Type.String({ minLength: 3, maxLength: 500 }), Type.Null()]),
   }),
   input('abort', {
     request: Type.String(),

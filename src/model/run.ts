@@ -1,5 +1,5 @@
 /** Questions about a run that the fold, the policies and the pages all ask. */
-import type { Run } from './ledger.ts';
+import type { Proposal, Run } from './ledger.ts';
 import type { PlanStep, StepKind } from './plan.ts';
 
 /** Steps that only read: they have no intent, their proof is all there is. */
@@ -17,3 +17,13 @@ export function proven(run: Run, kind: StepKind): boolean {
   const step = stepOf(run, kind);
   return step !== undefined && run.steps[step.id]?.status === 'done';
 }
+
+type Approved = Pick<Proposal, 'needs' | 'approvals'>;
+
+/** Whether one SRE said yes for all (design §6). */
+export const isBroken = ({ approvals }: Pick<Proposal, 'approvals'>): boolean =>
+  approvals.some(({ breakGlass }) => breakGlass !== null);
+
+/** Roles that a proposal still waits for. */
+export const missing = (proposal: Approved): Proposal['needs'] =>
+  isBroken(proposal) ? [] : proposal.needs.filter((role) => !proposal.approvals.some((given) => given.role === role));

@@ -6,7 +6,7 @@ import type { Facts } from '../model/events.ts';
 import type { GroupLedger, Proposal, Run } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended } from '../model/run.ts';
+import { intended, isBroken } from '../model/run.ts';
 import { page, say, type Turn } from './turn.ts';
 
 /** Problems, by the closed codes the API publishes. */
@@ -56,6 +56,7 @@ export function approve(turn: Turn, input: InputOf<'approve'>): void {
     );
   if (at >= proposal.expiresAt)
     return refuse(turn, input, 'expired', 'the proposal has expired; a new one follows if it is still needed');
+  if (input.breakGlass !== null) return breakGlass(turn, input, found.group, proposal, input.breakGlass);
   if (proposal.approvals.some((approval) => approval.person === person.id))
     return refuse(turn, input, 'already-approved', `${person.id} approved already; two approvals are two people`);
   const open = proposal.needs.filter((role) => !proposal.approvals.some((approval) => approval.role === role));
@@ -74,10 +75,35 @@ export function approve(turn: Turn, input: InputOf<'approve'>): void {
     proposal: proposal.id,
     planHash: proposal.planHash,
     epoch: proposal.epoch,
-    approval: { person: person.id, role, at, nonce: input.nonce, expiresAt: proposal.expiresAt },
+    approval: { person: person.id, role, at, nonce: input.nonce, expiresAt: proposal.expiresAt, breakGlass: null },
   });
   const waiting = open.filter((needed) => needed !== role);
   reply(turn, input, 200, { proposal: proposal.id, approvedAs: role, waitingFor: waiting });
+}
+
+/** One SRE with a reason, for all who are needed; executives hear of it at once, not within half an hour (design §6). */
+function breakGlass(turn: Turn, input: InputOf<'approve'>, group: GroupId, proposal: Proposal, why: string): void {
+  const { person, at, nonce } = input;
+  if (!person.roles.includes('sre')) return refuse(turn, input, 'role', 'only an on-call SRE may break the glass');
+  if (isBroken(proposal)) return refuse(turn, input, 'already-approved', 'the glass was broken already');
+  say(turn, {
+    kind: 'approval.given',
+    at,
+    group,
+    proposal: proposal.id,
+    planHash: proposal.planHash,
+    epoch: proposal.epoch,
+    approval: { person: person.id, role: 'sre', at, nonce, expiresAt: proposal.expiresAt, breakGlass: why },
+  });
+  page(
+    turn,
+    'executive-notice',
+    group,
+    `${person.id} broke the glass on ${proposal.id}`,
+    `${person.id} approved alone what ${proposal.needs.join(' and ')} should have: ${why}`,
+    at,
+  );
+  reply(turn, input, 200, { proposal: proposal.id, approvedAs: 'break-glass', waitingFor: [] });
 }
 
 function resume(turn: Turn, input: InputOf<'approve'>, group: GroupId, run: Run): void {

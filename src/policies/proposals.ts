@@ -5,6 +5,7 @@ import type { Approval, DecisionRecord } from '../model/events.ts';
 import type { Hold } from '../model/ledger.ts';
 import type { Ceilings, LossBracket } from '../model/plan.ts';
 import { durationText, type ProposalId, type RunId } from '../model/primitives.ts';
+import { missing } from '../model/run.ts';
 import { authorityAt } from './authority.ts';
 import type { Judgement } from './gates/index.ts';
 import { failoverPlan, planHash } from './plans/failover.ts';
@@ -80,6 +81,9 @@ export function openProposal(turn: Turn, ground: Ground): void {
   );
 }
 
+const approvalText = ({ person, role, breakGlass }: Approval): string =>
+  breakGlass === null ? `${person} as ${role}` : `${person} alone, breaking the glass: ${breakGlass}`;
+
 /** Looks at an open proposal again: expired, left its ceilings, or approved by all and free to run. */
 export function reviewProposal(turn: Turn, ground: Ground): void {
   const { view, loss, judged } = ground;
@@ -109,9 +113,9 @@ export function reviewProposal(turn: Turn, ground: Ground): void {
     );
     return;
   }
-  const open = proposal.needs.filter((role) => !proposal.approvals.some((approval) => approval.role === role));
+  const open = missing(proposal);
   if (open.length > 0 || judged.stopped !== null) return;
-  close('approved', proposal.approvals.map((approval) => `${approval.person} as ${approval.role}`).join(', '));
+  close('approved', proposal.approvals.map(approvalText).join(', '));
   openRun(turn, ground, 'approved', proposal.approvals, proposal.ceilings);
 }
 

@@ -354,6 +354,7 @@ class SimHistory {
         target: run.id,
         planHash: null,
         nonce: `n${this.#requests}`,
+        breakGlass: null,
       });
     }
     const proposal = ledger?.proposal;
@@ -370,6 +371,7 @@ class SimHistory {
         target: proposal.id,
         planHash: proposal.planHash,
         nonce: `n${this.#requests}`,
+        breakGlass: null,
       });
     }
   }

@@ -60,7 +60,7 @@ t.test('without a fence, a run needs people who were told so', async (t) => {
   const opened = promoting().events('run.opened')[0];
   if (opened === undefined) throw new Error('no run was opened');
   const plan = { ...opened.plan, fence: 'none' as const };
-  const approval = { person: 'ada', role: 'sre' as const, at: 1, nonce: 'n', expiresAt: 2 };
+  const approval = { person: 'ada', role: 'sre' as const, at: 1, nonce: 'n', expiresAt: 2, breakGlass: null };
   t.throws(() => append(EMPTY_LEDGER, { ...opened, plan }), IllegalEvent, 'automatically');
   t.throws(
     () => append(EMPTY_LEDGER, { ...opened, plan, trigger: 'approved', approvals: [approval] }),

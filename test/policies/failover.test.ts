@@ -85,6 +85,7 @@ t.test('gated: two people in business hours, and not one person twice', async (t
       target: proposal.id,
       planHash,
       nonce: 'n',
+      breakGlass: null,
     });
     const reply = h.effects.filter((effect) => effect.kind === 'reply').at(-1);
     return reply?.status;

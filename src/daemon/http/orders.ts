@@ -16,7 +16,19 @@ export const REPLY_WITHIN_MS = 10_000;
 const closed = { additionalProperties: false } as const;
 const PlanHash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the plan that is approved' });
 const Reason = Type.String({ minLength: 3, maxLength: 500, description: 'Why, for the journal' });
-const ApproveProposal = Type.Object({ planHash: PlanHash }, closed);
+const ApproveProposal = Type.Object(
+  {
+    planHash: PlanHash,
+    breakGlass: Type.Optional(
+      Type.String({
+        minLength: 3,
+        maxLength: 500,
+        description: 'Why one SRE says yes for all who are needed; executives are told at once',
+      }),
+    ),
+  },
+  closed,
+);
 const ApproveRun = Type.Object({}, closed);
 const Abort = Type.Object({ reason: Reason }, closed);
 const OfProposal = Type.Object({ id: ProposalId });
@@ -52,7 +64,12 @@ export function orderRoutes(app: App, context: HttpContext): void {
     metrics.order(order, reply.problem ?? 'accepted');
 
   type Said =
-    | { readonly kind: 'approve'; readonly target: string; readonly planHash: string | null }
+    | {
+        readonly kind: 'approve';
+        readonly target: string;
+        readonly planHash: string | null;
+        readonly breakGlass: string | null;
+      }
     | { readonly kind: 'abort'; readonly target: string; readonly why: string };
 
   async function order(request: FastifyRequest, reply: FastifyReply, said: Said): Promise<FastifyReply> {
@@ -87,7 +104,12 @@ export function orderRoutes(app: App, context: HttpContext): void {
       schema: { summary: 'Say yes to a proposal', tags: ['orders'], params: OfProposal, body: ApproveProposal },
     },
     (request, reply) =>
-      order(request, reply, { kind: 'approve', target: request.params.id, planHash: request.body.planHash }),
+      order(request, reply, {
+        kind: 'approve',
+        target: request.params.id,
+        planHash: request.body.planHash,
+        breakGlass: request.body.breakGlass ?? null,
+      }),
   );
   app.post(
     '/api/v1/runs/:id/approve',
@@ -96,7 +118,8 @@ export function orderRoutes(app: App, context: HttpContext): void {
       onRequest: only(MAY_RESUME),
       schema: { summary: 'Let a paused or halted run go on', tags: ['orders'], params: OfRun, body: ApproveRun },
     },
-    (request, reply) => order(request, reply, { kind: 'approve', target: request.params.id, planHash: null }),
+    (request, reply) =>
+      order(request, reply, { kind: 'approve', target: request.params.id, planHash: null, breakGlass: null }),
   );
   app.post(
     '/api/v1/proposals/:id/abort',

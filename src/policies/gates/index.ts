@@ -8,6 +8,7 @@ import type { GateReport } from '../../model/events.ts';
 import type { LossBracket } from '../../model/plan.ts';
 import type { Autonomy, GateAnswer } from '../../model/primitives.ts';
 import { leastAutonomy } from '../../model/primitives.ts';
+import { missing } from '../../model/run.ts';
 import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
 import { independent, quorumOf } from '../diagnoses.ts';
@@ -149,8 +150,7 @@ const authority: Gate = {
   judge: ({ view }) => {
     const { needs, why } = authorityAt(view.settings, view.at);
     const given = view.ledger.proposal?.approvals ?? [];
-    const roles = view.ledger.proposal?.needs ?? needs;
-    const open = roles.filter((role) => !given.some((approval) => approval.role === role));
+    const open = view.ledger.proposal === null ? needs : missing(view.ledger.proposal);
     return open.length === 0 && given.length > 0
       ? pass(given.map((a) => `${a.person} (${a.role}) approved`).join(', '))
       : block(`${open.join(' and ')} to approve: ${why}`);
