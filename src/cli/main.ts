@@ -80,6 +80,26 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  flag: {
+    says: 'report corruption or an accidental deletion: it stands in the way of a failover',
+    help: [
+      'failoverd flag GROUP corruption|deletion --reason TEXT [options]',
+      '',
+      '  --reason TEXT       what was seen, for the journal and the page',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./report.ts')).flag,
+  },
+  clear: {
+    says: 'say that a report no longer stands',
+    help: [
+      'failoverd clear GROUP corruption|deletion --reason TEXT [options]',
+      '',
+      '  --reason TEXT       why, for the journal',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./report.ts')).clear,
+  },
 };
 
 const EXIT_HELP = 'Exit codes: 0 done, 1 failed, 2 usage or invalid config, 3 blocked by a gate.';

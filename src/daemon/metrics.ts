@@ -24,7 +24,7 @@ export type Metrics = {
   /** One witness report and its ending: `accepted`, or the code it was refused with. */
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
-  order(order: 'approve' | 'abort', outcome: string): void;
+  order(order: 'approve' | 'abort' | 'report' | 'clear-report', outcome: string): void;
   observed(observations: readonly Observation[]): void;
   appended(entries: readonly JournalEntry[]): void;
   journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
@@ -76,7 +76,10 @@ function createCounters(registry: Registry) {
     webhooks: counter('webhooks_total', 'Webhooks taken or refused', ['outcome']),
     alerts: counter('webhook_alerts_total', 'Alerts within webhooks, taken or refused', ['outcome']),
     witnessReports: counter('witness_reports_total', 'Reports of witnesses, taken or refused', ['code']),
-    orders: counter('orders_total', 'Approvals and aborts by people, taken or refused', ['order', 'outcome']),
+    orders: counter('orders_total', 'Orders of people (approve, abort, report, clear-report), taken or refused', [
+      'order',
+      'outcome',
+    ]),
     observations: counter('observations_total', 'Answers of probes', ['kind', 'vantage', 'verdict']),
     events: counter('events_total', 'Events written to the journal', ['kind']),
     entries: counter('journal_entries_total', 'Entries written to the journal by this process', []),

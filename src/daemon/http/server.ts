@@ -7,8 +7,10 @@ import type { App, HttpContext } from './context.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi.ts';
+import { orderDesk } from './order-desk.ts';
 import { orderRoutes } from './orders.ts';
 import { refuse } from './problem.ts';
+import { reportRoutes } from './reports.ts';
 import { statusNowOf, statusRoutes } from './status.ts';
 import { validatorCompiler } from './validation.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -59,5 +61,7 @@ function routes(app: App, context: HttpContext): void {
   statusRoutes(app, context, statusNow);
   webhookRoutes(app, context);
   witnessRoutes(app, context);
-  orderRoutes(app, context);
+  const desk = orderDesk(app, context);
+  orderRoutes(app, context, desk);
+  reportRoutes(app, desk);
 }
