@@ -4,7 +4,7 @@
  * replaced by a fresh one before anything that matters is sent.
  */
 import { Socket } from 'node:net';
-import pg from 'pg';
+import { isServerError, postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { pause } from './context.ts';
 import type { PostgresTarget } from './targets.ts';
@@ -144,8 +144,7 @@ const alive = async (session: Session): Promise<void> => {
 };
 
 /** A server that answers with an error has answered; one that says it is going away, or says nothing, has not. */
-const worthAnother = (error: unknown): boolean =>
-  !(error instanceof pg.DatabaseError) || (error.code?.startsWith('57P0') ?? false);
+const worthAnother = (error: unknown): boolean => !isServerError(error) || (error.code?.startsWith('57P0') ?? false);
 
 async function connect(
   target: PostgresTarget,
@@ -155,7 +154,7 @@ async function connect(
 ): Promise<Kept> {
   const { component } = target;
   const socket = new Socket();
-  const client = new pg.Client({
+  const client = new (postgresDriver().Client)({
     host: target.host,
     port: target.port,
     database: component.database,
