@@ -54,6 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
     say(`bench: ${wish}\ncall: npm run bench -- [--only NAME] [--rounds N] [--json]`);
     return 2;
   }
+  const machine = thisMachine();
   const results: BenchResult[] = [];
   let code = 0;
   const pack = await makePackage();
@@ -71,7 +72,6 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     await pack.remove();
   }
-  const machine = thisMachine();
   const date = new Date().toISOString().slice(0, 10);
   const lines = results.flatMap(resultLines);
   process.stdout.write(`${wish.json ? JSON.stringify({ date, machine, results }) : lines.join('\n')}\n`);

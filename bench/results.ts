@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { type BenchResult, findingLine, noteLine } from './measure.ts';
 
 /** The machine by its kind: nothing that names this one. */
@@ -8,6 +8,8 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly platform: string;
   readonly node: string;
+  /** How many processes wanted to run, over the minute before: on a busy machine the numbers say less. */
+  readonly load: number;
 }
 
 export function thisMachine(): Machine {
@@ -18,6 +20,7 @@ export function thisMachine(): Machine {
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     platform: `${process.platform}-${process.arch}`,
     node: process.version,
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
   };
 }
 
@@ -25,14 +28,15 @@ const ms = (value: number): string => value.toFixed(0);
 
 /** `bench/RESULTS.md`, whole. */
 export function resultsPage(results: readonly BenchResult[], machine: Machine, date: string): string {
-  const { cpu, cores, memoryGiB, platform, node } = machine;
+  const { cpu, cores, memoryGiB, platform, node, load } = machine;
   const lines = [
     '# Results of `npm run bench`',
     '',
     'Written by `npm run bench`. Both sides of a line were measured in turn in one run, so their ratio says more than the',
     'numbers, which change with the machine and with what else it does. Medians, with quartiles in brackets.',
     '',
-    `${date}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}, Node.js ${node}.`,
+    `${date}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}, Node.js ${node};`,
+    `load ${load} before it began.`,
     '',
     '| bound | rounds | measured | against | ratio | limit | |',
     '| --- | --- | --- | --- | --- | --- | --- |',

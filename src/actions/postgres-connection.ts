@@ -42,8 +42,6 @@ export type PostgresPool = {
   read<T>(target: PostgresTarget, signal: AbortSignal, ask: (session: Session) => Promise<T>): Promise<T>;
   /** Runs something that must not be repeated, on a connection that answered just now. Rejects likewise. */
   once<T>(target: PostgresTarget, signal: AbortSignal, ask: (session: Session) => Promise<T>): Promise<T>;
-  /** Opens the connection ahead of time, or proves that the kept one is alive. Rejects when it can't. */
-  warm(target: PostgresTarget, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -126,7 +124,6 @@ export function createPostgresPool(secret: (reference: string) => string, timers
       const session = take(target) ?? (await fresh(target, signal));
       return await use(target, session, signal, ask);
     },
-    warm: (target, signal) => read(target, signal, alive),
     async close() {
       closed = true;
       const ending = [...idle.values()].map((session) => session.end().catch(() => undefined));
