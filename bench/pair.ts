@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isMissing, type Log } from '../lab/binaries/missing.ts';
 import { findPostgres } from '../lab/binaries/postgres.ts';
+import { mustRun } from '../lab/servers/command.ts';
 import { LabError } from '../lab/servers/errors.ts';
 import {
   createPrimary,
@@ -20,6 +21,7 @@ import { until } from '../lab/servers/wait.ts';
 
 const STREAM_TIMEOUT_MS = 30_000;
 const SETTLE_TIMEOUT_MS = 10_000;
+const SYNC_TIMEOUT_MS = 120_000;
 
 /** A real primary and its standby that can be put back to the state they were made in, file by file. */
 export interface Pair {
@@ -61,6 +63,8 @@ export async function makePair({ dir, hosts, port, log }: PairOptions): Promise<
       await rm(instance.dataDir, { recursive: true, force: true });
       await copyTree(keptOf(instance), instance.dataDir);
     }
+    // Otherwise the kernel writes the copies out when it likes, and whoever syncs at that moment waits for them.
+    await mustRun(['sync', '-f', dir], { timeoutMs: SYNC_TIMEOUT_MS });
     for (const instance of [a, b]) await startPostgres(instance, { log });
     await streaming(a);
   };

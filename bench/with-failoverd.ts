@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { labConfig, REGION } from '../lab/config.ts';
@@ -134,10 +135,23 @@ async function writeConfig(stage: Stage, scene: Scene, dir: string, listen: stri
       resolvers: [scene.nameServer.address],
       publicPort: stage.port,
       route53Endpoint: scene.route53.endpoint,
-      fence: { off: ['true'], status: ['true'] },
+      fence: { off: [await programTrue()], status: [await programTrue()] },
     }),
   );
   return { config, witnessKey: secretFile('witness.pem'), bearer };
+}
+
+/** Answers at once. By its path, as fence programs are configured: a search through npm's PATH is none of the fence's. */
+async function programTrue(): Promise<string> {
+  for (const folder of ['/usr/bin', '/bin']) {
+    const program = path.join(folder, 'true');
+    const found = await access(program, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return program;
+  }
+  throw new Error('there is no program true in /usr/bin or /bin');
 }
 
 async function status(url: string): Promise<StatusDocument> {
