@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { EPOCH_NAME, PUBLIC_NAME, REGION, ZONE_ID } from '../lab/config.ts';
 import type { Answer, Order } from './bare-promotion.ts';
-import { type BenchResult, compare, interleaved, quantity, quartiles, type Sample, type Tell } from './measure.ts';
+import {
+  type BenchOptions,
+  type BenchResult,
+  compare,
+  interleaved,
+  quantity,
+  quartiles,
+  type Sample,
+} from './measure.ts';
 import type { BenchPackage } from './package.ts';
 import { raiseStage, type Scene, type Stage, withScene } from './stage.ts';
 import { failOverWithFailoverd } from './with-failoverd.ts';
@@ -19,7 +27,7 @@ const STEPS = ['assess', 'take-epoch', 'fence', 'promote', 'write-epoch-row', 'c
  * the same DNS batch with nothing around them. The pair is put back to the same files before each round; the primary is
  * killed; the client, the name server and the API are the same.
  */
-export async function failoverOverhead(pack: BenchPackage, rounds: number, tell: Tell): Promise<BenchResult> {
+export async function failoverOverhead(pack: BenchPackage, options: BenchOptions): Promise<BenchResult> {
   const stage = await raiseStage(() => undefined);
   try {
     const samples = await interleaved(
@@ -31,8 +39,7 @@ export async function failoverOverhead(pack: BenchPackage, rounds: number, tell:
         },
         { name: 'bare', measure: async () => await withScene(stage, async (scene) => await promoteBare(stage, scene)) },
       ],
-      rounds,
-      tell,
+      options,
     );
     const note = (side: string, name: string, says: string) => ({
       note: says,

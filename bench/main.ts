@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textOf } from '../lab/servers/errors.ts';
 import { failoverOverhead } from './failover-overhead.ts';
-import type { BenchResult, Tell } from './measure.ts';
+import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
 import { resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
@@ -19,7 +19,7 @@ const ROUNDS = 20;
 const MOST_ROUNDS = 1_000;
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 
-type Bench = (pack: BenchPackage, rounds: number, tell: Tell) => Promise<BenchResult>;
+type Bench = (pack: BenchPackage, options: BenchOptions) => Promise<BenchResult>;
 const BENCHES: Readonly<Record<string, Bench>> = { failover: failoverOverhead, start: startAndMemory };
 
 interface Wish {
@@ -57,13 +57,21 @@ async function main(argv: readonly string[]): Promise<number> {
   const machine = thisMachine();
   const results: BenchResult[] = [];
   let code = 0;
+  const stopping = new AbortController();
+  // The first one lets what runs be taken down, servers above all; a second one ends this process as it stands.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      say(`${name}: taking everything down`);
+      stopping.abort(new Error(`stopped by ${name}`));
+    });
+  }
   const pack = await makePackage();
   try {
     for (const [name, bench] of Object.entries(BENCHES)) {
-      if (wish.only !== undefined && wish.only !== name) continue;
+      if ((wish.only !== undefined && wish.only !== name) || stopping.signal.aborted) continue;
       say(`${name}: ${wish.rounds} rounds`);
       try {
-        results.push(await bench(pack, wish.rounds, say));
+        results.push(await bench(pack, { rounds: wish.rounds, tell: say, signal: stopping.signal }));
       } catch (error) {
         say(`bench: ${name} could not be measured: ${textOf(error)}`);
         code = 1;

@@ -47,6 +47,13 @@ export interface BenchResult {
 
 export type Tell = (line: string) => void;
 
+export interface BenchOptions {
+  readonly rounds: number;
+  readonly tell: Tell;
+  /** Aborted when nobody wants the numbers any more; heard between two measurements. */
+  readonly signal: AbortSignal;
+}
+
 /** By linear interpolation between the closest ranks. Throws a RangeError for no numbers at all. */
 export function quartiles(values: readonly number[]): Quartiles {
   const sorted = [...values].sort((a, b) => a - b);
@@ -65,13 +72,13 @@ export function quartiles(values: readonly number[]): Quartiles {
  */
 export async function interleaved(
   sides: readonly Side[],
-  rounds: number,
-  tell: Tell,
+  { rounds, tell, signal }: BenchOptions,
 ): Promise<ReadonlyMap<string, readonly Sample[]>> {
   const samples = new Map<string, Sample[]>(sides.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     const words: string[] = [];
     for (const { name, measure } of sides) {
+      signal.throwIfAborted();
       const sample = await measure();
       if (round > 0) samples.get(name)?.push(sample);
       // The first is what the bound is about; the others explain it.

@@ -42,15 +42,28 @@ export interface PairOptions {
   readonly log: Log;
 }
 
-export async function makePair({ dir, hosts, port, log }: PairOptions): Promise<Pair> {
+/** What it began is ended again when it fails. */
+export async function makePair(options: PairOptions): Promise<Pair> {
+  const made: PostgresInstance[] = [];
+  try {
+    return await makeAndKeep(options, made);
+  } catch (error) {
+    for (const instance of made.reverse()) await destroyPostgres(instance);
+    throw error;
+  }
+}
+
+async function makeAndKeep({ dir, hosts, port, log }: PairOptions, made: PostgresInstance[]): Promise<Pair> {
   const install = await findPostgres({ log });
   if (isMissing(install)) throw new LabError('start-failed', install.why, install.remedy);
   const passwords = generatePasswords();
   const shared = { port, passwords, log };
   const a = await createPrimary({ install, dir: path.join(dir, 'a'), host: hosts.a, ...shared });
+  made.push(a);
   await startPostgres(a, { log });
   const upstream = { host: a.host, port };
   const b = await createStandby({ primary: a, upstream, dir: path.join(dir, 'b'), host: hosts.b, ...shared });
+  made.push(b);
   await startPostgres(b, { log });
   await streaming(a);
   // The primary ends first, so that the standby has all of it.

@@ -45,7 +45,13 @@ export async function raiseStage(log: Log): Promise<Stage> {
   const files = path.join(dir, 'pg');
   await mkdir(files);
   await chmod(files, 0o711);
-  const pair = await makePair({ dir: files, hosts, port: await freePort(hosts.a), log });
+  const remove = async (): Promise<void> => await rm(dir, { recursive: true, force: true });
+  const pair = await freePort(hosts.a)
+    .then(async (port) => await makePair({ dir: files, hosts, port, log }))
+    .catch(async (error: unknown) => {
+      await remove();
+      throw error;
+    });
   return {
     dir,
     hosts,
@@ -56,7 +62,7 @@ export async function raiseStage(log: Log): Promise<Stage> {
     log,
     strike: async () => {
       await pair.destroy();
-      await rm(dir, { recursive: true, force: true });
+      await remove();
     },
   };
 }

@@ -11,13 +11,13 @@ import { until } from '../lab/servers/wait.ts';
 import { writeFirstHourConfig } from './first-hour.ts';
 import {
   against,
+  type BenchOptions,
   type BenchResult,
   compare,
   interleaved,
   quantity,
   quartiles,
   type Sample,
-  type Tell,
 } from './measure.ts';
 import type { BenchPackage } from './package.ts';
 
@@ -37,7 +37,8 @@ const UNSET = ['NODE_OPTIONS', 'NODE_COMPILE_CACHE', 'NODE_DISABLE_COMPILE_CACHE
  * From starting the process to its first 200, and what it holds when nothing happens. The package twice: as it starts
  * every time but the first, with what it compiled before, and as on a read-only disk, where it can't keep that.
  */
-export async function startAndMemory(pack: BenchPackage, rounds: number, tell: Tell): Promise<BenchResult> {
+export async function startAndMemory(pack: BenchPackage, options: BenchOptions): Promise<BenchResult> {
+  const { rounds, tell, signal } = options;
   const scratch = await mkdtemp(path.join(tmpdir(), 'failoverd-bench-start-'));
   try {
     const cache = path.join(scratch, 'cache');
@@ -51,12 +52,12 @@ export async function startAndMemory(pack: BenchPackage, rounds: number, tell: T
         },
         { name: 'bare-cached', measure: async () => await startBare({ NODE_COMPILE_CACHE: path.join(cache, 'bare') }) },
       ],
-      rounds,
-      tell,
+      options,
     );
     const times = (side: string): number[] => quantity(kept, side, 'start');
     const memory: number[] = [];
     while (memory.length < rounds) {
+      signal.throwIfAborted();
       tell(`  idle memory: ${memory.length} of ${rounds}, ${IDLE_MS / 1_000} s each`);
       const count = Math.min(IDLE_DAEMONS, rounds - memory.length);
       memory.push(...(await Promise.all(Array.from({ length: count }, async () => await idleMemory(pack, cache)))));

@@ -8,6 +8,7 @@ import { resultsPage, thisMachine } from '../../bench/results.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
 const limitMs = 60_000;
+const options = (rounds: number, signal = new AbortController().signal) => ({ rounds, tell: () => undefined, signal });
 
 t.test('a median with its quartiles doesn’t hang on the order the numbers came in', async (t) => {
   t.same(quartiles([5, 1, 4, 2, 3]), { q1: 2, median: 3, q3: 4 });
@@ -25,7 +26,7 @@ t.test('the sides are measured in turn, and the first round only warms up', asyn
       return { total: order.length };
     },
   });
-  const samples = await interleaved([side('a'), side('b')], 2, () => undefined);
+  const samples = await interleaved([side('a'), side('b')], options(2));
   t.equal(order.join(''), 'ababab');
   t.same(quantity(samples, 'a', 'total'), [3, 5]);
   t.same(quantity(samples, 'b', 'total'), [4, 6]);
@@ -33,10 +34,22 @@ t.test('the sides are measured in turn, and the first round only warms up', asyn
 
 t.test('a side that can’t be measured ends the bench with its reason', async (t) => {
   const broken = { name: 'a', measure: () => Promise.reject(new Error('no PostgreSQL here')) };
-  await t.rejects(
-    interleaved([broken], 1, () => undefined),
-    { message: 'no PostgreSQL here' },
-  );
+  await t.rejects(interleaved([broken], options(1)), { message: 'no PostgreSQL here' });
+});
+
+t.test('a bench that is stopped measures nothing more', async (t) => {
+  const stopping = new AbortController();
+  let measured = 0;
+  const side = {
+    name: 'a',
+    measure: async () => {
+      measured += 1;
+      stopping.abort(new Error('stopped by SIGINT'));
+      return { total: 1 };
+    },
+  };
+  await t.rejects(interleaved([side], options(5, stopping.signal)), { message: 'stopped by SIGINT' });
+  t.equal(measured, 1);
 });
 
 t.test('a bound is within up to its limit and over beyond it', async (t) => {
