@@ -11,7 +11,7 @@ import { textOf } from '../lab/servers/errors.ts';
 import { failoverOverhead } from './failover-overhead.ts';
 import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
-import { resultLines, resultsPage, thisMachine } from './results.ts';
+import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
 
 /** Fewer say too little about a median. */
@@ -55,6 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const machine = thisMachine();
+  const before = loadNow();
   const results: BenchResult[] = [];
   let code = 0;
   const stopping = new AbortController();
@@ -81,10 +82,11 @@ async function main(argv: readonly string[]): Promise<number> {
     await pack.remove();
   }
   const date = new Date().toISOString().slice(0, 10);
+  const load = { before, after: loadNow() };
   const lines = results.flatMap(resultLines);
-  process.stdout.write(`${wish.json ? JSON.stringify({ date, machine, results }) : lines.join('\n')}\n`);
+  process.stdout.write(`${wish.json ? JSON.stringify({ date, machine, load, results }) : lines.join('\n')}\n`);
   const whole = wish.only === undefined && wish.rounds >= ROUNDS;
-  if (whole && code === 0) await writeFile(RESULTS, resultsPage(results, machine, date));
+  if (whole && code === 0) await writeFile(RESULTS, resultsPage(results, machine, load, date));
   return code;
 }
 

@@ -8,8 +8,6 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly platform: string;
   readonly node: string;
-  /** How many processes wanted to run, over the minute before: on a busy machine the numbers say less. */
-  readonly load: number;
 }
 
 export function thisMachine(): Machine {
@@ -20,15 +18,23 @@ export function thisMachine(): Machine {
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     platform: `${process.platform}-${process.arch}`,
     node: process.version,
-    load: Number((loadavg()[0] ?? 0).toFixed(1)),
   };
 }
+
+/** How many processes wanted to run: on a machine that is busy with something else the numbers say less. */
+export interface Load {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Of the minute that has passed. */
+export const loadNow = (): number => Number((loadavg()[0] ?? 0).toFixed(1));
 
 const ms = (value: number): string => value.toFixed(0);
 
 /** `bench/RESULTS.md`, whole. */
-export function resultsPage(results: readonly BenchResult[], machine: Machine, date: string): string {
-  const { cpu, cores, memoryGiB, platform, node, load } = machine;
+export function resultsPage(results: readonly BenchResult[], machine: Machine, load: Load, date: string): string {
+  const { cpu, cores, memoryGiB, platform, node } = machine;
   const lines = [
     '# Results of `npm run bench`',
     '',
@@ -36,7 +42,7 @@ export function resultsPage(results: readonly BenchResult[], machine: Machine, d
     'numbers, which change with the machine and with what else it does. Medians, with quartiles in brackets.',
     '',
     `${date}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}, Node.js ${node};`,
-    `load ${load} before it began.`,
+    `load ${load.before} before it began, ${load.after} when it ended.`,
     '',
     '| bound | rounds | measured | against | ratio | limit | |',
     '| --- | --- | --- | --- | --- | --- | --- |',

@@ -64,7 +64,7 @@ t.test('a bound is within up to its limit and over beyond it', async (t) => {
 t.test('the results name the kind of machine and nothing that is only this one', async (t) => {
   const finding = compare('overhead', 'ms', [120], [100], 1.5);
   const results = [{ bench: 'one', says: 'what it is', findings: [finding], notes: [] }];
-  const page = resultsPage(results, thisMachine(), '2030-01-01');
+  const page = resultsPage(results, thisMachine(), { before: 0.5, after: 1.5 }, '2030-01-01');
   t.match(page, '| overhead | 1 | 120 ms (120 to 120) | 100 ms (100 to 100) | 1.20 | 1.5 | within |');
   t.match(page, process.version);
   if (hostname().length > 3) t.notMatch(page, hostname());
