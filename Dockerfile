@@ -1,15 +1,15 @@
 # syntax=docker/dockerfile:1
 ARG NODE_IMAGE=node:26-slim
 
-# The sources compiled, with everything the lock names.
+# The sources bundled, with everything the lock names.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 COPY tools/node/package.json tools/node/
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts scripts/build.ts
 COPY src src
-RUN npx --no-install tsc -p tsconfig.build.json
+RUN node scripts/build.ts
 
 # What runs in production, and nothing that built it. The Node.js pinned for the scripts is optional and stays out: the
 # image has its own.

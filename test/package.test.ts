@@ -1,67 +1,151 @@
-// The published package is compiled JavaScript, which no other test runs: here it is built, looked through, and started.
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+// The published package is a bundle, which no other test runs: here it is built, packed, put beside nothing but the
+// libraries that stay outside of it, and used.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { writeFirstHourConfig } from '../bench/first-hour.ts';
+import { freePort } from '../lab/servers/ports.ts';
+import { until } from '../lab/servers/wait.ts';
+import { build, OUTSIDE } from '../scripts/build.ts';
 import { repositoryRoot as root } from './support/repository.ts';
-import { readSource } from './support/source-text.ts';
 
 const limitMs = 120_000;
 const home = mkdtempSync(join(tmpdir(), 'failoverd-package-'));
 t.teardown(() => rmSync(home, { recursive: true, force: true }));
 
-const run = (args: readonly string[]) =>
-  spawnSync(process.execPath, args, { cwd: home, encoding: 'utf8', timeout: limitMs });
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const installed = join(home, 'node_modules/failoverd');
+const launcher = join(installed, 'bin/failoverd.mjs');
 
-const build = run([
-  join(root, 'node_modules/typescript/bin/tsc'),
-  '-p',
-  join(root, 'tsconfig.build.json'),
-  '--outDir',
-  join(home, 'dist'),
-]);
-cpSync(join(root, 'bin'), join(home, 'bin'), { recursive: true });
-cpSync(join(root, 'package.json'), join(home, 'package.json'));
-symlinkSync(join(root, 'node_modules'), join(home, 'node_modules'));
-const launcher = join(home, 'bin/failoverd.mjs');
+function succeed(command: string, args: readonly string[], cwd: string): string {
+  const ran = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: limitMs });
+  if (ran.status !== 0) throw new Error(`${command} ended with ${ran.status ?? ran.error?.message}: ${ran.stderr}`);
+  return ran.stdout;
+}
 
-t.test('the sources compile into the package', async (t) => {
-  t.equal(build.stdout + build.stderr, '');
-  t.equal(build.status, 0);
-});
-
-t.test('every module that a compiled file names is in the package', async (t) => {
-  const files = readdirSync(join(home, 'dist'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.js'));
-  t.ok(files.length > 0, 'the build wrote files');
-  for (const file of files) {
-    const { imports } = readSource(readFileSync(join(home, 'dist', file), 'utf8'));
-    const missing = imports
-      .map(({ specifier }) => specifier)
-      .filter((specifier) => specifier.startsWith('.'))
-      // A worker's module keeps its name of the sources in the text; the extension is settled when it starts.
-      .filter((specifier) => !existsSync(join(home, 'dist', dirname(file), specifier.replace(/\.ts$/, '.js'))));
-    t.same(missing, [], file);
+/** Packs the checkout as npm would publish it, with a build of its own, and unpacks that where an install would. */
+async function install(): Promise<void> {
+  const staged = join(home, 'staged');
+  for (const path of ['package.json', 'LICENSE', 'README.md', 'tools/node', ...manifest.files]) {
+    if (path !== 'dist') cpSync(join(root, path), join(staged, path), { recursive: true });
   }
+  await build(join(staged, 'dist'));
+  succeed('npm', ['pack', '--ignore-scripts', '--offline', '--pack-destination', home], staged);
+  const [tarball = ''] = readdirSync(home).filter((name) => name.endsWith('.tgz'));
+  mkdirSync(installed, { recursive: true });
+  succeed('tar', ['-xzf', join(home, tarball), '-C', installed, '--strip-components=1'], home);
+  for (const name of OUTSIDE) {
+    mkdirSync(dirname(join(home, 'node_modules', name)), { recursive: true });
+    symlinkSync(join(root, 'node_modules', name), join(home, 'node_modules', name));
+  }
+}
+
+const environment = (more: Readonly<Record<string, string>> = {}) => ({
+  PATH: process.env['PATH'],
+  HOME: join(home, 'somebody'),
+  FAILOVERD_PG_PASSWORD: 'none',
+  ...more,
+});
+const failoverd = (...args: string[]) =>
+  spawnSync(process.execPath, [launcher, ...args], {
+    cwd: home,
+    encoding: 'utf8',
+    timeout: limitMs,
+    env: environment(),
+  });
+
+type Daemon = { readonly child: ChildProcess; readonly url: string; readonly log: () => string };
+
+/** The example for the first hour, on a free port and with nothing behind its addresses. */
+async function startDaemon(more: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+  const folder = mkdtempSync(join(home, 'daemon-'));
+  const address = `127.0.0.1:${await freePort('127.0.0.1')}`;
+  const config = await writeFirstHourConfig(installed, folder, address);
+  const child = spawn(process.execPath, [launcher, 'run', '--config', config], {
+    cwd: home,
+    env: environment(more),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString('utf8');
+  });
+  const giveUp = (): string | undefined => (child.exitCode === null ? undefined : `ended: ${log}`);
+  await until({ what: 'failoverd is ready', timeoutMs: limitMs, giveUp }, async () =>
+    (await fetch(`http://${address}/-/ready`).catch(() => null))?.ok === true ? true : undefined,
+  );
+  return { child, url: `http://${address}`, log: () => log };
+}
+
+async function endDaemon({ child }: Daemon): Promise<number | null> {
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+  return child.exitCode;
+}
+
+const filesBelow = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' });
+
+await install();
+
+t.test('every library that the package leaves outside is one it asks npm for', async (t) => {
+  for (const name of OUTSIDE) t.hasProp(manifest.dependencies, name);
 });
 
-t.test('the launcher of the package starts the compiled command line and passes its exit code on', async (t) => {
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const asked = run([launcher, '--version']);
-  t.equal(asked.stdout, `${version}\n`, asked.stderr);
+t.test('the package holds no sources, and the licences of what was put into it', async (t) => {
+  t.same(
+    filesBelow(installed).filter((file) => file.endsWith('.ts')),
+    [],
+  );
+  const licences = readFileSync(join(installed, 'dist/LICENSES.txt'), 'utf8');
+  for (const name of ['typebox', 'yaml', 'preact', 'prom-client']) t.match(licences, new RegExp(`^${name} \\d`, 'm'));
+});
+
+t.test('the launcher starts the bundled command line and passes its exit code on', async (t) => {
+  const asked = failoverd('--version');
+  t.equal(asked.stdout, `${manifest.version}\n`, asked.stderr);
   t.equal(asked.status, 0);
-  t.equal(run([launcher, 'no-such-command']).status, 2);
+  t.equal(failoverd('no-such-command').status, 2);
+  const checked = failoverd('check', join(installed, 'config/failover.yaml'));
+  t.equal(checked.status, 0, checked.stderr);
 });
 
-t.test('the journal of the package starts its thread', async (t) => {
-  const script = `
-    const { openSqliteJournal } = await import('./dist/journal/sqlite.js');
-    const journal = await openSqliteJournal({ dir: './state' });
-    const entries = await journal.load();
-    await journal.close();
-    process.stdout.write(String(entries.length));
-  `;
-  const started = run(['--input-type=module', '--eval', script]);
-  t.equal(started.stdout, '0', started.stderr);
-  t.equal(started.status, 0);
+t.test('the daemon of the package keeps a journal, shows its pages, and ends in good order', async (t) => {
+  const daemon = await startDaemon();
+  const ready = await (await fetch(`${daemon.url}/-/ready`)).json();
+  t.match(ready, { ready: true, engine: 'running' });
+  t.ok(ready.journalEntries > 0, 'the journal’s thread has written');
+  const read = async (path: string, accept = '*/*'): Promise<string> => {
+    const answer = await fetch(`${daemon.url}${path}`, { headers: { accept } });
+    t.equal(answer.status, 200, path);
+    return await answer.text();
+  };
+  t.match(await read('/status', 'text/html'), /<html/);
+  t.match(await read('/metrics'), /failoverd_build_info/);
+  t.match(JSON.parse(await read('/api/v1/openapi.json')), { openapi: '3.1.0' });
+  t.equal(failoverd('status', '--url', daemon.url).status, 0);
+  t.equal(await endDaemon(daemon), 0, daemon.log());
+  t.notMatch(daemon.log(), /"level":"(?:error|fatal)"/);
+});
+
+t.test('compiled code is kept for the next start, in a folder that nobody else may write to', async (t) => {
+  const cache = join(home, 'cache');
+  const killed = await startDaemon({ XDG_CACHE_HOME: cache });
+  await until({ what: 'compiled code is kept', timeoutMs: limitMs }, async () =>
+    filesBelow(join(cache, 'failoverd')).length > 2 ? true : undefined,
+  );
+  killed.child.kill('SIGKILL');
+  t.equal(await endDaemon(await startDaemon({ XDG_CACHE_HOME: cache })), 0, 'and the next start runs from it');
+});
+
+t.test('a folder for compiled code that others may write to is not used, and the daemon starts', async (t) => {
+  const cache = join(home, 'shared-cache');
+  mkdirSync(join(cache, 'failoverd'), { recursive: true });
+  chmodSync(join(cache, 'failoverd'), 0o777);
+  t.equal(await endDaemon(await startDaemon({ XDG_CACHE_HOME: cache })), 0);
+  t.same(filesBelow(join(cache, 'failoverd')), []);
 });

@@ -9,7 +9,7 @@ import type { GroupId, RegionId } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createRedactor } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
-import { assess } from './assess.ts';
+import { assess, rehearse } from './assess.ts';
 import {
   type ActionLog,
   no,
@@ -66,8 +66,9 @@ export type ConfiguredActor = {
   perform(operation: Perform, signal: AbortSignal): Promise<OperationResult>;
   /**
    * Opens what a failover of the group will need (database connections, the DNS provider's library and connection), so
-   * that it needs no set-up. Only reads. Worth calling when a hold begins, and every few seconds while it lasts; returns
-   * at once, and what fails is found out again when it matters. `region`: only the databases there.
+   * that it needs no set-up, and asks once ahead what it will ask first. Only reads. Worth calling when a hold begins, and
+   * every few seconds while it lasts; returns at once, and what fails is found out again when it matters. `region`: only
+   * the databases there.
    */
   warm(group: GroupId, region?: RegionId): void;
   /** Ends everything under way, as unknown, and gives connections back. */
@@ -185,9 +186,10 @@ export function createActor(options: ActorOptions): ConfiguredActor {
     const names = allDns(group).filter(({ component }) => component.provider === 'route53');
     const failure = (what: string, message: string): void => log.debug({ group: groupId, what }, message);
     await Promise.all([
-      ...databases.map((target) =>
-        postgres.warm(target, context.signal).catch((error: unknown) => failure(target.key, textOf(error))),
-      ),
+      ...databases.map(async (target) => {
+        const found = await rehearse(target, context);
+        if (found !== null) failure(target.key, found.message);
+      }),
       ...names.map(async ({ id, component }) => {
         const names = [{ name: component.epochName, type: 'TXT' }] as const;
         const read = await route53.read(`${groupId}/${id}`, component, names, context);

@@ -45,6 +45,17 @@ async function assessOne(
   });
 }
 
+/**
+ * The reads of an assessment ahead of time, and nothing of its judgement: it opens the connection, and the server and
+ * this process have done once what must be quick later. Null when the server answered.
+ */
+export async function rehearse(target: PostgresTarget, context: OperationContext): Promise<PostgresFailure | null> {
+  const state = await stateOf(target, context);
+  if ('code' in state) return state;
+  await schemaProblem(target, context);
+  return null;
+}
+
 /** For a target that can't be reached there is nothing to fail over to, which is an answer; a lost one is none. */
 function notAssessed(target: PostgresTarget, failure: PostgresFailure): OperationResult {
   const message = `${target.id} in ${target.region}: ${failure.message}`;

@@ -4,7 +4,7 @@
  * replaced by a fresh one before anything that matters is sent.
  */
 import { Socket } from 'node:net';
-import pg from 'pg';
+import { isServerError, postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { pause } from './context.ts';
 import type { PostgresTarget } from './targets.ts';
@@ -42,8 +42,6 @@ export type PostgresPool = {
   read<T>(target: PostgresTarget, signal: AbortSignal, ask: (session: Session) => Promise<T>): Promise<T>;
   /** Runs something that must not be repeated, on a connection that answered just now. Rejects likewise. */
   once<T>(target: PostgresTarget, signal: AbortSignal, ask: (session: Session) => Promise<T>): Promise<T>;
-  /** Opens the connection ahead of time, or proves that the kept one is alive. Rejects when it can't. */
-  warm(target: PostgresTarget, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -126,7 +124,6 @@ export function createPostgresPool(secret: (reference: string) => string, timers
       const session = take(target) ?? (await fresh(target, signal));
       return await use(target, session, signal, ask);
     },
-    warm: (target, signal) => read(target, signal, alive),
     async close() {
       closed = true;
       const ending = [...idle.values()].map((session) => session.end().catch(() => undefined));
@@ -144,8 +141,7 @@ const alive = async (session: Session): Promise<void> => {
 };
 
 /** A server that answers with an error has answered; one that says it is going away, or says nothing, has not. */
-const worthAnother = (error: unknown): boolean =>
-  !(error instanceof pg.DatabaseError) || (error.code?.startsWith('57P0') ?? false);
+const worthAnother = (error: unknown): boolean => !isServerError(error) || (error.code?.startsWith('57P0') ?? false);
 
 async function connect(
   target: PostgresTarget,
@@ -155,7 +151,7 @@ async function connect(
 ): Promise<Kept> {
   const { component } = target;
   const socket = new Socket();
-  const client = new pg.Client({
+  const client = new (postgresDriver().Client)({
     host: target.host,
     port: target.port,
     database: component.database,

@@ -1,5 +1,5 @@
 /** What went wrong with PostgreSQL, as a code: by SQLSTATE and by the system's error codes, never by the text. */
-import pg from 'pg';
+import { isServerError } from '../runtime/postgres-driver.ts';
 import type { ActionCode } from './codes.ts';
 import { textOf } from './context.ts';
 import { NotSent } from './postgres-connection.ts';
@@ -20,7 +20,7 @@ export function postgresFailure(error: unknown): PostgresFailure {
 
 function failureOf(error: unknown, otherwise: ActionCode): Omit<PostgresFailure, 'sent'> {
   const message = textOf(error);
-  if (!(error instanceof pg.DatabaseError)) return { code: otherwise, sqlState: null, message };
+  if (!isServerError(error)) return { code: otherwise, sqlState: null, message };
   const sqlState = error.code ?? null;
   return { code: codeOf(sqlState ?? ''), sqlState, message: `${message} (SQLSTATE ${sqlState})` };
 }

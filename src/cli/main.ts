@@ -62,7 +62,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '',
       '  -y, --yes           do not ask',
       '  --plan-hash HASH    approve only if the plan is this one',
-      '  --break-glass WHY   one SRE for all who are needed; executives are told at once',
+      '  --break-glass WHY   one SRE for all who are needed; executives are told',
       ...CLIENT_HELP,
     ],
     load: async () => (await import('./approve.ts')).approve,
@@ -81,7 +81,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./abort.ts')).abort,
   },
   flag: {
-    says: 'report corruption or an accidental deletion: it stands in the way of a failover',
+    says: 'report corruption or a deletion: it stands in the way of failover',
     help: [
       'failoverd flag GROUP corruption|deletion --reason TEXT [options]',
       '',

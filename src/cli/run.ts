@@ -1,5 +1,7 @@
 /** `failoverd run`: the daemon, until a signal ends it. */
-import { StartRefused, startDaemon } from '../daemon/app.ts';
+import { flushCompileCache } from 'node:module';
+import { resolve } from 'node:path';
+import { openSqliteJournal } from '../journal/sqlite.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { type Problem, problemText } from '../runtime/config/problem.ts';
 import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
@@ -36,9 +38,19 @@ export const run: Command = async (args, shell) => {
   for (const warning of loaded.warnings) log.warn({ path: warning.path }, problemText(warning));
 
   let code: number = EXIT.done;
+  // The journal's thread starts while the rest of the daemon is loaded.
+  const journal = openSqliteJournal({ dir: resolve(loaded.folder, loaded.config.daemon.stateDir) });
+  const [{ StartRefused, startDaemon }] = await Promise.all([
+    import('../daemon/app.ts'),
+    // How it ended is read from the promise itself, by the daemon.
+    Promise.allSettled([journal]),
+  ]);
   try {
     const { secrets } = resolved;
-    await startDaemon({ loaded, secrets, version: packageVersion(), log, lifecycle, variable: shell.variable });
+    const version = packageVersion();
+    await startDaemon({ loaded, secrets, version, journal, log, lifecycle, variable: shell.variable });
+    // For the next start; at the end it may be too late, since a crash leaves no time for it.
+    flushCompileCache();
     const report = await lifecycle.stop(await stopped);
     if (report.parts.some((part) => part.outcome !== 'ended')) code = EXIT.failed;
   } catch (error) {

@@ -8,7 +8,6 @@ import canonicalize from 'canonicalize';
 import { type ConfiguredActor, createActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer, Pager } from '../engine/ports.ts';
-import { openSqliteJournal } from '../journal/sqlite.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { Observation } from '../model/evidence.ts';
@@ -45,6 +44,8 @@ export type DaemonOptions = {
   readonly loaded: Loaded;
   readonly secrets: Secrets;
   readonly version: string;
+  /** Being opened in {@link DaemonOptions.loaded}'s state folder; the daemon closes it. */
+  readonly journal: Promise<JournalStore>;
   readonly log: Log;
   /** Ends what was started, also when the start fails halfway. */
   readonly lifecycle: Lifecycle;
@@ -69,7 +70,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { loaded, secrets, version, log, lifecycle, variable } = options;
   const { config, settings } = loaded;
   const metrics = createMetrics({ version });
-  const store = await openStore(resolve(loaded.folder, config.daemon.stateDir), metrics, lifecycle);
+  const store = await opened(options, metrics);
   const secret = (reference: string): string => secrets.of(reference).reveal();
 
   const actor = createActor({ config, secret, clock: systemClock, timers: systemTimers, log, variable });
@@ -119,13 +120,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { url, engine };
 }
 
-async function openStore(dir: string, metrics: Metrics, lifecycle: Lifecycle): Promise<JournalStore> {
+async function opened({ journal, loaded, lifecycle }: DaemonOptions, metrics: Metrics): Promise<JournalStore> {
   try {
-    const store = await openSqliteJournal({ dir });
+    const store = await journal;
     lifecycle.onStop('journal', STOP_MS.journal, () => store.close());
     return meteredStore(store, metrics, systemClock.mono);
   } catch (error) {
-    throw error instanceof StoreError ? refusedByStore(error, dir) : error;
+    throw error instanceof StoreError
+      ? refusedByStore(error, resolve(loaded.folder, loaded.config.daemon.stateDir))
+      : error;
   }
 }
 

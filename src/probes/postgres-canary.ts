@@ -1,5 +1,5 @@
 /** The canary: one row for each vantage, rewritten by each probe that may, so that "takes writes" is seen and not assumed. */
-import pg from 'pg';
+import { postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Failure } from './failure.ts';
 import type { PostgresConnection, QueryResult } from './postgres-connection.ts';
 
@@ -23,7 +23,7 @@ export async function writeCanary(
   vantage: string,
   signal: AbortSignal,
 ): Promise<CanaryResult> {
-  const quoted = pg.escapeIdentifier(schema);
+  const quoted = postgresDriver().escapeIdentifier(schema);
   const write = (): Promise<QueryResult> =>
     connection.query(
       `insert into ${quoted}.canary as kept (vantage, written_at, writes) values ($1, clock_timestamp(), 1)

@@ -3,7 +3,8 @@
  * costs one socket until the deadline, and no more.
  */
 import { isIP, Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
+import { isServerError, postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { ABORTED, untilAborted } from './abort.ts';
 import { errorCode, type Failure, networkFailure, notResolved, timedOut } from './failure.ts';
@@ -88,7 +89,7 @@ function lateFailure(wire: Wire, target: PostgresTarget): Failure {
 function driverFailure(error: unknown, wire: Wire, target: PostgresTarget): Failure {
   const where = addressText(target);
   const code = errorCode(error);
-  if (error instanceof pg.DatabaseError && code !== undefined) return serverFailure(code, error.message);
+  if (isServerError(error) && code !== undefined) return serverFailure(code, error.message);
   if (code !== undefined) return networkFailure(error, where);
   const text = `${error instanceof Error ? error.message : String(error)} (${where})`;
   // In answer to a request for TLS: not offered, or an error before it came to that.
@@ -101,7 +102,7 @@ function driverFailure(error: unknown, wire: Wire, target: PostgresTarget): Fail
 }
 
 function clientOf(target: PostgresTarget, vantage: string, socket: Socket): pg.Client {
-  return new pg.Client({
+  return new (postgresDriver().Client)({
     host: target.host,
     port: target.port,
     database: target.database,
@@ -194,7 +195,7 @@ async function query(line: Line, text: string, values: readonly unknown[], signa
     if (outcome === ABORTED) return lost(timedOut(where, 'answer to a query'));
     return { kind: 'rows', rows: outcome.rows };
   } catch (error) {
-    if (error instanceof pg.DatabaseError && error.code !== undefined) {
+    if (isServerError(error) && error.code !== undefined) {
       const sqlState = error.code;
       const failure = serverFailure(sqlState, error.message);
       const fatal = FATAL.has(sqlState) || sqlState.startsWith('08');

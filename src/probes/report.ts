@@ -63,7 +63,12 @@ export function signReport(report: WitnessReport, privateKey: KeyObject): Signed
   return { body, signature: `${SCHEME}${sign(null, body, privateKey).toString('base64')}` };
 }
 
-const schema = Compile(WitnessReport);
+/** Compiled for the first report, so that a start doesn't pay for it. */
+let compiled: ReturnType<typeof Compile<typeof WitnessReport>> | null = null;
+function schema(): NonNullable<typeof compiled> {
+  compiled ??= Compile(WitnessReport);
+  return compiled;
+}
 
 /**
  * Checks a report as it came in: who says it is from whom, then the signature, then all the rest, so that nobody but a
@@ -95,7 +100,7 @@ export function openReport(
       message: `${SIGNATURE_HEADER} is not this vantage’s signature of the body`,
     });
   }
-  if (!schema.Check(parsed.value)) return refuse({ code: 'schema', message: firstError(parsed.value) }, vantage);
+  if (!schema().Check(parsed.value)) return refuse({ code: 'schema', message: firstError(parsed.value) }, vantage);
   const refusal = refusalOf(parsed.value, expected);
   return refusal === null ? { kind: 'opened', report: parsed.value } : refuse(refusal, vantage);
 }
@@ -173,7 +178,7 @@ function isSignedBy(raw: Uint8Array, header: string | undefined, key: KeyObject)
 }
 
 function firstError(value: unknown): string {
-  const [error] = schema.Errors(value);
+  const [error] = schema().Errors(value);
   return error === undefined ? 'not a report' : `${error.instancePath || '/'}: ${error.message}`;
 }
 

@@ -28,7 +28,6 @@ const pool = createPostgresPool(() => passwords.failoverd, systemTimers);
 t.teardown(() => pool.close());
 
 t.test('a connection is kept and used again', async (t) => {
-  await pool.warm(target, never);
   const first = await pool.read(target, never, pidOf);
   t.equal(await pool.read(target, never, pidOf), first);
   t.equal(await pool.once(target, never, pidOf), first);
@@ -107,7 +106,12 @@ t.test('an actor warmed ahead needs no new connection', async (t) => {
   const accepted = link.counters().accepted;
   actor.warm(GROUP, B);
   await until({ what: 'the connection', timeoutMs: 5000 }, async () => {
-    const rows = await query(primary, "select 1 from pg_stat_activity where usename = 'failoverd' and state = 'idle'");
+    // The last of what a warming reads; before it the connection may be free for an instant and taken again.
+    const rows = await query(
+      primary,
+      `select 1 from pg_stat_activity
+        where usename = 'failoverd' and state = 'idle' and query like '%has_database_privilege%'`,
+    );
     return link.counters().accepted === accepted + 1 && rows.length > 0 ? true : undefined;
   });
   const result = await ask(actor, {

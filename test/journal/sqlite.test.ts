@@ -1,15 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -353,47 +343,6 @@ t.test('a process with an open journal ends when told to, and one that closed it
     t.equal(run.status, 0, end);
     t.equal(run.stderr, '', 'and says nothing');
   }
-});
-
-t.test('compiled as the package holds it, the journal finds its thread', async (t) => {
-  const repository = join(import.meta.dirname, '../..');
-  const out = newFolder();
-  mkdirSync(out);
-  const config = join(out, 'tsconfig.json');
-  const { NODE_OPTIONS: _ours, ...env } = process.env;
-  writeFileSync(
-    config,
-    JSON.stringify({
-      extends: join(repository, 'tsconfig.build.json'),
-      compilerOptions: {
-        rootDir: join(repository, 'src'),
-        outDir: join(out, 'dist'),
-        declaration: false,
-        typeRoots: [join(repository, 'node_modules/@types')],
-      },
-      include: [],
-      exclude: [],
-      files: ['sqlite.ts', 'sqlite-worker.ts'].map((name) => join(repository, 'src/journal', name)),
-    }),
-  );
-  const tsc = spawnSync(join(repository, 'node_modules/.bin/tsc'), ['-p', config], {
-    encoding: 'utf8',
-    env,
-    timeout: LIMIT_MS,
-  });
-  t.equal(tsc.status, 0, tsc.stdout);
-  symlinkSync(join(repository, 'node_modules'), join(out, 'node_modules'));
-  writeFileSync(join(out, 'package.json'), '{ "type": "module" }');
-  const text = `import { openSqliteJournal } from '${pathToFileURL(join(out, 'dist/journal/sqlite.js')).href}';
-    const store = await openSqliteJournal({ dir: ${JSON.stringify(join(out, 'state'))} });
-    console.log((await store.load()).length);
-    await store.close();`;
-  const run = spawnSync(process.execPath, ['--no-strip-types', '--input-type=module', '-e', text], {
-    encoding: 'utf8',
-    env,
-    timeout: LIMIT_MS,
-  });
-  t.equal(run.stdout, '0\n', run.stderr);
 });
 
 t.test('a second process is kept out', async (t) => {
