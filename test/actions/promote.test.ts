@@ -150,6 +150,18 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     t.equal(gist(await ask(actor, promote('verify', { preState }))), 'ok');
   });
 
+  await t.test(
+    'a promotion found done by the check before a second attempt is proven, not taken for foreign',
+    async (t) => {
+      const again = await ask(actor, promote('check', { preState, attempt: 1, fence: 'command' }));
+      // What the check says becomes the pre-state of the second attempt.
+      const second = { preState: { ...again.facts, identities }, attempt: 2, fence: 'command' };
+      t.equal(gist(await ask(actor, promote('do', second))), 'ok', 'nothing is asked for again');
+      t.match(await ask(actor, promote('verify', second)), { kind: 'ok', facts: { timeline: 2, timelineBefore: 1 } });
+      t.equal(again.facts['receiveLsn'], preState['receiveLsn'], 'and the loss account keeps its ground');
+    },
+  );
+
   await t.test('another history than our promotion gives stops everything', async (t) => {
     for (const timeline of [2, 0, 3]) {
       t.equal(
@@ -186,6 +198,28 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     t.equal(gist(await ask(actor, epochRow('do', own))), 'halt higher-epoch', 'nor one epoch under two runs');
     t.equal((await query(standby, 'select count(*)::int as n from failoverd.epoch', [], 'app'))[0]?.['n'], 2);
   });
+});
+
+t.test('a server that took the place of the one checked is not promoted, and no epoch is written on it', async (t) => {
+  const standby = await db.standby('b7');
+  const actor = actorFor(t, standby);
+  const preState: Record<string, unknown> = { ...(await ask(actor, promote('check'))).facts, identities };
+  const still = async () => (await query(standby, 'select pg_is_in_recovery() as still'))[0]?.['still'];
+
+  const foreign = { ...preState, systemIdentifier: '7300000000000000001', identities: { db: '7300000000000000001' } };
+  t.equal(gist(await ask(actor, promote('do', { preState: foreign }))), 'no foreign');
+  t.equal(gist(await ask(actor, promote('do', { preState: { timeline: 1 } }))), 'no not-pinned');
+  t.equal(gist(await ask(actor, promote('do', { preState: { ...foreign, identities } }))), 'no not-pinned');
+  const ahead = { ...preState, replayLsn: 'FF/0' };
+  t.equal(gist(await ask(actor, promote('do', { preState: ahead }))), 'no behind-check', 'a standby that lacks writes');
+  t.equal(await still(), true);
+
+  t.equal(gist(await ask(actor, promote('do', { preState }))), 'ok');
+  t.equal(gist(await ask(actor, epochRow('do', { preState: null }))), 'no not-pinned');
+  t.equal(gist(await ask(actor, epochRow('do', { preState: foreign }))), 'no foreign');
+  const [table] = await query(standby, "select to_regclass('failoverd.epoch') as there", [], 'app');
+  const rows = table?.['there'] == null ? [] : await query(standby, 'select 1 from failoverd.epoch', [], 'app');
+  t.same(rows, []);
 });
 
 t.test('a promotion that does not finish in time stays open, and may finish later', async (t) => {
@@ -248,6 +282,27 @@ t.test('a fence that is lost, or can’t be read back, forbids the promotion', a
   t.equal(gist(await ask(withVerify(['sh', '-c', 'exit 75']), check)), 'unknown exit-75');
   t.equal(gist(await ask(withVerify(['true']), check)), 'ok');
   t.equal(gist(await ask(withVerify(['false']), promote('check', { fence: 'none' }))), 'ok', 'none was asked for');
+});
+
+t.test('a fence that was read back too long ago is read back again before the promotion is asked for', async (t) => {
+  const standby = await db.standby('b8');
+  const component = componentOf(primary, standby);
+  const withVerify = (...verify: string[]) =>
+    actorOf(t, configOf({ db: component }, { driver: 'command', fence: ['true'], verify }), {
+      PGPASSWORD: passwords.failoverd,
+    });
+  const checked = await ask(withVerify('true'), promote('check', { fence: 'command' }));
+  const proven = (ageMs: number) => {
+    const fenceProof = { ...(checked.facts['fenceProof'] as object), at: Date.now() - ageMs };
+    return promote('do', { fence: 'command', preState: { ...checked.facts, identities, fenceProof } });
+  };
+  t.equal(gist(await ask(withVerify('false'), proven(60_000))), 'no fence-lost', 'the disk stalled for a minute');
+  t.equal(gist(await ask(withVerify('false'), proven(-60_000))), 'no fence-lost', 'or the clock was set back');
+  t.equal(gist(await ask(withVerify('sh', '-c', 'exit 75'), proven(60_000))), 'no exit-75');
+  const without = promote('do', { fence: 'command', preState: { ...checked.facts, identities, fenceProof: null } });
+  t.equal(gist(await ask(withVerify('false'), without)), 'no fence-lost', 'or was never kept');
+  t.equal((await query(standby, 'select pg_is_in_recovery() as still'))[0]?.['still'], true);
+  t.equal(gist(await ask(withVerify('true'), proven(60_000))), 'ok');
 });
 
 t.test('a manager’s PostgreSQL is never promoted past its manager', async (t) => {
