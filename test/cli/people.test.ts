@@ -124,6 +124,24 @@ t.test('refusals have the exit code of their kind, and no token in them', async 
   t.match(gone.err, new RegExp(id), 'what is open is named');
 });
 
+t.test('a token that can’t be sent is told of without being shown', async (t) => {
+  const dir = t.testdir({ two: 'sesame\nopen\n', none: '\n', good: `${TOKENS.vic}\n` });
+  for (const [argv, variables] of [
+    [[], { FAILOVERD_TOKEN: 'sesame\nopen' }],
+    [[], { FAILOVERD_TOKEN: 'sesame\u20ac' }],
+    [['--token-file', `${dir}/two`], {}],
+    [['--token-file', `${dir}/none`], {}],
+    [['--url', 'http://ada:sesame@127.0.0.1:1'], {}],
+  ] as const) {
+    const { code, out, err } = await call(['status', '--url', 'http://127.0.0.1:1', ...argv], { ...variables });
+    t.equal(code, 2, err);
+    t.notMatch(err + out, /sesame/);
+    t.match(err, /token/);
+  }
+  const h = await serve(t);
+  t.equal((await call(['status', '--url', h.url, '--token-file', `${dir}/good`])).code, 0);
+});
+
 t.test('abort takes a reason and says what became of it', async (t) => {
   const h = await serve(t);
   const { id } = await proposed(h);
