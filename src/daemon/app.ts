@@ -8,6 +8,7 @@ import canonicalize from 'canonicalize';
 import { type ConfiguredActor, createActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer, Pager } from '../engine/ports.ts';
+import { IllegalEvent } from '../journal/illegal.ts';
 import { openSqliteJournal } from '../journal/sqlite.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
@@ -146,6 +147,13 @@ async function loadEngine(options: Parameters<typeof startEngine>[0]): Promise<E
     return await startEngine(options);
   } catch (error) {
     const cause = error instanceof EngineFailed ? error.cause : error;
+    // Its chain holds, and it says what this version does not allow: another version wrote it, or a hand did.
+    if (cause instanceof IllegalEvent)
+      throw new StartRefused(
+        `the journal says what this failoverd does not allow: ${cause.message}`,
+        'start the version that wrote it; see docs/runbooks/failoverd-down.md',
+        { cause },
+      );
     throw cause instanceof StoreError ? refusedByStore(cause, 'the state folder') : error;
   }
 }

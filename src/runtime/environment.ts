@@ -50,5 +50,6 @@ function onLostAnswer({ code }: NodeJS.ErrnoException): void {
   process.exit(1);
 }
 
-/** Nobody is left to tell, and the daemon goes on without its log (`sink.ts` counts what is lost). */
-function onLostComplaint(): void {}
+function onLostComplaint(): void {
+  // Nobody is left to tell, and the daemon goes on without its log (`sink.ts` counts what is lost).
+}

@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { StatusDocument } from '../../src/daemon/status-document.ts';
+import { seal } from '../../src/journal/chain.ts';
+import { openSqliteJournal } from '../../src/journal/sqlite.ts';
+import { type EventBody, GENESIS_HASH } from '../../src/model/events.ts';
 import { generateKeys } from '../../src/probes/report.ts';
 import { alert, bearer, payload } from './http/harness.ts';
 
@@ -154,6 +157,20 @@ t.test('a second daemon on the same state is refused, and says what to do', asyn
   t.equal(await ended(second), 1);
   t.match(second.said(), /another failoverd/);
   t.notMatch(second.said(), /\n\s+at /, 'no stack');
+});
+
+t.test('a journal that says what this version does not know is no ground to start on', async (t) => {
+  const at = await place(t);
+  const store = await openSqliteJournal({ dir: join(at.folder, 'state') });
+  // Well sealed: only what it says is from another time.
+  const later = { kind: 'lease.taken', at: 1, group: 'main' } as unknown as EventBody;
+  await store.append(seal(0, GENESIS_HASH, [later]));
+  await store.close();
+  const refused = start(t, at);
+  t.equal(await ended(refused), 1);
+  t.match(refused.said(), /lease\.taken/);
+  t.match(refused.said(), /help: start the version that wrote it/);
+  t.notMatch(refused.said(), /\.ts:\d/, 'no stack');
 });
 
 t.test('an address in use is refused, and says what to do', async (t) => {
