@@ -27,6 +27,7 @@ import type { Secrets } from '../runtime/config/secrets.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
+import { redacting } from '../runtime/redact.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
@@ -187,6 +188,7 @@ function ownVantage(options: {
     clock: systemClock,
     timers: systemTimers,
     random: chance,
+    redact: redacting(secrets.all()),
     emit,
     mayWrite: ({ group, region }) => {
       const known = settings.groups[group];
