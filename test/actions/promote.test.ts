@@ -1,6 +1,7 @@
 // Assessment, promotion and the epoch row on real PostgreSQL servers.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import pg from 'pg';
 import t from 'tap';
 import { killPostgres, type PostgresInstance, query, startPostgres, stopPostgres } from '../../lab/servers/postgres.ts';
 import { scanProcesses } from '../../lab/servers/processes.ts';
@@ -187,6 +188,32 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     t.same(await query(standby, 'select epoch::int, run from failoverd.epoch', [], 'app'), [
       { epoch: EPOCH, run: RUN },
     ]);
+  });
+
+  await t.test('a run that writes at the same moment is waited for, and the lower epoch gives way', async (t) => {
+    const other = new pg.Client({
+      host: standby.host,
+      port: standby.port,
+      database: 'app',
+      user: 'failoverd',
+      password: passwords.failoverd,
+    });
+    await other.connect();
+    await other.query('begin');
+    await other.query(`insert into failoverd.epoch values (${EPOCH + 3}, 'run-platform-8', 'x')`);
+    let answered = false;
+    const own = { epoch: EPOCH + 2, run: 'run-platform-7' } as const;
+    const asked = ask(actor, epochRow('do', own)).finally(() => {
+      answered = true;
+    });
+    await until({ what: 'the lower epoch to wait', timeoutMs: 5000 }, async () => {
+      const waiting = await query(standby, 'select 1 from pg_locks where not granted');
+      return waiting.length > 0 || answered ? true : undefined;
+    });
+    await other.query('commit');
+    t.equal(gist(await asked), 'halt higher-epoch');
+    await other.query(`delete from failoverd.epoch where epoch > ${EPOCH}`);
+    await other.end();
   });
 
   await t.test('a higher epoch stops a stale run, and nothing is written', async (t) => {

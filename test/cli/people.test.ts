@@ -57,6 +57,17 @@ t.test('text of others can’t steer the terminal', async (t) => {
   const { out } = await call(['status', '--url', h.url]);
   t.match(out, /PodDown/);
   t.notMatch(out.replaceAll('\n', ''), /\p{Cc}/u);
+
+  const title = 'no\u001b]0;owned\u0007\u001b[2J way';
+  const stranger = createServer((_request, response) => {
+    response.writeHead(404, { 'content-type': 'application/problem+json' });
+    response.end(JSON.stringify({ type: 'about:blank', title, status: 404, detail: title, remedy: title }));
+  });
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void stranger.close());
+  const { err } = await call(['status', '--url', `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`]);
+  t.match(err, /owned/);
+  t.notMatch(err.replaceAll('\n', ''), /\p{Cc}/u, 'nor can what answers in the daemon’s place');
 });
 
 t.test('approve shows what a yes covers, and sends it bound to that plan', async (t) => {

@@ -239,7 +239,8 @@ t.test('pages reach the pager, signed', async (t) => {
     for await (const part of request) body += String(part);
     got.push({ path: request.url ?? '', headers: request.headers, body });
     response.statusCode = got.length === 1 ? 500 : 204;
-    response.end();
+    // A receiver may repeat anything it knows of us.
+    response.end(`what is ${SECRETS.ANN_TOKEN} to me`);
   });
   receiver.listen(0, '127.0.0.1');
   await once(receiver, 'listening');
@@ -255,7 +256,8 @@ t.test('pages reach the pager, signed', async (t) => {
       ),
   );
   mkdirSync(join(at.folder, 'state'), { mode: 0o700 });
-  await ready(at, start(t, at));
+  const daemon = start(t, at);
+  await ready(at, daemon);
   await fetch(`${at.url}/webhooks/alertmanager`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...bearer(SECRETS.AM_TOKEN) },
@@ -267,4 +269,6 @@ t.test('pages reach the pager, signed', async (t) => {
   await until('no page is left', async () =>
     (await status(at)).pages.every((page) => page.deliveredAt !== null) ? true : null,
   );
+  t.match(daemon.said(), /answered 500: what is \[redacted\] to me/);
+  t.notMatch(daemon.said(), SECRETS.ANN_TOKEN);
 });
