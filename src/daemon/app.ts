@@ -13,6 +13,7 @@ import { openSqliteJournal } from '../journal/sqlite.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { Observation } from '../model/evidence.ts';
+import type { State } from '../model/loop.ts';
 import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
@@ -29,6 +30,7 @@ import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import { redacting } from '../runtime/redact.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { mayWriteCanary } from './canaries.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import { createHttp } from './http/server.ts';
@@ -78,7 +80,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   lifecycle.onStop('actor', STOP_MS.actor, () => actor.close());
   const replies = createReplies({ timers: systemTimers });
   let warming: Warming | null = null;
-  const own = ownVantage({ config, settings, secrets, metrics, lifecycle });
+  const own = ownVantage({ config, secrets, metrics, lifecycle });
   const engine = await loadEngine({
     settings,
     store,
@@ -96,6 +98,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     configHash: hashOf(config),
   });
   lifecycle.onStop('engine', STOP_MS.engine, () => engine.stop());
+  refuseOrphans(engine.state());
   warming = warmingOf(engine, actor, lifecycle);
 
   const session = newSessionId();
@@ -159,6 +162,17 @@ async function loadEngine(options: Parameters<typeof startEngine>[0]): Promise<E
   }
 }
 
+/** A run of a group that the config names no more would stand still, and nobody would be told (invariant 29). */
+function refuseOrphans({ ledger, settings }: State): void {
+  for (const [group, { run }] of Object.entries(ledger.groups)) {
+    if (run === null || settings.groups[group] !== undefined) continue;
+    throw new StartRefused(
+      `${run.id} is open, and the config has no group ${group} any more`,
+      `put the group back into the config until ${run.id} has ended`,
+    );
+  }
+}
+
 type OwnVantage = {
   readonly runner: Pick<Runner, 'probeNow'>;
   /** From now on probes run, and what they see goes to the engine. */
@@ -168,12 +182,11 @@ type OwnVantage = {
 /** Probes of the daemon itself. The engine asks for them and they feed the engine, so they begin once it is there. */
 function ownVantage(options: {
   readonly config: Config;
-  readonly settings: Settings;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
 }): OwnVantage {
-  const { config, settings, secrets, metrics, lifecycle } = options;
+  const { config, secrets, metrics, lifecycle } = options;
   let engine: Engine | null = null;
   const emit = (observations: readonly Observation[]): void => {
     metrics.observed(observations);
@@ -190,12 +203,7 @@ function ownVantage(options: {
     random: chance,
     redact: redacting(secrets.all()),
     emit,
-    mayWrite: ({ group, region }) => {
-      const known = settings.groups[group];
-      if (engine?.health() !== 'running' || known === undefined || declaredAutonomy(known) === 'observe') return false;
-      // An old primary that came back must not be given more writes that only it has.
-      return region === (engine.state().ledger.groups[group]?.active ?? known.primary);
-    },
+    mayWrite: (target) => mayWriteCanary(engine, target),
   });
   return {
     runner,

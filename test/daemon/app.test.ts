@@ -12,6 +12,8 @@ import { seal } from '../../src/journal/chain.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite.ts';
 import { type EventBody, GENESIS_HASH } from '../../src/model/events.ts';
 import { generateKeys } from '../../src/probes/report.ts';
+import { settingsWith } from '../support/group.ts';
+import { History, succeed } from '../support/histories.ts';
 import { alert, bearer, payload } from './http/harness.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -171,6 +173,24 @@ t.test('a journal that says what this version does not know is no ground to star
   t.match(refused.said(), /lease\.taken/);
   t.match(refused.said(), /help: start the version that wrote it/);
   t.notMatch(refused.said(), /\.ts:\d/, 'no stack');
+});
+
+t.test('a run under way is not forgotten because its group left the config', async (t) => {
+  const at = await place(t);
+  const history = new History(settingsWith());
+  history.answer = (operation) => (operation.stepKind === 'fence' ? null : succeed(operation));
+  history.pass(3_000);
+  history.loseActive();
+  history.pass(15_000);
+  const run = history.group.run?.id;
+  if (run === undefined) throw new Error('no run was opened');
+  const store = await openSqliteJournal({ dir: join(at.folder, 'state') });
+  await store.append(history.entries);
+  await store.close();
+  const refused = start(t, at);
+  t.equal(await ended(refused), 1);
+  t.match(refused.said(), new RegExp(`${run} is open, and the config has no group platform`));
+  t.match(refused.said(), /help: put the group back/);
 });
 
 t.test('an address in use is refused, and says what to do', async (t) => {

@@ -89,7 +89,8 @@ export const PROBLEMS = {
   'journal-failed': {
     status: 503,
     title: 'The journal takes no entries, so nothing follows from this',
-    remedy: 'check the disk of the state folder, restart the daemon, and look at the status before you send an order again',
+    remedy:
+      'check the disk of the state folder, restart the daemon, and look at the status before you send an order again',
   },
   'not-durable-in-time': {
     status: 503,
