@@ -20,6 +20,7 @@ export const ACTION_CODES = {
   'not-in-recovery': 'the server is no standby (any more)',
   'in-recovery': 'the server is a standby still',
   foreign: 'the system identifier is another cluster’s',
+  'behind-check': 'the standby lacks what the check saw on it: another one answers at its address',
   'not-pinned': 'no system identifier is known to compare with',
   'replay-paused': 'replay is paused on the standby',
   'timeline-unknown': 'the server did not tell its timeline',

@@ -41,8 +41,17 @@ const tableOf = (target: PostgresTarget): string => `${controlSchema(target.comp
 const nameOf = (target: PostgresTarget): string => `${target.id} in ${target.region}`;
 
 async function tableExists(session: Session, table: string): Promise<boolean> {
-  const [row] = await session.query<{ there: boolean }>('select to_regclass($1) is not null as there', [table]);
-  return row?.there === true;
+  return (await tableOn(session, table)).there;
+}
+
+/** Whether the table is there, and of which cluster that was said. */
+async function tableOn(session: Session, table: string): Promise<{ there: boolean; systemIdentifier: string }> {
+  const [row] = await session.query<{ there: boolean; systemIdentifier: string }>(
+    `select to_regclass($1) is not null as there, system_identifier::text as "systemIdentifier" from pg_control_system()`,
+    [table],
+  );
+  if (row === undefined) throw new Error('the server answered with no row');
+  return row;
 }
 
 async function highestRow(session: Session, table: string): Promise<EpochRow | null> {
@@ -98,7 +107,16 @@ async function writeRow(
   let committing = false;
   try {
     return await context.postgres.once(target, context.signal, async (session) => {
-      const row = await insertRow(session, target, operation);
+      await session.query('begin');
+      await session.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      const { there, systemIdentifier } = await tableOn(session, tableOf(target));
+      const foreign = identityProblem({ systemIdentifier }, operation, target);
+      if (foreign !== null) {
+        await session.query('rollback');
+        return { ...foreign, kind: 'no' };
+      }
+      if (!there) await createTable(session, target);
+      const row = await insertRow(session, tableOf(target), operation);
       committing = true;
       await session.query('commit');
       return rowProblem(row, operation, target) ?? ok(`epoch ${operation.epoch} is written on ${nameOf(target)}`);
@@ -111,11 +129,7 @@ async function writeRow(
 }
 
 /** Leaves the transaction open. Gives the highest row as this transaction sees it. */
-async function insertRow(session: Session, target: PostgresTarget, operation: Perform): Promise<EpochRow | null> {
-  const table = tableOf(target);
-  await session.query('begin');
-  await session.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  if (!(await tableExists(session, table))) await createTable(session, target);
+async function insertRow(session: Session, table: string, operation: Perform): Promise<EpochRow | null> {
   // One writer at a time, so that no two can each find the table without the other.
   await session.query(`lock table ${table} in share row exclusive mode`);
   await session.query(

@@ -131,7 +131,10 @@ function firstLine(stdout: string): unknown {
   if (line === '') return null;
   if (line.length <= JSON_CHARS) {
     try {
-      return JSON.parse(line);
+      // A number beyond what can be told (1e999) is parsed, and is no JSON any more: the text says what was meant.
+      return JSON.parse(line, (_key, value: unknown) =>
+        value === Infinity || value === -Infinity ? `${value}` : value,
+      );
     } catch {
       // Plain text, which is as welcome.
     }

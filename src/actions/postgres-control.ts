@@ -4,11 +4,12 @@
  */
 import type { PostgresComponent } from '../model/config.ts';
 import type { OperationResult, Perform } from '../model/loop.ts';
+import type { Lsn } from '../model/primitives.ts';
 import { standbyFacts, standbyProblem } from './assess.ts';
 import { halt, no, type OperationContext, ok, pause, remainingMs, unknown } from './context.ts';
 import type { Session } from './postgres-connection.ts';
 import { postgresFailure } from './postgres-errors.ts';
-import { identityProblem, type PostgresState, stateOf } from './postgres-state.ts';
+import { identityProblem, type PostgresState, pinned, stateOf } from './postgres-state.ts';
 import type { PostgresTarget } from './targets.ts';
 
 type Operate = (target: PostgresTarget, operation: Perform, context: OperationContext) => Promise<OperationResult>;
@@ -39,6 +40,24 @@ export function controlOf(component: PostgresComponent): PostgresControl | null 
   }
 }
 
+/**
+ * Asks only the server that was checked: between the check and this the connection may have been made anew, and an
+ * address may by then lead to another cluster, or to another standby of it that lacks what this one had. PostgreSQL
+ * finds out about permissions before it runs any of it.
+ */
+const PROMOTE = `
+with server as materialized (
+  select system_identifier::text as id, pg_last_wal_replay_lsn() as replayed from pg_control_system()
+)
+select id as "systemIdentifier", replayed::text as "replayLsn",
+       case when id = $1 and ($2::pg_lsn is null or replayed >= $2::pg_lsn) then pg_promote(false) end as "asked"
+  from server`;
+type PromoteRow = {
+  readonly systemIdentifier: string;
+  readonly replayLsn: Lsn | null;
+  readonly asked: boolean | null;
+};
+
 /** pg_promote's own wait looks every 100 ms, which would be most of the time a promotion takes. */
 const POLL_MS = 5;
 /** Left for saying that the time is up. */
@@ -49,9 +68,11 @@ const direct: PostgresControl = {
     const state = await stateOf(target, context);
     if ('code' in state) return unknown(state.code, `${target.id} in ${target.region}: ${state.message}`);
     if (!state.inRecovery && typeof operation.preState?.['timeline'] === 'number') {
-      // Asked for before, and it took effect since it was last looked at: the read after `do` proves it.
+      // Asked for before, and it took effect since it was last looked at: the read after `do` proves it. That read
+      // compares with what stood before the promotion, so that is what stays the pre-state.
       const promoted = judgePromoted(state, target, operation);
-      return promoted.kind === 'ok' ? { ...promoted, facts: { ...promoted.facts, promoted: true } } : promoted;
+      const { identities: _, ...before } = operation.preState;
+      return promoted.kind === 'ok' ? { ...promoted, facts: { ...before, promoted: true } } : promoted;
     }
     const problem = identityProblem(state, operation, target) ?? standbyProblem(state, target);
     if (problem !== null) return problem;
@@ -60,19 +81,31 @@ const direct: PostgresControl = {
     });
   },
 
-  async promote(target, _operation, context) {
-    let asked = false;
+  async promote(target, operation, context) {
+    const name = `${target.id} in ${target.region}`;
+    if (operation.preState?.['promoted'] === true) return ok(`${name} is promoted already: nothing is asked for`);
+    const [identifier, ...others] = new Set(pinned(operation, target));
+    if (identifier === undefined || others.length > 0) {
+      return no(
+        'not-pinned',
+        `${name}: one system identifier must be pinned, not ${others.length === 0 ? 'none' : 'several'}`,
+      );
+    }
+    const replayedBefore = textIn(operation.preState, 'replayLsn');
+    let stage: 'before' | 'asking' | 'asked' = 'before';
     try {
       return await context.postgres.once(target, context.signal, async (session) => {
-        asked = true;
-        await session.query('select pg_promote(false)');
+        stage = 'asking';
+        const [row] = await session.query<PromoteRow>(PROMOTE, [identifier, replayedBefore]);
+        if (row?.asked == null) return notAsked(name, row, identifier, replayedBefore);
+        stage = 'asked';
         return await awaitPromotion(session, target, context);
       });
     } catch (error) {
       const failure = postgresFailure(error);
-      const message = `${target.id} in ${target.region}: ${failure.message}`;
+      const message = `${name}: ${failure.message}`;
       // Refused before it was asked for, or for want of a permission: certainly no effect. All else is open.
-      return !asked || failure.code === 'denied'
+      return stage === 'before' || (stage === 'asking' && failure.code === 'denied')
         ? no(failure.sent ? failure.code : 'unreachable', message)
         : unknown(failure.code, message);
     }
@@ -84,6 +117,28 @@ const direct: PostgresControl = {
     return judgePromoted(state, target, operation);
   },
 };
+
+const textIn = (preState: Perform['preState'], key: string): string | null => {
+  const value = preState?.[key];
+  return typeof value === 'string' ? value : null;
+};
+
+/** Another server than the one that was checked: it was left as it is. */
+function notAsked(
+  name: string,
+  row: PromoteRow | undefined,
+  identifier: string,
+  replayedBefore: string | null,
+): OperationResult {
+  if (row?.systemIdentifier !== identifier) {
+    const answers = `cluster ${row?.systemIdentifier ?? 'unknown'} answers, and ${identifier} is pinned`;
+    return no('foreign', `${name} was not promoted: ${answers}`);
+  }
+  return no(
+    'behind-check',
+    `${name} was not promoted: it is at ${row.replayLsn}, and the check saw ${replayedBefore}; another standby answers`,
+  );
+}
 
 /** A promotion that was asked for stands, whatever this wait comes to: it may take effect later (safety.md). */
 async function awaitPromotion(

@@ -73,7 +73,7 @@ export async function stateOf(
 }
 
 /** Everything the cluster was ever pinned to: by the config, by the journal, by this step's own pre-state. */
-function pinned(operation: Perform, target: PostgresTarget): string[] {
+export function pinned(operation: Perform, target: PostgresTarget): string[] {
   const pre = operation.preState ?? {};
   const identities = pre['identities'];
   const journaled =
@@ -88,7 +88,7 @@ function pinned(operation: Perform, target: PostgresTarget): string[] {
 
 /** Null when the server is of the cluster we mean; otherwise what to answer. */
 export function identityProblem(
-  state: PostgresState,
+  state: Pick<PostgresState, 'systemIdentifier'>,
   operation: Perform,
   target: PostgresTarget,
 ): OperationResult | null {

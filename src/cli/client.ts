@@ -5,6 +5,7 @@ import Value from 'typebox/value';
 import { Problem } from '../daemon/http/problem.ts';
 import { StatusDocument } from '../daemon/status-document.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { isBearerToken } from '../runtime/token.ts';
 import { EXIT, type Options, type Shell, UsageError } from './command.ts';
 import { wrap } from './terminal.ts';
 
@@ -40,6 +41,10 @@ export function createClient(args: ClientArgs, shell: Shell): Client {
   const url = (args.url ?? shell.variable('FAILOVERD_URL') ?? DEFAULT_URL).replace(/\/+$/, '');
   if (!/^https?:\/\/[^\s/]+/.test(url) || !URL.canParse(url))
     throw new UsageError(`${url} is no http or https address`, `give one, such as --url ${DEFAULT_URL}`);
+  const { username, password, host } = new URL(url);
+  // Not repeated: what stands before the @ is a secret.
+  if (username !== '' || password !== '')
+    throw new UsageError(`the address of ${host} holds a user or password`, 'give your token by --token-file instead');
   const token = tokenOf(args, shell);
   return {
     url,
@@ -60,9 +65,18 @@ export function createClient(args: ClientArgs, shell: Shell): Client {
 
 function tokenOf(args: ClientArgs, shell: Shell): string | null {
   const file = args['token-file'];
-  if (file === undefined) return shell.variable('FAILOVERD_TOKEN') ?? null;
+  const place = file === undefined ? '$FAILOVERD_TOKEN' : `the token file ${file}`;
+  const token = file === undefined ? shell.variable('FAILOVERD_TOKEN') : tokenFrom(file, shell);
+  if (token === undefined) return null;
+  // What can't be sent as a token is never repeated: libraries quote it in their errors.
+  if (isBearerToken(token.trim())) return token.trim();
+  const what = token.trim() === '' ? 'is empty' : 'holds characters that no token has';
+  throw new UsageError(`${place} ${what}`, 'it must hold the token alone: letters, digits and - . _ ~ + / =');
+}
+
+function tokenFrom(file: string, shell: Shell): string {
   try {
-    return readFileSync(resolve(shell.cwd, file), 'utf8').trim();
+    return readFileSync(resolve(shell.cwd, file), 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     throw new UsageError(`the token file ${file} can't be read (${code})`, 'check its path and who may read it');

@@ -169,7 +169,7 @@ function shellOf(environment: Environment): Shell {
   return {
     stdout: environment.print,
     stderr: environment.complain,
-    color: environment.isTerminal && environment.variable('NO_COLOR') === undefined,
+    color: environment.isTerminal && (environment.variable('NO_COLOR') ?? '') === '',
     cwd: environment.workingDirectory,
     variable: environment.variable,
     ask: async (question) => {

@@ -1,13 +1,15 @@
 /** Text that fits a terminal of 80 columns. */
 export const COLUMNS = 80;
 
-/** Breaks text at spaces; the first line begins with `first`, the others with as much room. */
+/** Breaks text at spaces, without what could steer a terminal; the first line begins with `first`, the others with as much room. */
 export function wrap(text: string, first = '', columns = COLUMNS): string[] {
   const indent = ' '.repeat(first.length);
   const lines: string[] = [];
   let line = first;
   let empty = true;
-  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
+  for (const word of printable(text)
+    .split(/\s+/)
+    .filter((part) => part !== '')) {
     const room = columns - line.length - (empty ? 0 : 1);
     if (word.length > room && !empty) {
       lines.push(line);

@@ -8,9 +8,11 @@ import canonicalize from 'canonicalize';
 import { type ConfiguredActor, createActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer, Pager } from '../engine/ports.ts';
+import { IllegalEvent } from '../journal/illegal.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { Observation } from '../model/evidence.ts';
+import type { State } from '../model/loop.ts';
 import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
@@ -25,7 +27,9 @@ import type { Secrets } from '../runtime/config/secrets.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
+import { redacting } from '../runtime/redact.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { mayWriteCanary } from './canaries.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import { createHttp } from './http/server.ts';
@@ -77,7 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   lifecycle.onStop('actor', STOP_MS.actor, () => actor.close());
   const replies = createReplies({ timers: systemTimers });
   let warming: Warming | null = null;
-  const own = ownVantage({ config, settings, secrets, metrics, lifecycle });
+  const own = ownVantage({ config, secrets, metrics, lifecycle });
   const engine = await loadEngine({
     settings,
     store,
@@ -95,6 +99,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     configHash: hashOf(config),
   });
   lifecycle.onStop('engine', STOP_MS.engine, () => engine.stop());
+  refuseOrphans(engine.state());
   warming = warmingOf(engine, actor, lifecycle);
 
   const session = newSessionId();
@@ -149,7 +154,25 @@ async function loadEngine(options: Parameters<typeof startEngine>[0]): Promise<E
     return await startEngine(options);
   } catch (error) {
     const cause = error instanceof EngineFailed ? error.cause : error;
+    // Its chain holds, and it says what this version does not allow: another version wrote it, or a hand did.
+    if (cause instanceof IllegalEvent)
+      throw new StartRefused(
+        `the journal says what this failoverd does not allow: ${cause.message}`,
+        'start the version that wrote it; see docs/runbooks/failoverd-down.md',
+        { cause },
+      );
     throw cause instanceof StoreError ? refusedByStore(cause, 'the state folder') : error;
+  }
+}
+
+/** A run of a group that the config names no more would stand still, and nobody would be told (invariant 29). */
+function refuseOrphans({ ledger, settings }: State): void {
+  for (const [group, { run }] of Object.entries(ledger.groups)) {
+    if (run === null || settings.groups[group] !== undefined) continue;
+    throw new StartRefused(
+      `${run.id} is open, and the config has no group ${group} any more`,
+      `put the group back into the config until ${run.id} has ended`,
+    );
   }
 }
 
@@ -162,12 +185,11 @@ type OwnVantage = {
 /** Probes of the daemon itself. The engine asks for them and they feed the engine, so they begin once it is there. */
 function ownVantage(options: {
   readonly config: Config;
-  readonly settings: Settings;
   readonly secrets: Secrets;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
 }): OwnVantage {
-  const { config, settings, secrets, metrics, lifecycle } = options;
+  const { config, secrets, metrics, lifecycle } = options;
   let engine: Engine | null = null;
   const emit = (observations: readonly Observation[]): void => {
     metrics.observed(observations);
@@ -182,13 +204,9 @@ function ownVantage(options: {
     clock: systemClock,
     timers: systemTimers,
     random: chance,
+    redact: redacting(secrets.all()),
     emit,
-    mayWrite: ({ group, region }) => {
-      const known = settings.groups[group];
-      if (engine?.health() !== 'running' || known === undefined || declaredAutonomy(known) === 'observe') return false;
-      // An old primary that came back must not be given more writes that only it has.
-      return region === (engine.state().ledger.groups[group]?.active ?? known.primary);
-    },
+    mayWrite: (target) => mayWriteCanary(engine, target),
   });
   return {
     runner,

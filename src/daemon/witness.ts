@@ -12,6 +12,7 @@ import { targetsOf } from '../probes/targets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
 import type { Log } from '../runtime/log.ts';
+import { redacting } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
 
 export type WitnessOptions = {
@@ -42,6 +43,7 @@ export function createWitness(options: WitnessOptions): Witness {
   const reporter = createReporter({ vantage, privateKey, daemonUrl, clock, timers, tell: telling(log, daemonUrl) });
   const runner = createRunner({
     ...{ vantage, targets, clock, timers, random },
+    redact: redacting(options.secrets.all()),
     emit: reporter.add,
     mayWrite: () => false,
     ...(options.probes === undefined ? {} : { probes: options.probes }),

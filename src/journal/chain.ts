@@ -27,10 +27,12 @@ export function seal(seq: number, hash: string, bodies: readonly EventBody[]): J
 
 /**
  * Text from outside may hold half a surrogate pair, which is no Unicode text: it can be neither hashed canonically nor
- * stored and read back alike, and one such label must not stop the journal. It becomes U+FFFD.
+ * stored and read back alike, and one such label must not stop the journal. It becomes U+FFFD. A number that JSON can't
+ * tell becomes null, as JSON itself writes it: a journal that stops in the middle of a run leaves a service down.
  */
 function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (Array.isArray(value)) return value.map(wellFormed);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key.toWellFormed(), wellFormed(part)]));

@@ -72,7 +72,7 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
     case 'run.ended':
       return endRun(group, run, event);
     default:
-      return exhausted(event);
+      return refuse(event satisfies never, 'this version does not know such an event');
   }
 }
 

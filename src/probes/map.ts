@@ -1,6 +1,7 @@
 /** Every protocol there is, in one map, and the observation that comes of one probe. */
 import type { Observation, ProbeKind } from '../model/evidence.ts';
 import type { VantageId, WallMs } from '../model/primitives.ts';
+import type { Redact } from '../runtime/redact.ts';
 import { probeControl } from './control.ts';
 import { NO_DNS_FACTS, probeDns } from './dns.ts';
 import { type Failure, verdictOf } from './failure.ts';
@@ -72,13 +73,14 @@ export type Circumstances = {
   readonly at: WallMs;
   readonly durationMs: number;
   readonly log: readonly string[];
+  readonly redact: Redact;
 };
 
 /** As much of a message as an observation holds. */
 const MESSAGE_LENGTH = 500;
 
 /** The observation that comes of a probe. The log goes with what is not entirely well, and nowhere else. */
-export function observationOf(asked: Asked, { vantage, at, durationMs, log }: Circumstances): Observation {
+export function observationOf(asked: Asked, { vantage, at, durationMs, log, redact }: Circumstances): Observation {
   const { verdict, reached, code, message } = asked.answer;
   const observed = {
     vantage,
@@ -87,7 +89,7 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log }: Ci
     verdict,
     reached,
     code,
-    message: message === null ? null : message.slice(0, MESSAGE_LENGTH),
+    message: message === null ? null : redact(message).slice(0, MESSAGE_LENGTH),
     ...(verdict === 'ok' && code === null ? {} : { log: [...log] }),
   };
   if (asked.kind === 'control') return { kind: asked.kind, target: asked.target.target, ...observed };

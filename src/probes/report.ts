@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { Compile } from 'typebox/compile';
-import { WitnessReport } from '../model/evidence.ts';
+import { type Observation, WitnessReport } from '../model/evidence.ts';
 import type { VantageId, WallMs } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -129,6 +129,13 @@ export function createReportDesk(options: {
   };
 }
 
+/** What an observation speaks of, by the names that are looked up. */
+const namesOf = (observation: Observation): readonly string[] =>
+  observation.kind === 'control' ? [] : [observation.group, observation.component, observation.region];
+
+/** What every object answers to (`constructor`): no config has such a name, and a lookup by it finds what nobody put there. */
+const isInherited = (name: string): boolean => name in Object.prototype;
+
 /** What stands against a report that is well-formed and authentic. */
 function refusalOf(report: WitnessReport, { session, lastSequence, now }: ReportExpectation): ReportRefusal | null {
   if (report.session !== session) {
@@ -145,6 +152,10 @@ function refusalOf(report: WitnessReport, { session, lastSequence, now }: Report
   if (farthestMs > CLOCK_LIMIT_MS) {
     const message = `a time in the report is ${Math.round(farthestMs / 1000)} s away from this daemon’s clock`;
     return { code: 'clock', message };
+  }
+  const misnamed = report.observations.findIndex((observation) => namesOf(observation).some(isInherited));
+  if (misnamed >= 0) {
+    return { code: 'schema', message: `/observations/${misnamed}: no group, component or region has this name` };
   }
   const index = report.observations.findIndex((observation) => observation.vantage !== report.vantage);
   if (index >= 0) {

@@ -10,6 +10,7 @@ import pLimit from 'p-limit';
 import type { Observation } from '../model/evidence.ts';
 import type { GroupId, MonoMs, VantageId } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Redact } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { ABORTED, untilAborted } from './abort.ts';
 import type { Failure } from './failure.ts';
@@ -41,6 +42,8 @@ export type RunnerOptions = {
   readonly timers: Timers;
   /** Draws from [0, 1). */
   readonly random: () => number;
+  /** Keeps secrets out of what is told: a server may repeat the password it was sent (invariant 24). */
+  readonly redact: Redact;
   /** Must not throw. */
   readonly emit: (observations: readonly Observation[]) => void;
   /** Asked before each probe of a target that may have a canary: the autonomy in force may have changed (design §2). */
@@ -129,11 +132,11 @@ export function createRunner(options: RunnerOptions): Runner {
   const runOnce = async (lane: Lane, fresh: boolean): Promise<void> => {
     if (stopping.signal.aborted) return;
     const startedMono = clock.mono();
-    const log = createProbeLog(clock);
+    const log = createProbeLog(clock, options.redact);
     const asked = await ask(lane.target, fresh, log);
     if (stopping.signal.aborted) return;
     const durationMs = clock.mono() - startedMono;
-    const about = { vantage, at: clock.wall(), durationMs, log: log.lines() };
+    const about = { vantage, at: clock.wall(), durationMs, log: log.lines(), redact: options.redact };
     emit(lane.target.key, observationOf(asked, about));
   };
 

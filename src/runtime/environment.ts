@@ -19,6 +19,7 @@ export type Environment = {
 };
 
 export function processEnvironment(): Environment {
+  surviveLostReaders();
   return {
     argv: process.argv.slice(2),
     pid: process.pid,
@@ -32,4 +33,23 @@ export function processEnvironment(): Environment {
     },
     exit: (code) => process.exit(code),
   };
+}
+
+/**
+ * A reader that has seen enough (`| head`) closes its end: what is printed after that is for nobody, and no defect of
+ * ours. An answer that is lost for another reason, a full disk for one, must not end in success.
+ */
+function surviveLostReaders(): void {
+  if (!process.stdout.listeners('error').includes(onLostAnswer)) process.stdout.on('error', onLostAnswer);
+  if (!process.stderr.listeners('error').includes(onLostComplaint)) process.stderr.on('error', onLostComplaint);
+}
+
+function onLostAnswer({ code }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`failoverd: the answer could not be written (${code})\n`);
+  process.exit(1);
+}
+
+function onLostComplaint(): void {
+  // Nobody is left to tell, and the daemon goes on without its log (`sink.ts` counts what is lost).
 }

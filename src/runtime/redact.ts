@@ -4,10 +4,13 @@
  */
 import { REDACTED, SecretValue } from './secret.ts';
 
+/** Takes secrets out of a text. */
+export type Redact = (text: string) => string;
+
 export type Redactor = {
   /** From now on this value, also in its URL and base64 forms and line by line, is taken out of every text. */
   protect(secret: string | SecretValue): void;
-  text(text: string): string;
+  text: Redact;
   /** A copy of a JSON value without secrets, too long texts and too deep parts. */
   value(value: unknown): unknown;
 };
@@ -45,6 +48,13 @@ function formsOf(secret: string): readonly string[] {
 
 const patternOf = (form: string): string =>
   form.length >= SHORTEST_PART ? RegExp.escape(form) : `(?<![\\p{L}\\p{N}])${RegExp.escape(form)}(?![\\p{L}\\p{N}])`;
+
+/** Takes out these secrets, and what looks like one. */
+export function redacting(secrets: readonly SecretValue[]): Redact {
+  const redactor = createRedactor();
+  for (const secret of secrets) redactor.protect(secret);
+  return redactor.text;
+}
 
 export function createRedactor(): Redactor {
   const forms = new Set<string>();

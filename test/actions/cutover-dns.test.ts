@@ -28,7 +28,7 @@ const name: DnsComponent = {
 };
 
 // The new primary holds our epoch, as it does when a cut-over begins.
-const { primary, passwords } = await databases(t, '127.0.83.10', '127.0.83.20');
+const { primary, passwords, systemIdentifier } = await databases(t, '127.0.83.10', '127.0.83.20');
 const db = componentOf(primary, primary, {
   instances: { [A]: '127.0.83.1:1', [B]: `${primary.host}:${primary.port}` },
 });
@@ -89,7 +89,9 @@ t.test('before our epoch is on the new primary, no traffic is moved', async (t) 
   const w = await world(t, [a(OLD)]);
   const result = await ask(w.actor, cutover('check'));
   t.equal(gist(result), 'no not-writable', result.message);
-  t.equal(gist(await ask(w.actor, { stepKind: 'write-epoch-row', operation: 'do', component: 'db' })), 'ok');
+  const preState = { identities: { db: systemIdentifier } };
+  const epochRow = { stepKind: 'write-epoch-row', operation: 'do', component: 'db', preState } as const;
+  t.equal(gist(await ask(w.actor, epochRow)), 'ok');
   t.equal(gist(await ask(w.actor, cutover('check'))), 'ok');
   t.equal(
     gist(await ask(w.actor, cutover('check', { run: 'run-platform-2' }))),

@@ -77,6 +77,11 @@ t.test('the proof says who confirmed what, and when', async (t) => {
     operation: 'verify',
   });
   t.equal(plain.facts['output'], 'powered off');
+  const beyond = await ask(fencing(t, { verify: script(`console.log('{"load":1e999,"least":[-1e999]}')`) }), {
+    stepKind: 'fence',
+    operation: 'verify',
+  });
+  t.same(beyond.facts['output'], { load: 'Infinity', least: ['-Infinity'] }, 'what the journal can hold');
 });
 
 t.test(

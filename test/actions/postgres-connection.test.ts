@@ -66,6 +66,23 @@ t.test('a connection that leads nowhere any more costs a second, not the operati
   t.not(await asked, before);
 });
 
+t.test('what must not be sent twice is not sent into a connection that leads nowhere any more', async (t) => {
+  await pool.read(target, never, pidOf);
+  link.cut({ mode: 'drop' });
+  let sent = 0;
+  const asked = pool.once(target, never, async (session) => {
+    sent += 1;
+    return await pidOf(session);
+  });
+  await until({ what: 'the fresh connection', timeoutMs: 5000 }, async () =>
+    link.counters().held > 0 ? true : undefined,
+  );
+  t.equal(sent, 0, 'before a connection answered, nothing is sent');
+  link.heal();
+  t.ok(await asked);
+  t.equal(sent, 1);
+});
+
 t.test('what failed in the middle leaves no session behind that somebody would get next', async (t) => {
   const before = await pool.read(target, never, pidOf);
   await t.rejects(

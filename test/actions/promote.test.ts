@@ -1,6 +1,7 @@
 // Assessment, promotion and the epoch row on real PostgreSQL servers.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import pg from 'pg';
 import t from 'tap';
 import { killPostgres, type PostgresInstance, query, startPostgres, stopPostgres } from '../../lab/servers/postgres.ts';
 import { scanProcesses } from '../../lab/servers/processes.ts';
@@ -150,6 +151,18 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     t.equal(gist(await ask(actor, promote('verify', { preState }))), 'ok');
   });
 
+  await t.test(
+    'a promotion found done by the check before a second attempt is proven, not taken for foreign',
+    async (t) => {
+      const again = await ask(actor, promote('check', { preState, attempt: 1, fence: 'command' }));
+      // What the check says becomes the pre-state of the second attempt.
+      const second = { preState: { ...again.facts, identities }, attempt: 2, fence: 'command' };
+      t.equal(gist(await ask(actor, promote('do', second))), 'ok', 'nothing is asked for again');
+      t.match(await ask(actor, promote('verify', second)), { kind: 'ok', facts: { timeline: 2, timelineBefore: 1 } });
+      t.equal(again.facts['receiveLsn'], preState['receiveLsn'], 'and the loss account keeps its ground');
+    },
+  );
+
   await t.test('another history than our promotion gives stops everything', async (t) => {
     for (const timeline of [2, 0, 3]) {
       t.equal(
@@ -177,6 +190,32 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     ]);
   });
 
+  await t.test('a run that writes at the same moment is waited for, and the lower epoch gives way', async (t) => {
+    const other = new pg.Client({
+      host: standby.host,
+      port: standby.port,
+      database: 'app',
+      user: 'failoverd',
+      password: passwords.failoverd,
+    });
+    await other.connect();
+    await other.query('begin');
+    await other.query(`insert into failoverd.epoch values (${EPOCH + 3}, 'run-platform-8', 'x')`);
+    let answered = false;
+    const own = { epoch: EPOCH + 2, run: 'run-platform-7' } as const;
+    const asked = ask(actor, epochRow('do', own)).finally(() => {
+      answered = true;
+    });
+    await until({ what: 'the lower epoch to wait', timeoutMs: 5000 }, async () => {
+      const waiting = await query(standby, 'select 1 from pg_locks where not granted');
+      return waiting.length > 0 || answered ? true : undefined;
+    });
+    await other.query('commit');
+    t.equal(gist(await asked), 'halt higher-epoch');
+    await other.query(`delete from failoverd.epoch where epoch > ${EPOCH}`);
+    await other.end();
+  });
+
   await t.test('a higher epoch stops a stale run, and nothing is written', async (t) => {
     await query(standby, `insert into failoverd.epoch values (${EPOCH + 1}, 'run-platform-9', 'x')`, [], 'app');
     for (const operation of ['check', 'do', 'verify'] as const) {
@@ -186,6 +225,28 @@ t.test('a promotion: asked once, proven by a read, and the epoch written through
     t.equal(gist(await ask(actor, epochRow('do', own))), 'halt higher-epoch', 'nor one epoch under two runs');
     t.equal((await query(standby, 'select count(*)::int as n from failoverd.epoch', [], 'app'))[0]?.['n'], 2);
   });
+});
+
+t.test('a server that took the place of the one checked is not promoted, and no epoch is written on it', async (t) => {
+  const standby = await db.standby('b7');
+  const actor = actorFor(t, standby);
+  const preState: Record<string, unknown> = { ...(await ask(actor, promote('check'))).facts, identities };
+  const still = async () => (await query(standby, 'select pg_is_in_recovery() as still'))[0]?.['still'];
+
+  const foreign = { ...preState, systemIdentifier: '7300000000000000001', identities: { db: '7300000000000000001' } };
+  t.equal(gist(await ask(actor, promote('do', { preState: foreign }))), 'no foreign');
+  t.equal(gist(await ask(actor, promote('do', { preState: { timeline: 1 } }))), 'no not-pinned');
+  t.equal(gist(await ask(actor, promote('do', { preState: { ...foreign, identities } }))), 'no not-pinned');
+  const ahead = { ...preState, replayLsn: 'FF/0' };
+  t.equal(gist(await ask(actor, promote('do', { preState: ahead }))), 'no behind-check', 'a standby that lacks writes');
+  t.equal(await still(), true);
+
+  t.equal(gist(await ask(actor, promote('do', { preState }))), 'ok');
+  t.equal(gist(await ask(actor, epochRow('do', { preState: null }))), 'no not-pinned');
+  t.equal(gist(await ask(actor, epochRow('do', { preState: foreign }))), 'no foreign');
+  const [table] = await query(standby, "select to_regclass('failoverd.epoch') as there", [], 'app');
+  const rows = table?.['there'] == null ? [] : await query(standby, 'select 1 from failoverd.epoch', [], 'app');
+  t.same(rows, []);
 });
 
 t.test('a promotion that does not finish in time stays open, and may finish later', async (t) => {
@@ -248,6 +309,27 @@ t.test('a fence that is lost, or can’t be read back, forbids the promotion', a
   t.equal(gist(await ask(withVerify(['sh', '-c', 'exit 75']), check)), 'unknown exit-75');
   t.equal(gist(await ask(withVerify(['true']), check)), 'ok');
   t.equal(gist(await ask(withVerify(['false']), promote('check', { fence: 'none' }))), 'ok', 'none was asked for');
+});
+
+t.test('a fence that was read back too long ago is read back again before the promotion is asked for', async (t) => {
+  const standby = await db.standby('b8');
+  const component = componentOf(primary, standby);
+  const withVerify = (...verify: string[]) =>
+    actorOf(t, configOf({ db: component }, { driver: 'command', fence: ['true'], verify }), {
+      PGPASSWORD: passwords.failoverd,
+    });
+  const checked = await ask(withVerify('true'), promote('check', { fence: 'command' }));
+  const proven = (ageMs: number) => {
+    const fenceProof = { ...(checked.facts['fenceProof'] as object), at: Date.now() - ageMs };
+    return promote('do', { fence: 'command', preState: { ...checked.facts, identities, fenceProof } });
+  };
+  t.equal(gist(await ask(withVerify('false'), proven(60_000))), 'no fence-lost', 'the disk stalled for a minute');
+  t.equal(gist(await ask(withVerify('false'), proven(-60_000))), 'no fence-lost', 'or the clock was set back');
+  t.equal(gist(await ask(withVerify('sh', '-c', 'exit 75'), proven(60_000))), 'no exit-75');
+  const without = promote('do', { fence: 'command', preState: { ...checked.facts, identities, fenceProof: null } });
+  t.equal(gist(await ask(withVerify('false'), without)), 'no fence-lost', 'or was never kept');
+  t.equal((await query(standby, 'select pg_is_in_recovery() as still'))[0]?.['still'], true);
+  t.equal(gist(await ask(withVerify('true'), proven(60_000))), 'ok');
 });
 
 t.test('a manager’s PostgreSQL is never promoted past its manager', async (t) => {

@@ -57,6 +57,17 @@ t.test('text of others can’t steer the terminal', async (t) => {
   const { out } = await call(['status', '--url', h.url]);
   t.match(out, /PodDown/);
   t.notMatch(out.replaceAll('\n', ''), /\p{Cc}/u);
+
+  const title = 'no\u001b]0;owned\u0007\u001b[2J way';
+  const stranger = createServer((_request, response) => {
+    response.writeHead(404, { 'content-type': 'application/problem+json' });
+    response.end(JSON.stringify({ type: 'about:blank', title, status: 404, detail: title, remedy: title }));
+  });
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void stranger.close());
+  const { err } = await call(['status', '--url', `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`]);
+  t.match(err, /owned/);
+  t.notMatch(err.replaceAll('\n', ''), /\p{Cc}/u, 'nor can what answers in the daemon’s place');
 });
 
 t.test('approve shows what a yes covers, and sends it bound to that plan', async (t) => {
@@ -122,6 +133,24 @@ t.test('refusals have the exit code of their kind, and no token in them', async 
   const gone = await call(['approve', 'proposal-orders-99', '--url', h.url, '--yes']);
   t.equal(gone.code, 1);
   t.match(gone.err, new RegExp(id), 'what is open is named');
+});
+
+t.test('a token that can’t be sent is told of without being shown', async (t) => {
+  const dir = t.testdir({ two: 'sesame\nopen\n', none: '\n', good: `${TOKENS.vic}\n` });
+  for (const [argv, variables] of [
+    [[], { FAILOVERD_TOKEN: 'sesame\nopen' }],
+    [[], { FAILOVERD_TOKEN: 'sesame\u20ac' }],
+    [['--token-file', `${dir}/two`], {}],
+    [['--token-file', `${dir}/none`], {}],
+    [['--url', 'http://ada:sesame@127.0.0.1:1'], {}],
+  ] as const) {
+    const { code, out, err } = await call(['status', '--url', 'http://127.0.0.1:1', ...argv], { ...variables });
+    t.equal(code, 2, err);
+    t.notMatch(err + out, /sesame/);
+    t.match(err, /token/);
+  }
+  const h = await serve(t);
+  t.equal((await call(['status', '--url', h.url, '--token-file', `${dir}/good`])).code, 0);
 });
 
 t.test('abort takes a reason and says what became of it', async (t) => {

@@ -95,6 +95,26 @@ t.test('two persons whose references lead to one token are refused', async (t) =
   t.notMatch(JSON.stringify(report), SESAME);
 });
 
+t.test('a token that nobody could ever present is refused at the start, and not shown', async (t) => {
+  const folder = folderWith(t, 'sesame-pager');
+  for (const token of [
+    'sesame ada',
+    'sesame-ada ',
+    'sesame-ada\r',
+    'sesame@ada',
+    'sesame-ada\nsecond line',
+    '=sesame',
+  ]) {
+    const report = await reportFor(['failover.yaml', '--secrets'], folder, { ...ENVIRONMENT, TOKEN_ADA: token });
+    t.match(report.problems, [{ code: 'token-form', path: 'people.ada.token' }], JSON.stringify(token));
+    t.notMatch(JSON.stringify(report), SESAME);
+  }
+  const bearer = await reportFor(['failover.yaml', '--secrets'], folder, { ...ENVIRONMENT, ALERTMANAGER_TOKEN: 'ü' });
+  t.match(bearer.problems, [{ code: 'token-form', path: 'alertmanager.bearer' }]);
+  const odd = { ...ENVIRONMENT, PG_PASSWORD: 'sesame with spaces', TOKEN_ADA: 'c2VzYW1l+/-._~==' };
+  t.equal((await reportFor(['failover.yaml', '--secrets'], folder, odd)).code, 0, 'passwords are free');
+});
+
 t.test('a secret that is changed on disk is read anew', async (t) => {
   const folder = folderWith(t, 'sesame-one');
   const config = await loaded(folder);

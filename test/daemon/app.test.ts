@@ -8,7 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { StatusDocument } from '../../src/daemon/status-document.ts';
+import { seal } from '../../src/journal/chain.ts';
+import { openSqliteJournal } from '../../src/journal/sqlite.ts';
+import { type EventBody, GENESIS_HASH } from '../../src/model/events.ts';
 import { generateKeys } from '../../src/probes/report.ts';
+import { settingsWith } from '../support/group.ts';
+import { History, succeed } from '../support/histories.ts';
 import { alert, bearer, payload } from './http/harness.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -156,6 +161,38 @@ t.test('a second daemon on the same state is refused, and says what to do', asyn
   t.notMatch(second.said(), /\n\s+at /, 'no stack');
 });
 
+t.test('a journal that says what this version does not know is no ground to start on', async (t) => {
+  const at = await place(t);
+  const store = await openSqliteJournal({ dir: join(at.folder, 'state') });
+  // Well sealed: only what it says is from another time.
+  const later = { kind: 'lease.taken', at: 1, group: 'main' } as unknown as EventBody;
+  await store.append(seal(0, GENESIS_HASH, [later]));
+  await store.close();
+  const refused = start(t, at);
+  t.equal(await ended(refused), 1);
+  t.match(refused.said(), /lease\.taken/);
+  t.match(refused.said(), /help: start the version that wrote it/);
+  t.notMatch(refused.said(), /\.ts:\d/, 'no stack');
+});
+
+t.test('a run under way is not forgotten because its group left the config', async (t) => {
+  const at = await place(t);
+  const history = new History(settingsWith());
+  history.answer = (operation) => (operation.stepKind === 'fence' ? null : succeed(operation));
+  history.pass(3_000);
+  history.loseActive();
+  history.pass(15_000);
+  const run = history.group.run?.id;
+  if (run === undefined) throw new Error('no run was opened');
+  const store = await openSqliteJournal({ dir: join(at.folder, 'state') });
+  await store.append(history.entries);
+  await store.close();
+  const refused = start(t, at);
+  t.equal(await ended(refused), 1);
+  t.match(refused.said(), new RegExp(`${run} is open, and the config has no group platform`));
+  t.match(refused.said(), /help: put the group back/);
+});
+
 t.test('an address in use is refused, and says what to do', async (t) => {
   const at = await place(t);
   const holder = createServer();
@@ -222,7 +259,8 @@ t.test('pages reach the pager, signed', async (t) => {
     for await (const part of request) body += String(part);
     got.push({ path: request.url ?? '', headers: request.headers, body });
     response.statusCode = got.length === 1 ? 500 : 204;
-    response.end();
+    // A receiver may repeat anything it knows of us.
+    response.end(`what is ${SECRETS.ANN_TOKEN} to me`);
   });
   receiver.listen(0, '127.0.0.1');
   await once(receiver, 'listening');
@@ -238,7 +276,8 @@ t.test('pages reach the pager, signed', async (t) => {
       ),
   );
   mkdirSync(join(at.folder, 'state'), { mode: 0o700 });
-  await ready(at, start(t, at));
+  const daemon = start(t, at);
+  await ready(at, daemon);
   await fetch(`${at.url}/webhooks/alertmanager`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...bearer(SECRETS.AM_TOKEN) },
@@ -250,4 +289,6 @@ t.test('pages reach the pager, signed', async (t) => {
   await until('no page is left', async () =>
     (await status(at)).pages.every((page) => page.deliveredAt !== null) ? true : null,
   );
+  t.match(daemon.said(), /answered 500: what is \[redacted\] to me/);
+  t.notMatch(daemon.said(), SECRETS.ANN_TOKEN);
 });

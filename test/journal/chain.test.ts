@@ -31,3 +31,13 @@ t.test('half a surrogate pair in a label is written as U+FFFD and does not stop 
   const [entry] = seal(0, GENESIS_HASH, [{ kind: 'alerts.received', at: 1, alerts: [alert] }]);
   t.match(entry?.body, { alerts: [{ labels: { '\ufffdk': 'v\ufffd' } }] });
 });
+
+t.test('a number that JSON can’t tell is written as null and does not stop the journal', async (t) => {
+  const proof = { output: { load: Number.POSITIVE_INFINITY, share: Number.NaN, hosts: 0 } };
+  const [entry] = seal(0, GENESIS_HASH, [
+    { kind: 'step.done', at: 1, group: 'main', run: 'run-main-1', step: 'fence', proof },
+  ]);
+  if (entry === undefined) throw new Error('one entry was sealed');
+  t.match(entry.body, { proof: { output: { load: null, share: null, hosts: 0 } } });
+  t.equal(firstBreak([JSON.parse(JSON.stringify(entry))]), null, 'and reads back as what was hashed');
+});

@@ -213,6 +213,15 @@ t.test('after an error that leaves the file unknown, nothing more is written', a
   await again.close();
 });
 
+t.test('a commit is on disk before it returns: every one is synced, in WAL mode', async (t) => {
+  const folder = newFolder();
+  const file = openJournalFile(folder);
+  t.teardown(() => file.close());
+  const pragma = (name: string): unknown => file.database.prepare(`pragma ${name}`).get()?.[name];
+  t.equal(pragma('synchronous'), 2, 'full: in WAL mode anything less syncs at checkpoints alone');
+  t.equal(pragma('journal_mode'), 'wal');
+});
+
 t.test('a database that may grow no more refuses, writes nothing, and goes on once it may', async (t) => {
   const file = openJournalFile(newFolder());
   file.append(entries.map(toRow));

@@ -108,6 +108,14 @@ t.test('what is no report is refused with its place, once it is known to be from
   t.equal(refusedRaw(JSON.stringify({ ...report(), aprove: true })), 'schema', 'unknown keys are errors');
   t.equal(refusedRaw(JSON.stringify({ ...report(), sequence: '5' })), 'schema', 'nothing is coerced');
   t.equal(refused(report({ sequence: 0 })), 'schema');
+  const of = (over: object): WitnessReport => {
+    const names = { kind: 'http', group: 'main', component: 'api', region: 'a', facts: { status: 200 } };
+    const { target: _, ...common } = observation() as Observation & { readonly target: string };
+    return report({ observations: [{ ...common, ...names, ...over } as Observation] });
+  };
+  t.equal(refused(of({})), null);
+  for (const name of ['group', 'component', 'region'])
+    t.equal(refused(of({ [name]: 'constructor' })), 'schema', `${name}: a lookup would find what nobody put there`);
   t.equal(refusedRaw(JSON.stringify({ ...report(), sequence: '5' }), 'ed25519=AAAA'), 'bad-signature');
   const { body, signature } = signReport(report({ observations: [observation({ durationMs: -1 })] }), key);
   const opened = openReport(body, signature, keys, expected);

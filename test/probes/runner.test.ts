@@ -5,6 +5,8 @@ import type { Probes } from '../../src/probes/map.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from '../../src/probes/probe.ts';
 import { createRunner, type Runner, type RunnerOptions } from '../../src/probes/runner.ts';
 import type { ControlTarget, HttpTarget, PostgresTarget, Target } from '../../src/probes/target.ts';
+import { redacting } from '../../src/runtime/redact.ts';
+import { SecretValue } from '../../src/runtime/secret.ts';
 import { httpTarget } from './asking.ts';
 import { type FakeTime, fakeTime, settle } from './fake-time.ts';
 
@@ -87,6 +89,7 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
     clock: time.clock,
     timers: time.timers,
     random: () => 0.5,
+    redact: (text) => text,
     emit: (observations) => batches.push(observations),
     mayWrite: () => false,
     probes,
@@ -100,6 +103,22 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
 const atDeadline = (_target: HttpTarget, { signal }: ProbeContext): Promise<ProbeAnswer<'http'>> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(QUIET), { once: true }));
 const never = (): Promise<ProbeAnswer<'http'>> => new Promise(() => undefined);
+
+t.test('a secret that a server repeats is in no observation', async (t) => {
+  const secret = 'correct-horse-battery';
+  const lost = bench([web('a')], { redact: redacting([new SecretValue(secret)]) });
+  lost.answer = async (_target, { log }) => {
+    log(`${'x'.repeat(280)}${secret}`);
+    return { ...QUIET, code: 'auth', verdict: 'unknown', message: `${'y'.repeat(490)}${secret} is wrong` };
+  };
+  lost.runner.start();
+  await lost.time.advance(100);
+  const [first] = lost.seen();
+  t.equal(first?.code, 'auth');
+  t.notMatch(JSON.stringify(lost.seen()), /correct|battery/, 'nor the head of one, where a text is cut');
+  t.notMatch(JSON.stringify(lost.runner.history('a')), /correct|battery/);
+  await lost.runner.stop();
+});
 
 t.test('every target is probed at once, and then at its interval', async (t) => {
   const { time, runner, seen, calls } = bench([web('a'), web('b', { intervalMs: 500 }), control]);

@@ -27,6 +27,32 @@ t.test('answers go to standard output, complaints to standard error, and the cod
   t.equal(run('processEnvironment().exit(2);').status, 2);
 });
 
+t.test('a reader that closes its end early is no failure of ours', async (t) => {
+  const text = `const own = processEnvironment(); for (let i = 0; i < 5000; i += 1) own.print('a line of an answer\\n');`;
+  const script = `"$NODE" --input-type=module -e "$TEXT" | head -n 1; exit \${PIPESTATUS[0]}`;
+  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-c', script], {
+    encoding: 'utf8',
+    env: {
+      PATH: '/usr/bin:/bin',
+      NODE: process.execPath,
+      TEXT: `import { processEnvironment } from '${url}';\n${text}`,
+    },
+    timeout: 30_000,
+  });
+  t.same([stdout, stderr, status], ['a line of an answer\n', '', 0]);
+});
+
+t.test('an answer that could not be written is a failure', async (t) => {
+  const script = `"$NODE" --input-type=module -e "$TEXT" > /dev/full`;
+  const text = `import { processEnvironment } from '${url}';\nprocessEnvironment().print('answer');`;
+  const { stderr, status } = spawnSync('bash', ['--norc', '-c', script], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', NODE: process.execPath, TEXT: text },
+    timeout: 30_000,
+  });
+  t.same([stderr, status], ['failoverd: the answer could not be written (ENOSPC)\n', 1]);
+});
+
 t.test('it tells of this process', async (t) => {
   const own = processEnvironment();
   t.equal(own.pid, process.pid);

@@ -13,7 +13,9 @@ export function repositoryFiles(): ReadonlyMap<string, string> {
   const walk = (folder: string): void => {
     for (const entry of readdirSync(join(repositoryRoot, folder), { withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && !NOT_OURS.has(entry.name)) walk(path);
+      // In a worktree `.git` is a file.
+      if (NOT_OURS.has(entry.name)) continue;
+      if (entry.isDirectory()) walk(path);
       else if (entry.isFile() && path !== 'package-lock.json' && TEXT.test(`/${path}`)) {
         files.set(path, readFileSync(join(repositoryRoot, path), 'utf8'));
       }

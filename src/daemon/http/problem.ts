@@ -88,8 +88,9 @@ export const PROBLEMS = {
   internal: { status: 500, title: 'failoverd failed at this', remedy: 'see the log of the daemon' },
   'journal-failed': {
     status: 503,
-    title: 'The journal takes no entries, so nothing was changed',
-    remedy: 'check the disk of the state folder and restart the daemon',
+    title: 'The journal takes no entries, so nothing follows from this',
+    remedy:
+      'check the disk of the state folder, restart the daemon, and look at the status before you send an order again',
   },
   'not-durable-in-time': {
     status: 503,

@@ -52,6 +52,7 @@ export const PROBLEMS = {
   'bad-reference': 'A reference to a secret that is not written as ${env:NAME} or ${file:PATH}.',
   'misplaced-reference': 'A reference stands where no secret is expected, and would be taken literally.',
   'key-half': 'An access key without its other half.',
+  'token-form': 'A token holds characters that can’t be sent as a bearer token.',
   'token-twice': 'Two holders of tokens share one.',
   'secret-unset': 'An environment variable that a reference names is not set.',
   'secret-empty': 'A secret that a reference names is empty.',

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import type { Environment } from '../environment.ts';
 import { SecretValue } from '../secret.ts';
+import { isBearerToken } from '../token.ts';
 import { type FileError, type FileRead, readBounded } from './bounded-file.ts';
 import type { Loaded } from './load.ts';
 import { inOrder, type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
@@ -58,7 +59,7 @@ export async function resolveSecrets(
     if (typeof fetched === 'string') values.set(use.reference, new SecretValue(fetched));
     else problems.push(problemOf(loaded, use, fetched));
   }
-  problems.push(...sharedTokens(loaded, uses, values));
+  problems.push(...tokenFaults(loaded, uses, values));
   if (problems.length > 0) return { kind: 'refused', problems: inOrder(problems) };
   return {
     kind: 'resolved',
@@ -127,13 +128,23 @@ const problemOf = (loaded: Loaded, { path, reference }: Use, missing: Missing): 
 const isToken = (path: KeyPath): boolean =>
   (path[0] === 'people' && path.at(-1) === 'token') || (path[0] === 'alertmanager' && path.at(-1) === 'bearer');
 
-/** Two references may lead to one value; two persons with one token would be one (invariant 22). */
-function sharedTokens(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<string, SecretValue>): Problem[] {
+/** Two references may lead to one value; two persons with one token would be one (invariant 22). A token that can't be sent is nobody's. */
+function tokenFaults(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<string, SecretValue>): Problem[] {
   const holders = new Map<string, KeyPath>();
   const problems: Problem[] = [];
   for (const use of uses) {
     const token = isToken(use.path) ? values.get(use.reference)?.reveal() : undefined;
     if (token === undefined) continue;
+    if (!isBearerToken(token)) {
+      problems.push(
+        problemOf(loaded, use, {
+          code: 'token-form',
+          message: 'it holds characters that can’t be sent as a bearer token, so nobody could ever present it',
+          remedy: 'use letters, digits and - . _ ~ + / = alone, without spaces or line ends',
+        }),
+      );
+      continue;
+    }
     const other = holders.get(token);
     if (other !== undefined)
       problems.push(

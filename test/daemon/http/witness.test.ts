@@ -136,6 +136,19 @@ t.test('a report that was seen before is void, and the witness learns where to g
   t.equal((await post(h, reportOf({ sequence: 8 }))).status, 204);
 });
 
+t.test('a report whose consequence can’t be made durable is no 204', async (t) => {
+  const h = await serve(t);
+  // Both sides of the database are seen for the first time: the cluster's identity is to be written down.
+  await post(h, reportOf({ observations: [] }));
+  h.fault = { kind: 'fail', code: 'io' };
+  const both = look('dublin').filter((each) => each.kind === 'control' || each.kind === 'postgres');
+  const response = await post(h, reportOf({ sequence: 2, observations: both }));
+  t.equal(response.status, 503);
+  t.match(response.headers.get('retry-after'), /^\d+$/);
+  t.equal(h.engine.health(), 'failed', 'nothing is done after it');
+  t.equal(await h.metric('failoverd_witness_reports_total{code="journal-failed"}'), 1);
+});
+
 t.test('an engine that failed takes no evidence', async (t) => {
   const h = await serve(t);
   await h.engine.stop();

@@ -11,11 +11,13 @@ import { type Check, type Finding, problemAt } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
 import { checkMatrix } from './matrix.ts';
+import { checkNames } from './names.ts';
 import { checkAuthority, checkAutonomy, checkPager, checkTokens } from './people.ts';
 import { checkControlTargets, checkGroupRegions, checkQuorum, checkRegionRoles, checkVantages } from './regions.ts';
 import { checkBudgets, checkHoldGap } from './times.ts';
 
 const CHECKS: readonly Check[] = [
+  checkNames,
   checkForms,
   checkRegionRoles,
   checkGroupRegions,
