@@ -24,6 +24,7 @@ export class Oracle {
   readonly #holdMs: number;
   #judged = 0;
   #highestEpoch = 0;
+  #reported = false;
   #openRun: string | null = null;
   #endedAt: number | null = null;
   readonly #epochsOf = new Map<number, string>();
@@ -87,6 +88,17 @@ export class Oracle {
         this.#epochsOf.set(body.epoch, body.run);
         this.#highestEpoch = body.epoch;
         this.#epochTakenMs.set(body.run, this.#platform.scheduler.nowMs);
+        return;
+      case 'report.made':
+        this.#reported = true;
+        return;
+      case 'report.cleared':
+        this.#reported = false;
+        return;
+      case 'step.intended':
+        // Nothing that can't be taken back is begun while corruption is reported (dr-strategy §3.2).
+        if (this.#reported && (body.step === 'fence' || body.step.startsWith('promote')) && body.attempt === 1)
+          this.#violate(17, `${body.run} begins ${body.step} while corruption is reported`);
         return;
       case 'run.opened':
         return this.#opened(body);

@@ -41,6 +41,8 @@ export type Schedule = {
   readonly strangerEpochAtMs: number | null;
   readonly alertFaults: number;
   readonly abortAtMs: number | null;
+  /** Corruption is reported, and cleared again: at the latest when everything heals. */
+  readonly report: { readonly atMs: number; readonly forMs: number } | null;
 };
 
 export const HEAL_MS = 60_000;
@@ -80,5 +82,6 @@ export function scheduleOf(random: Random, faultFree: boolean): Schedule {
     strangerEpochAtMs: some(0.03) ? random.int(5000, 40_000) : null,
     alertFaults: faultFree ? 0 : random.pick([0, 0.5]),
     abortAtMs: some(0.1) ? random.int(10_000, 50_000) : null,
+    report: some(0.15) ? window() : null,
   };
 }

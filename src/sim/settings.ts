@@ -53,6 +53,7 @@ export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Setting
         },
         fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
         matrix: [
+          { id: 10, kind: 'veto', when: 'bad(reports.corruption)', against: ['failover'] },
           { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: `${holdMs}ms`, action: 'failover', auto: true },
         ],
         budgets: {

@@ -8,6 +8,7 @@ import type { Alert, Observation } from '../model/evidence.ts';
 import { EMPTY_LEDGER } from '../model/ledger.ts';
 import { SimActor, type Weather } from './actor.ts';
 import { Oracle, type Violation } from './oracle.ts';
+import { type People, peopleOf } from './people.ts';
 import { A, B, Platform, W } from './platform.ts';
 import { DaemonProcess } from './process.ts';
 import { type Random, randomOf } from './random.ts';
@@ -66,6 +67,7 @@ class SimHistory {
   readonly #oracle: Oracle;
   readonly #daemon: DaemonProcess;
   readonly #weather: Weather;
+  readonly #people: People;
   #requests = 0;
   #healthyAtHeal = false;
   #alertFiring: Alert | null = null;
@@ -95,6 +97,7 @@ class SimHistory {
       trace: (line) => this.#trace(line),
       record: options.replay ?? false,
     });
+    this.#people = peopleOf(this.#daemon, (line) => this.#trace(line));
   }
 
   #trace(line: string): void {
@@ -139,7 +142,7 @@ class SimHistory {
       });
     }
     scheduler.every(1000, END_MS, () => this.#alertmanager());
-    scheduler.every(2000, END_MS, () => this.#people());
+    scheduler.every(2000, END_MS, () => this.#people.look());
     scheduler.at(schedule.disasterAtMs, () => this.#disaster());
     for (const cut of schedule.cuts) {
       scheduler.at(cut.atMs, () => this.#platform.cut(cut.from, cut.to));
@@ -173,7 +176,12 @@ class SimHistory {
         this.#platform.dns.epoch = { epoch: 99, run: 'stranger' };
       });
     }
-    if (schedule.abortAtMs !== null) scheduler.at(schedule.abortAtMs, () => this.#abort());
+    if (schedule.abortAtMs !== null) scheduler.at(schedule.abortAtMs, () => this.#people.abort());
+    if (schedule.report !== null) {
+      const { atMs, forMs } = schedule.report;
+      scheduler.at(atMs, () => this.#people.believe(true));
+      scheduler.at(Math.min(atMs + forMs, HEAL_MS), () => this.#people.believe(false));
+    }
     scheduler.at(HEAL_MS, () => this.#heal());
   }
 
@@ -338,60 +346,6 @@ class SimHistory {
 
   #group() {
     return foldAll(EMPTY_LEDGER, this.#disk.entries).groups[GROUP] ?? null;
-  }
-
-  /** An SRE who approves what is proposed, after thinking about it, and lets a paused run go on. */
-  #people(): void {
-    const ledger = this.#daemon.state()?.ledger.groups[GROUP];
-    const run = ledger?.run;
-    if (run?.status === 'paused') {
-      this.#requests += 1;
-      const person = { id: 'ada', roles: ['sre' as const] };
-      this.#daemon.submit({
-        kind: 'approve',
-        request: `r${this.#requests}`,
-        person,
-        target: run.id,
-        planHash: null,
-        nonce: `n${this.#requests}`,
-        breakGlass: null,
-      });
-    }
-    const proposal = ledger?.proposal;
-    if (proposal === null || proposal === undefined) return;
-    for (const [id, roles] of [
-      ['ada', ['sre'] as const],
-      ['vera', ['vp'] as const],
-    ] as const) {
-      this.#requests += 1;
-      this.#daemon.submit({
-        kind: 'approve',
-        request: `r${this.#requests}`,
-        person: { id, roles: [...roles] },
-        target: proposal.id,
-        planHash: proposal.planHash,
-        nonce: `n${this.#requests}`,
-        breakGlass: null,
-      });
-    }
-  }
-
-  #abort(): void {
-    const ledger = this.#daemon.state()?.ledger.groups[GROUP];
-    const target = ledger?.proposal?.id ?? ledger?.run?.id;
-    // Only before the fence: giving a run up afterwards is a person's own responsibility.
-    const fenced = Object.entries(ledger?.run?.steps ?? {}).some(
-      ([step, state]) => step === 'fence' && state.attempt > 0,
-    );
-    if (target === undefined || fenced) return;
-    this.#trace(`ada aborts ${target}`);
-    this.#daemon.submit({
-      kind: 'abort',
-      request: 'abort',
-      person: { id: 'ada', roles: ['sre'] },
-      target,
-      why: 'drawn by the seed',
-    });
   }
 
   /** Healed, and nothing is left to happen: the rest of the history would be silence. */

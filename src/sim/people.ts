@@ -1,0 +1,66 @@
+/** The people of the simulated world: an SRE, a VP, and a database administrator. They look now and then, and do as the seed says. */
+import type { DaemonProcess } from './process.ts';
+import { GROUP } from './vantages.ts';
+
+const ADA = { id: 'ada', roles: ['sre' as const] };
+const VERA = { id: 'vera', roles: ['vp' as const] };
+const DORA = { id: 'dora', roles: ['dba' as const] };
+const WORDS = 'drawn by the seed';
+
+export type People = {
+  /** Approves what is proposed, lets a paused run go on, and says of corruption what is thought of it. */
+  look(): void;
+  abort(): void;
+  /** From now on corruption is believed in, or no longer; it is told whenever the daemon listens. */
+  believe(corrupted: boolean): void;
+};
+
+export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): People {
+  let requests = 0;
+  let corrupted = false;
+  const next = (who: string): string => {
+    requests += 1;
+    return `${who}-${requests}`;
+  };
+  const ledger = () => daemon.state()?.ledger.groups[GROUP];
+
+  const approve = (person: typeof ADA | typeof VERA, target: string, planHash: string | null): void => {
+    const request = next(person.id);
+    daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
+  };
+
+  const tell = (): void => {
+    const group = ledger();
+    if (group === undefined || (group.reports['corruption'] !== undefined) === corrupted) return;
+    trace(`dora: ${corrupted ? 'corruption' : 'no corruption after all'}`);
+    const about = { request: next(DORA.id), person: DORA, group: GROUP, report: 'corruption' as const };
+    daemon.submit(
+      corrupted ? { kind: 'report', ...about, what: WORDS } : { kind: 'clear-report', ...about, why: WORDS },
+    );
+  };
+
+  return {
+    look() {
+      tell();
+      const group = ledger();
+      if (group?.run?.status === 'paused') approve(ADA, group.run.id, null);
+      if (group === undefined || group.proposal === null) return;
+      for (const person of [ADA, VERA]) approve(person, group.proposal.id, group.proposal.planHash);
+    },
+    abort() {
+      const group = ledger();
+      const target = group?.proposal?.id ?? group?.run?.id;
+      // Only before the fence: giving a run up afterwards is a person's own responsibility.
+      const fenced = Object.entries(group?.run?.steps ?? {}).some(
+        ([step, state]) => step === 'fence' && state.attempt > 0,
+      );
+      if (target === undefined || fenced) return;
+      trace(`ada aborts ${target}`);
+      daemon.submit({ kind: 'abort', request: next(ADA.id), person: ADA, target, why: WORDS });
+    },
+    believe(now) {
+      corrupted = now;
+      tell();
+    },
+  };
+}
