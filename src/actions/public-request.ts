@@ -16,6 +16,9 @@ export type PublicAddress =
   | { readonly kind: 'stale'; readonly answers: readonly string[]; readonly resolver: string }
   | { readonly kind: 'none'; readonly message: string };
 
+/** The URL as it may be shown: what stands after a ? may be a secret. */
+export const urlText = (url: URL): string => `${url.protocol}//${url.host}${url.pathname}`;
+
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
 /**

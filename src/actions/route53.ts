@@ -172,8 +172,8 @@ async function oneTry<T>(
   }
 }
 
-function zoneFailure(error: unknown, outOfTime: boolean): ZoneFailure {
-  const { name, code, status } = detailsOf(error);
+export function zoneFailure(error: unknown, outOfTime: boolean): ZoneFailure {
+  const { name, status } = detailsOf(error);
   const failure = (is: ActionCode, mayHaveApplied: boolean): ZoneFailure => ({
     kind: 'failed',
     code: is,
@@ -181,7 +181,7 @@ function zoneFailure(error: unknown, outOfTime: boolean): ZoneFailure {
     message: `Route 53: ${name}: ${textOf(error)}`,
   });
   if (status !== null) {
-    if (THROTTLES.includes(name)) return failure('throttled', false);
+    if (status === 429 || THROTTLES.includes(name)) return failure('throttled', false);
     if (name === 'InvalidChangeBatch') return failure('conflict', false);
     if (name === 'NoSuchHostedZone') return failure('no-zone', false);
     if (status === 403 || status === 401) return failure('denied', false);
@@ -189,20 +189,31 @@ function zoneFailure(error: unknown, outOfTime: boolean): ZoneFailure {
     return failure('server-error', true);
   }
   if (name === 'CredentialsProviderError') return failure('auth', false);
-  if (NEVER_CONNECTED.includes(code)) return failure('unreachable', false);
+  if (neverConnected(error)) return failure('unreachable', false);
   return failure(outOfTime ? 'timeout' : 'broken', true);
 }
 
 const THROTTLES: readonly string[] = ['Throttling', 'ThrottlingException', 'PriorRequestNotComplete'];
 const NEVER_CONNECTED: readonly string[] = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'];
 
-function detailsOf(error: unknown): { name: string; code: string; status: number | null } {
-  if (!(error instanceof Error)) return { name: 'error', code: '', status: null };
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+/**
+ * Whether it failed before there was a connection to send anything on. The code alone does not tell: a host that becomes
+ * unreachable ends a connection in use, with a request on its way, by the same EHOSTUNREACH.
+ */
+function neverConnected(error: unknown): boolean {
+  // A name with several addresses was tried at each of them.
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverConnected);
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return false;
+  const before = error.syscall === 'connect' || error.syscall === 'getaddrinfo';
+  return before && typeof error.code === 'string' && NEVER_CONNECTED.includes(error.code);
+}
+
+function detailsOf(error: unknown): { name: string; status: number | null } {
+  if (!(error instanceof Error)) return { name: 'error', status: null };
   const metadata = '$metadata' in error ? error.$metadata : null;
   const status =
     typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata ? metadata.httpStatusCode : null;
-  return { name: error.name, code, status: typeof status === 'number' ? status : null };
+  return { name: error.name, status: typeof status === 'number' ? status : null };
 }
 
 const setsOf = (page: readonly ResourceRecordSet[], { name, type }: RecordName): ResourceRecordSet[] =>

@@ -1,7 +1,7 @@
 /** The service answers clients through its public name. */
 import type { OperationResult, Perform } from '../model/loop.ts';
 import { no, nothingToDo, type OperationContext, ok, type StepActions, unknown } from './context.ts';
-import { publicAddress, sendPublic } from './public-request.ts';
+import { publicAddress, sendPublic, urlText } from './public-request.ts';
 import { meant } from './targets.ts';
 
 export const verifyHttp: StepActions = { check: answersClients, do: nothingToDo, verify: answersClients };
@@ -21,10 +21,10 @@ async function answersClients(operation: Perform, context: OperationContext): Pr
       return no('stale', `${where.resolver} answers ${where.answers.join(', ')} for ${url.hostname}`);
     }
     const response = await sendPublic(url, where.address, { method: 'GET', body: null }, context.signal);
-    if (response.kind === 'failed') return no('unreachable', `${id} by ${url.href}: ${response.message}`);
-    facts[id] = { url: url.href, address: where.address, resolver: where.resolver, status: response.status };
+    if (response.kind === 'failed') return no('unreachable', `${id} by ${urlText(url)}: ${response.message}`);
+    facts[id] = { url: urlText(url), address: where.address, resolver: where.resolver, status: response.status };
     if (!expected.includes(response.status)) {
-      return no('status', `${id} by ${url.href} answered ${response.status}`, facts);
+      return no('status', `${id} by ${urlText(url)} answered ${response.status}`, facts);
     }
   }
   return ok('the service answers through its public name', facts);

@@ -4,7 +4,7 @@
  */
 import type { OperationResult, Perform } from '../model/loop.ts';
 import { no, type OperationContext, ok, type ResultFacts, type StepActions, unknown } from './context.ts';
-import { publicAddress, sendPublic } from './public-request.ts';
+import { publicAddress, sendPublic, urlText } from './public-request.ts';
 import { meant } from './targets.ts';
 
 /** Facts of the canary writes that were accepted, by id; of this process only, and safe to lose. */
@@ -58,11 +58,11 @@ async function writeCanary(operation: Perform, context: OperationContext): Promi
   const id = idOf(operation);
   const body = canary.body.replaceAll('${ID}', id);
   const response = await sendPublic(url, where.address, { method: canary.method ?? 'POST', body }, context.signal);
-  if (response.kind === 'failed') return unknown('unreachable', `${service} by ${url.href}: ${response.message}`);
-  const facts = { url: url.href, address: where.address, resolver: where.resolver, status: response.status, id };
+  if (response.kind === 'failed') return unknown('unreachable', `${service} by ${urlText(url)}: ${response.message}`);
+  const facts = { url: urlText(url), address: where.address, resolver: where.resolver, status: response.status, id };
   if (!(canary.expectStatus ?? [200, 201]).includes(response.status)) {
     // The service may have kept the row and failed after it.
-    return unknown('status', `${service} by ${url.href} answered ${response.status}`, facts);
+    return unknown('status', `${service} by ${urlText(url)} answered ${response.status}`, facts);
   }
   remember(context.canaries, id, facts);
   return ok('the canary write was accepted through the public name', facts);

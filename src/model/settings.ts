@@ -25,6 +25,8 @@ export type ComponentSettings = {
   readonly hasPublicUrl: boolean;
   readonly hasPublicCanary: boolean;
   readonly supported: boolean;
+  /** Resolvers that are asked for a DNS name; empty for other kinds. */
+  readonly resolvers: readonly string[];
   /** Regions in which its data may stand; null = anywhere. */
   readonly residency: readonly RegionId[] | null;
 };
@@ -161,6 +163,7 @@ function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettin
     hasPublicUrl: c.kind === 'http' && c.public !== undefined,
     hasPublicCanary: c.kind === 'http' && c.public?.canaryWrite !== undefined,
     supported,
+    resolvers: c.kind === 'dns' ? c.resolvers : [],
     residency: c.residency ?? null,
   };
 }

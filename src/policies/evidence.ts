@@ -19,8 +19,13 @@ const keyOf = (o: Sight): string =>
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
   if (o.kind === 'control') return isVantage(Object.values(state.settings.groups), o.vantage);
-  const group = state.settings.groups[o.group];
-  return group !== undefined && isVantage([group], o.vantage) && group.components.some(({ id }) => id === o.component);
+  // A group may be called like something that every object answers to; only own names are groups.
+  const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
+  if (group === undefined || !isVantage([group], o.vantage)) return false;
+  const component = group.components.find(({ id }) => id === o.component);
+  if (component === undefined || component.kind !== o.kind) return false;
+  // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
+  return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
 const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
   groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));

@@ -65,22 +65,33 @@ function standInTheWay(turn: Turn, view: View, row: Row): void {
   });
 }
 
-/** The first system identifier that both sides agree on is the cluster's from then on (a database of another cluster is refused). */
+/**
+ * The first system identifier that both sides agree on is the cluster's from then on (a database of another cluster is
+ * refused). It is pinned for good, so all who see either side must agree, and not one witness alone, which may be
+ * pointed at another cluster.
+ */
 function pinIdentities(turn: Turn, view: View): void {
   for (const postgres of view.postgres) {
     if (postgres.systemIdentifier !== null) continue;
-    const a = postgres.active?.observation.facts?.systemIdentifier ?? null;
-    const b = postgres.standby?.observation.facts?.systemIdentifier ?? null;
-    if (a === null || a !== b) continue;
+    const seen = postgres.identitiesSeen;
+    const [first] = seen;
+    if (first === undefined || seen.some(({ systemIdentifier }) => systemIdentifier !== first.systemIdentifier))
+      continue;
+    const sees = (vantage: string): boolean =>
+      [view.active, view.standby].every((region) => seen.some((s) => s.vantage === vantage && s.region === region));
+    const whole = [...new Set(seen.map(({ vantage }) => vantage))].filter(sees);
+    if (!whole.includes(OWN_VANTAGE) && whole.length < 2) continue;
     say(turn, {
       kind: 'identity.pinned',
       at: view.at,
       group: view.group,
       component: postgres.component,
-      systemIdentifier: a,
+      systemIdentifier: first.systemIdentifier,
     });
   }
 }
+/** The daemon's own, whose configuration it has read itself. */
+const OWN_VANTAGE = 'daemon';
 
 const keyOf = (view: View, row: Row): string => `${view.group}/${row.id}`;
 

@@ -309,6 +309,12 @@ function checked(
   result: OperationResult,
 ): void {
   if (result.kind === 'halt') return halt(turn, group, run, step, result);
+  // The old side was proven off and is on again: somebody switched it on, and must know what stands on it being off.
+  if (result.code === 'fence-lost')
+    return halt(turn, group, run, step, {
+      ...result,
+      message: `${run.plan.from} is on again after it was fenced: ${result.message}`,
+    });
   if (result.kind !== 'ok' || run.status !== 'running') return later(turn, run, step);
   say(turn, {
     kind: 'step.intended',

@@ -50,6 +50,12 @@ export type PostgresView = {
   readonly active: PostgresSight | null;
   readonly standby: PostgresSight | null;
   readonly identity: Verdict;
+  /** Every fresh answer to who the cluster is, of either side, by vantages that count. */
+  readonly identitiesSeen: readonly {
+    readonly vantage: VantageId;
+    readonly region: RegionId;
+    readonly systemIdentifier: string;
+  }[];
   /** ok: the standby heard from its primary lately. bad: it did not. */
   readonly streaming: Verdict;
   readonly streamingWhy: string;
@@ -206,19 +212,21 @@ function postgresView(
   active: RegionId,
   standby: RegionId,
 ): PostgresView {
-  const newest = (region: RegionId): PostgresSight | null => {
-    let best: PostgresSight | null = null;
-    for (const vantage of vantages) {
-      if (vantage.connected !== 'ok') continue;
+  /** What the vantages that count saw lately of one side. */
+  const sightsIn = (region: RegionId): PostgresSight[] =>
+    vantages.flatMap((vantage) => {
+      if (vantage.connected !== 'ok') return [];
       const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
       if (kept === undefined || kept.observation.kind !== 'postgres' || !freshFor(state, kept, component.freshMs))
-        continue;
-      if (kept.observation.facts === null) continue;
-      const ageMs = state.mono - kept.receivedMono;
-      if (best === null || ageMs < best.ageMs) best = { vantage: vantage.id, ageMs, observation: kept.observation };
-    }
-    return best;
-  };
+        return [];
+      if (kept.observation.facts === null) return [];
+      return [{ vantage: vantage.id, ageMs: state.mono - kept.receivedMono, observation: kept.observation }];
+    });
+  const newest = (region: RegionId): PostgresSight | null =>
+    sightsIn(region).reduce<PostgresSight | null>(
+      (best, sight) => (best === null || sight.ageMs < best.ageMs ? sight : best),
+      null,
+    );
   const expected = component.systemIdentifier ?? ledger.identities[component.id] ?? null;
   const activeSight = newest(active);
   const standbySight = newest(standby);
@@ -234,6 +242,12 @@ function postgresView(
     active: activeSight,
     standby: standbySight,
     identity,
+    identitiesSeen: [active, standby].flatMap((region) =>
+      sightsIn(region).flatMap(({ vantage, observation }) => {
+        const systemIdentifier = observation.facts?.systemIdentifier ?? null;
+        return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
+      }),
+    ),
     streaming: streaming.verdict,
     streamingWhy: streaming.why,
     sample,

@@ -73,7 +73,9 @@ export function createRedactor(): Redactor {
 
   const clean = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return text(value);
-    if (typeof value === 'number') return text(`${value}`) === `${value}` ? value : REDACTED;
+    // A short secret reads like any small number: a timeline, an epoch, an exit code.
+    if (typeof value === 'number')
+      return `${value}`.length < SHORTEST_PART || text(`${value}`) === `${value}` ? value : REDACTED;
     if (value === null || typeof value !== 'object') return value;
     if (value instanceof SecretValue) return REDACTED;
     if (depth >= DEEPEST) return '[too deep]';

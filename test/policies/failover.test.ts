@@ -124,3 +124,41 @@ t.test('a promotion that does not come stays unresolved: no traffic, a page, no 
   h.pass(10_000);
   t.equal(h.group.ended.at(-1)?.outcome, 'verified', 'and goes forward when it comes after all');
 });
+
+t.test('an old side that is on again after it was fenced stops the run and calls people at once', async (t) => {
+  const h = new History(settingsWith());
+  h.answer = (op) => (op.stepKind === 'promote' && op.operation === 'check' ? no('fence-lost') : succeed(op));
+  h.pass(3000);
+  h.loseActive();
+  h.pass(9000);
+  t.equal(h.group.run?.status, 'halted');
+  t.ok(h.events('page.queued').some(({ page }) => page.kind === 'stuck'));
+  t.notOk(h.performed().includes('promote.db:do'), 'nothing is promoted');
+});
+
+t.test('one witness that looks at another cluster pins nothing, and what nobody configured is not kept', async (t) => {
+  const h = new History(settingsWith());
+  h.sights.silent = ['daemon'];
+  h.pass(5000);
+  t.equal(h.events('identity.pinned').length, 0, 'a witness alone is not enough');
+  const seen = {
+    vantage: 'dublin',
+    at: h.at,
+    durationMs: 1,
+    verdict: 'ok',
+    reached: 'read',
+    code: null,
+    message: null,
+  } as const;
+  const http = { kind: 'http', component: 'api', facts: { status: 200 }, ...seen } as const;
+  for (const [group, region] of [
+    ['constructor', 'us-east-1'],
+    ['platform', 'nowhere'],
+  ] as const)
+    h.give({ kind: 'observed', observations: [{ ...http, group, region }] });
+  t.notOk(Object.keys(h.state.volatile.sights['platform'] ?? {}).some((key) => key.includes('nowhere')));
+  t.notOk(Object.hasOwn(h.state.volatile.sights, 'constructor'));
+  h.sights.silent = [];
+  h.pass(2000);
+  t.equal(h.events('identity.pinned').length, 1);
+});

@@ -117,6 +117,10 @@ t.test('a short secret is taken out as a word and leaves other words alone', asy
   log.protect('');
   log.info({ one: 'abc', two: 'is abc.', three: 'abcess' }, 'short');
   t.match(last(), { one: '[redacted]', two: 'is [redacted].', three: 'abcess' });
+  // Facts of a step pass this gate too, and a run is judged by its timeline.
+  log.protect('2');
+  log.info({ timeline: 2, text: 'on 2' }, 'small');
+  t.match(last(), { timeline: 2, text: 'on [redacted]' });
 });
 
 t.test('a secret that reads like a level takes nothing away from the line', async (t) => {

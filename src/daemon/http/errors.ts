@@ -90,6 +90,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
   const problem = { ...problemOf('malformed-request'), status, title: STATUS_CODES[status] ?? 'Bad Request' };
   const body = JSON.stringify(problem);
+  // Our side closed is not enough: whoever trickles bytes in would keep the other half open for ever.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -19,17 +19,25 @@ import { witnessRoutes } from './witness.ts';
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A sender that takes longer than this to say what it wants is hanging. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** How often connections are looked at for it. */
+const LOOK_EVERY_MS = 1_000;
 
 const noneOfIts = (): never => {
   throw new TypeError('the schemas of this server are compiled by its own compilers');
 };
 
-const OPTIONS = {
+const optionsOf = (requestTimeoutMs: number) => ({
   logger: false,
   // Ours are set below. Without a word here Fastify loads its own, ajv and all that belongs to it, for nothing.
   schemaController: { compilersFactory: { buildValidator: noneOfIts, buildSerializer: noneOfIts } },
   bodyLimit: BODY_LIMIT_BYTES,
-  requestTimeout: REQUEST_TIMEOUT_MS,
+  requestTimeout: requestTimeoutMs,
+  // Node's own server needs all three, or a body that trickles in is not cut off in time.
+  http: {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, requestTimeoutMs),
+  },
   // Open event streams and kept-alive connections must not hold up the end.
   forceCloseConnections: true,
   clientErrorHandler: answerClientError,
@@ -37,11 +45,11 @@ const OPTIONS = {
   frameworkErrors: (error: Error, _request: unknown, reply: FastifyReply): void => {
     void refuse(reply, 'malformed-request', { field: 'path', detail: error.message });
   },
-} as const;
+});
 
 /** The whole face, not yet listening. */
-export function createHttp(context: HttpContext): App {
-  const app: App = fastify(OPTIONS);
+export function createHttp(context: HttpContext, requestTimeoutMs = REQUEST_TIMEOUT_MS): App {
+  const app: App = fastify(optionsOf(requestTimeoutMs));
   app.decorateReply('problem', null);
   app.decorateReply('witnessCode', null);
   app.setValidatorCompiler(validatorCompiler);

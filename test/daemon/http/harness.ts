@@ -220,23 +220,26 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
     { id: 'eve', roles: ['executive'], token: TOKENS.eve },
     { id: 'vic', roles: ['viewer'], token: TOKENS.vic },
   ]);
-  const app = createHttp({
-    engine,
-    replies,
-    people,
-    webhookBearer,
-    witnesses: createReportDesk({
-      session: SESSION,
-      keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
+  const app = createHttp(
+    {
+      engine,
+      replies,
+      people,
+      webhookBearer,
+      witnesses: createReportDesk({
+        session: SESSION,
+        keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
+        clock: systemClock,
+      }),
+      metrics,
+      log,
       clock: systemClock,
-    }),
-    metrics,
-    log,
-    clock: systemClock,
-    timers: hurried,
-    newNonce,
-    version: '0.0.0-test',
-  });
+      timers: hurried,
+      newNonce,
+      version: '0.0.0-test',
+    },
+    15_000 / hurry,
+  );
   await app.listen({ host: '127.0.0.1', port });
   t.teardown(async () => {
     await app.close();

@@ -1,5 +1,6 @@
 // What Alertmanager may post, what is refused, and that a refusal changes nothing.
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import t from 'tap';
 import type { Problem } from '../../../src/daemon/http/problem.ts';
 import { alert, BEARER, bearer, type Harness, payload, serve } from './harness.ts';
@@ -19,6 +20,29 @@ t.test('2xx comes once the alerts are in the journal', async (t) => {
   t.match(last, /c0ffee00c0ffee00/);
   t.equal(await h.metric('failoverd_webhooks_total{outcome="accepted"}'), 1);
   t.equal(await h.metric('failoverd_webhook_alerts_total{outcome="accepted"}'), 1);
+});
+
+t.test('a sender that trickles is cut off, wherever it trickles, and its connection is gone', async (t) => {
+  const h = await serve(t, { hurry: 50 });
+  const { port } = new URL(h.url);
+  const head = `POST ${PATH} HTTP/1.1\r\nHost: h\r\n`;
+  const body = `${head}Authorization: Bearer ${BEARER}\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n{`;
+  for (const beginning of [head, body]) {
+    // It never closes its own side, and never stops.
+    const socket = connect({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true });
+    const lines: string[] = [];
+    socket.on('data', (chunk) => lines.push(String(chunk)));
+    const gone = new Promise((resolve) => socket.once('error', resolve));
+    socket.write(beginning);
+    const trickle = setInterval(() => socket.write(beginning === head ? 'x' : ' '), 20);
+    t.teardown(() => {
+      clearInterval(trickle);
+      socket.destroy();
+    });
+    await gone;
+    t.match(lines.join(''), /^HTTP\/1\.1 408 .*application\/problem\+json/s);
+  }
+  t.equal(h.engine.health(), 'running');
 });
 
 t.test('the same webhook again, from the other Alertmanager of a pair, writes nothing more', async (t) => {
