@@ -4,7 +4,7 @@ import { REPORT_LIMIT_BYTES, REPORT_PATH, SIGNATURE_HEADER } from '../../../src/
 import type { WitnessReport } from '../../../src/model/evidence.ts';
 import * as report from '../../../src/probes/report.ts';
 import { generateKeys, readPrivateKey, signReport } from '../../../src/probes/report.ts';
-import { type Harness, look, SESSION, serve, WITNESS_KEY } from './harness.ts';
+import { alert, BEARER, bearer, type Harness, look, payload, SESSION, serve, WITNESS_KEY } from './harness.ts';
 
 const reportOf = (over: Partial<WitnessReport> = {}): WitnessReport => ({
   vantage: 'dublin',
@@ -138,11 +138,14 @@ t.test('a report that was seen before is void, and the witness learns where to g
 
 t.test('a report whose consequence can’t be made durable is no 204', async (t) => {
   const h = await serve(t);
-  // Both sides of the database are seen for the first time: the cluster's identity is to be written down.
-  await post(h, reportOf({ observations: [] }));
+  const down = (vantage: string) => look(vantage, { primaryDown: true });
+  await h.see();
+  await h.post('/webhooks/alertmanager', payload([alert()]), bearer(BEARER));
+  for (let i = 0; i < 2; i += 1) await h.engine.submit({ kind: 'observed', observations: down('daemon') });
+  t.equal((await post(h, reportOf({ observations: down('dublin') }))).status, 204);
+  // By this one the witness, too, is known to be connected itself: a hold begins, and that is to be written down.
   h.fault = { kind: 'fail', code: 'io' };
-  const both = look('dublin').filter((each) => each.kind === 'control' || each.kind === 'postgres');
-  const response = await post(h, reportOf({ sequence: 2, observations: both }));
+  const response = await post(h, reportOf({ sequence: 2, observations: down('dublin') }));
   t.equal(response.status, 503);
   t.match(response.headers.get('retry-after'), /^\d+$/);
   t.equal(h.engine.health(), 'failed', 'nothing is done after it');
