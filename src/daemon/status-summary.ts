@@ -72,7 +72,7 @@ function lately({ ledger, at }: View): string {
 }
 
 function nextOf(facts: SummaryFacts): Next {
-  const { engine, run, proposal, holds, decisions } = facts;
+  const { engine, run, proposal, holds, decisions, reports } = facts;
   if (engine !== 'running')
     return {
       mood: 'stuck',
@@ -81,6 +81,7 @@ function nextOf(facts: SummaryFacts): Next {
     };
   if (run !== null) return running(run);
   if (proposal !== null) return waiting(facts, proposal);
+  if (reports.some((report) => report.bars.length > 0)) return barred(facts);
   const hold = nextHold(holds);
   if (hold !== undefined) return holding(facts, hold);
   // Of a deciding row before that of a row which only stands in its way.
@@ -132,6 +133,22 @@ function waiting({ view, gates }: SummaryFacts, proposal: ProposalStatus): Next 
       `It fails over ${proposal.from} to ${proposal.to} once ${proposal.id} is approved by ` +
       `${proposal.missing.join(' and ') || 'everybody'}; it expires in ${spanText(proposal.expiresInMs)}, ${until}.`,
     because: [...(given === '' ? [] : [`approved so far by ${given}`]), ...inTheWay(gates)],
+  };
+}
+
+/** What is reported stands in the way whatever else is wrong, so that is what is told first. */
+function barred({ reports, decisions, holds }: SummaryFacts): Next {
+  const bars = [...new Set(reports.flatMap((report) => report.bars))];
+  const hold = nextHold(holds);
+  return {
+    mood: 'watching',
+    next: `Nothing. While the report stands it bars ${bars.join(', ')}.`,
+    because: [
+      ...decisions.map((decision) => decision.why),
+      ...(hold === undefined
+        ? []
+        : [`row ${hold.row} matches and would be due in ${spanText(hold.remainingMs)} if nothing stood in the way`]),
+    ],
   };
 }
 

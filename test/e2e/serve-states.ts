@@ -15,7 +15,8 @@ export type Served = {
 
 const VERSION = '0.1.0';
 
-export async function serveStates(): Promise<Served> {
+/** `port` 0 = any that is free. */
+export async function serveStates(port = 0): Promise<Served> {
   const first = PAGE_STATES['quiet'];
   if (first === undefined) throw new Error('there is no state to begin with');
   let shown: PageState = first();
@@ -35,7 +36,7 @@ export async function serveStates(): Promise<Served> {
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   statusRoutes(app, context, statusNowOf(context));
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  await app.listen({ host: '127.0.0.1', port });
   const [address] = app.addresses() as AddressInfo[];
   return {
     url: `http://127.0.0.1:${address?.port}`,

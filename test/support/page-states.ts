@@ -37,7 +37,7 @@ class Scene extends History {
   readonly #open: { readonly operation: Perform; readonly askedMono: number }[] = [];
   /** How long an operation takes, milliseconds; null = it hangs. */
   tookMs: (operation: Perform) => number | null = () => 2_000;
-  result: (operation: Perform) => OperationResult = succeed;
+  result: (operation: Perform) => OperationResult = (operation) => this.succeed(operation);
   dnsAnswer = '192.0.2.1';
 
   constructor(change: Partial<GroupConfig> = {}) {
@@ -48,7 +48,16 @@ class Scene extends History {
     };
   }
 
+  /** What was replayed when the primary died is found there by the promotion. */
+  succeed(operation: Perform): OperationResult {
+    const { kind, code, message, facts } = succeed(operation);
+    const { lastReplayedCommitAt } = this.sights.standbyFacts;
+    return { kind, code, message, facts: 'timeline' in facts ? { ...facts, lastReplayedCommitAt } : facts };
+  }
+
   override look(): void {
+    if (this.sights.streaming)
+      this.sights.standbyFacts = { ...this.sights.standbyFacts, lastReplayedCommitAt: this.at - 400 };
     super.look();
     this.give({
       kind: 'observed',

@@ -47,6 +47,9 @@ export function glance({ summary, timeZone, group }: GroupStatus, at: number): V
   </div>` as VNode;
 }
 
+const barsText = (bars: readonly string[]): string =>
+  bars.length === 0 ? 'No row reads it.' : `It bars ${bars.join(', ')} until an sre or a dba clears it.`;
+
 /** Reports stand in the way until a person clears them: they come before everything else that is shown. */
 export const reportNotices = ({ reports, timeZone }: GroupStatus): Part =>
   reports.length === 0
@@ -56,8 +59,7 @@ export const reportNotices = ({ reports, timeZone }: GroupStatus): Part =>
           ({ report, by, what, at, sinceMs, bars }) => html`<div class="notice bad" id=${`report-${report}`}>
             <p>✕ ${reportText(report)}: ${what}</p>
             <p class="plain">
-              By ${by}, ${spanText(sinceMs)} ago, ${instantText(at, timeZone)}.
-              ${bars.length === 0 ? 'No row reads it.' : `It bars ${bars.join(', ')} until an sre or a dba clears it.`}
+              ${`By ${by}, ${spanText(sinceMs)} ago, ${instantText(at, timeZone)}. ${barsText(bars)}`}
             </p>
           </div>`,
         )}

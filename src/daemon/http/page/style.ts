@@ -48,11 +48,11 @@ ul { margin: 0; padding-left: 1.1rem; }
 .bad { background: var(--bad-bg); color: var(--bad); }
 .warn { background: var(--warn-bg); color: var(--warn); }
 .act { background: var(--act-bg); color: var(--act); }
-.glance { border-left: .45rem solid var(--line); background: var(--head); padding-top: .7rem !important; padding-bottom: .6rem !important; }
-.ok-edge { border-color: var(--ok); }
-.bad-edge { border-color: var(--bad); }
-.warn-edge { border-color: var(--warn); }
-.act-edge { border-color: var(--act); }
+.group > .glance { border-left: .45rem solid var(--line); background: var(--head); padding-top: .7rem; padding-bottom: .6rem; }
+.group > .ok-edge { border-color: var(--ok); }
+.group > .bad-edge { border-color: var(--bad); }
+.group > .warn-edge { border-color: var(--warn); }
+.group > .act-edge { border-color: var(--act); }
 .headline { font-size: 1.25rem; line-height: 1.3; margin: 0; }
 .headline .tag { font-size: .95rem; vertical-align: .1em; margin-right: .3rem; }
 .since { margin: .15rem 0 0; color: var(--soft); }
@@ -113,15 +113,13 @@ details.fold:last-child { padding-bottom: .6rem; }
   section.block, .group > * { padding-left: .8rem; padding-right: .8rem; }
   .answers { grid-template-columns: 1fr; }
   table.stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table.stack, table.stack caption, table.stack tbody, table.stack th { display: block; }
+  table.stack, table.stack caption, table.stack tbody { display: block; }
   table.stack tr { display: block; border-top: 1px solid var(--line); padding: .45rem 0; }
   table.stack tr.sub { border-top: 0; padding: .1rem 0 .1rem .8rem; }
   table.stack th, table.stack td { border: 0; padding: 0; white-space: normal; }
-  table.stack td { display: inline-block; margin-right: .8rem; vertical-align: baseline; max-width: 100%; }
-  table.stack th { padding: 0; }
+  table.stack th, table.stack td { display: inline-block; margin-right: .8rem; vertical-align: baseline; max-width: 100%; }
   table.stack td.wide { display: block; width: auto; margin: 0; }
-  table.stack td[data-label]::before { content: attr(data-label) " "; color: var(--soft); font-size: .8rem; }
-  table.stack td.tight::before, table.stack tr.main td::before, table.stack tr.sub td::before { content: none !important; }
+  table.stack tr:not(.main, .sub) td[data-label]:not(.tight)::before { content: attr(data-label) " "; color: var(--soft); font-size: .8rem; }
   table.stack td:empty { display: none; }
   .pairs { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 }
