@@ -182,7 +182,7 @@ function halted(): PageState {
   scene.result = (operation) =>
     operation.stepKind === 'cutover-dns' && operation.operation === 'check'
       ? haltWith('epoch-higher')
-      : succeed(operation);
+      : scene.succeed(operation);
   scene.passUntil('the halt', () => scene.group.run?.status === 'halted');
   scene.pass(40_000);
   return running(scene);

@@ -151,11 +151,13 @@ const rtoTag = (rtoMs: number | null, targetMs: number): VNode =>
     ? tag('warn', 'never verified')
     : tag(rtoMs <= targetMs ? 'ok' : 'bad', `${spanText(rtoMs)} of ${spanText(targetMs)}`);
 
-/** Judged by the worst that it may be; what is not known is not within. */
-function rpoTag({ highSeconds }: EndedReport['loss'], targetMs: number): VNode {
-  if (highSeconds === null) return tag('warn', `not known, of ${spanText(targetMs)}`);
-  const lostMs = highSeconds * 1000;
-  return tag(lostMs <= targetMs ? 'ok' : 'bad', `${spanText(lostMs)} of ${spanText(targetMs)}`);
+/** Within only where the most that may be lost is, missed only where the least is not; between them it can't be said. */
+function rpoTag({ lowSeconds, highSeconds }: EndedReport['loss'], targetMs: number): VNode {
+  const target = spanText(targetMs);
+  if (lowSeconds !== null && lowSeconds * 1000 > targetMs)
+    return tag('bad', `at least ${spanText(lowSeconds * 1000)} of ${target}`);
+  if (highSeconds === null) return tag('warn', `not known, of ${target}`);
+  return tag(highSeconds * 1000 <= targetMs ? 'ok' : 'warn', `at most ${spanText(highSeconds * 1000)} of ${target}`);
 }
 
 /** The last runs with their five clocks; each is the distance from the impact, which is an instant. */
