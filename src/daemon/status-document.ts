@@ -4,7 +4,7 @@
  * epoch; ages are counted on the monotonic clock and never go wrong with the wall clock.
  */
 import Type, { type Static } from 'typebox';
-import { Clocks, DecisionRecord, GateReport, PageKind, RunOutcome, Sign } from '../model/events.ts';
+import { Clocks, DecisionRecord, GateReport, PageKind, Report, RunOutcome, Sign } from '../model/events.ts';
 import { RunStatus, StepStatus } from '../model/ledger.ts';
 import { Operation } from '../model/loop.ts';
 import { Ceilings, LossBracket, PhaseName, StepKind } from '../model/plan.ts';
@@ -22,11 +22,21 @@ const Ms = Type.Number({ description: 'Milliseconds' });
 export const Mood = Type.Enum(['quiet', 'blind', 'watching', 'waiting', 'acting', 'stuck']);
 export type Mood = Static<typeof Mood>;
 
-/** The three answers the person on call wants first. */
+/** The answers the person on call wants first. */
 export const Summary = Type.Object({
   mood: Mood,
+  /** What it comes to in a few words, which stay the same while it does: no spans in it. */
+  headline: Text,
+  /** The first bad sign of what is wrong; null where nothing is. */
+  since: Maybe(WallMs),
   wrong: Text,
+  /** Who says so: one voice a line, with the age of what it said. */
+  saidBy: Type.Array(Text),
   next: Text,
+  /** When that is; null where it hangs on something else than time. */
+  countdown: Maybe(Type.Object({ to: Text, leftMs: Ms, ofMs: Ms })),
+  /** What has to come before it goes on; null where it waits for nothing. */
+  waitsFor: Maybe(Text),
   /** Why not sooner, or why nothing: one reason a line. */
   because: Type.Array(Text),
 });
@@ -44,6 +54,33 @@ export const HoldStatus = Type.Object({
   remainingMs: Ms,
 });
 export type HoldStatus = Static<typeof HoldStatus>;
+
+/** One row of the matrix as it answers now: `bad` = it matches, `unknown` = it can't tell. */
+export const RowStatus = Type.Object({
+  row: Type.Integer(),
+  kind: Type.Enum(['veto', 'gate', 'decide']),
+  when: Text,
+  forMs: Ms,
+  action: Text,
+  against: Type.Array(Text),
+  note: Maybe(Text),
+  verdict: Verdict,
+  values: DecisionRecord.properties.values,
+  turnedBy: DecisionRecord.properties.turnedBy,
+});
+export type RowStatus = Static<typeof RowStatus>;
+
+/** What was reported of the data; it stands in the way until a person clears it. */
+export const ReportStatus = Type.Object({
+  report: Report,
+  at: WallMs,
+  sinceMs: Ms,
+  by: Text,
+  what: Text,
+  /** Actions that rows bar while it stands. */
+  bars: Type.Array(Text),
+});
+export type ReportStatus = Static<typeof ReportStatus>;
 
 export const FindingStatus = Type.Object({
   code: Text,
@@ -103,6 +140,7 @@ export type StepReport = Static<typeof StepReport>;
 export const PhaseReport = Type.Object({
   phase: PhaseName,
   budgetMs: Ms,
+  startedAt: Maybe(WallMs),
   tookMs: Maybe(Ms),
   status: Type.Enum(['pending', 'running', 'done', 'failed']),
   steps: Type.Array(StepReport),
@@ -156,6 +194,8 @@ export const FactStatus = Type.Object({
   value: Text,
   /** Null: never seen. */
   ageMs: Maybe(Ms),
+  /** Seen, and too long ago to say anything now. */
+  expired: Type.Boolean(),
   /** The probe's own log lines, where it failed. */
   log: Type.Array(Text),
 });
@@ -181,10 +221,12 @@ export const GroupStatus = Type.Object({
       replayLagBytes: Maybe(Type.Number()),
     }),
   ),
+  reports: Type.Array(ReportStatus),
   autonomy: Type.Object({ declared: Autonomy, inForce: Autonomy, why: Type.Array(Text) }),
   gates: Type.Array(GateReport),
   findings: Type.Array(FindingStatus),
   holds: Type.Array(HoldStatus),
+  rows: Type.Array(RowStatus),
   decisions: Type.Array(DecisionRecord),
   proposal: Maybe(ProposalStatus),
   run: Maybe(RunReport),

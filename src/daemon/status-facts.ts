@@ -52,6 +52,7 @@ const neverSeen = (fact: string, subject: string, vantage: string): FactStatus =
   verdict: 'unknown',
   value: 'never seen',
   ageMs: null,
+  expired: false,
   log: [],
 });
 
@@ -67,6 +68,7 @@ function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus
     verdict: expired ? 'unknown' : o.verdict,
     value: expired ? `expired; it was ${o.verdict}: ${said}` : said,
     ageMs,
+    expired,
     log: o.verdict === 'ok' ? [] : [...(o.log ?? [])],
   };
 }
@@ -131,6 +133,8 @@ function derived(view: View, postgres: PostgresView): FactStatus[] {
     verdict,
     value,
     ageMs,
+    // What it is made from is fresh, or the verdict is unknown.
+    expired: false,
     log: [],
   });
   const known = (bytes: number | null): Verdict => (bytes === null ? 'unknown' : 'ok');
@@ -154,6 +158,7 @@ const notProbed = (view: View): FactStatus[] =>
       verdict: 'unknown',
       value: 'declared and not probed yet',
       ageMs: null,
+      expired: false,
       log: [],
     }));
 

@@ -55,6 +55,7 @@ function phaseReport(phase: PhaseName, budgetMs: number, steps: StepReport[], at
   return {
     phase,
     budgetMs,
+    startedAt: started.length === 0 ? null : Math.min(...started),
     tookMs: started.length === 0 ? null : Math.max(0, endedAt - Math.min(...started)),
     status: failed ? 'failed' : done ? 'done' : started.length === 0 ? 'pending' : 'running',
     steps,

@@ -10,17 +10,20 @@ import type {
   HoldStatus,
   Mood,
   ProposalStatus,
+  ReportStatus,
   RunReport,
   StatusDocument,
   Summary,
 } from './status-document.ts';
-import { instantText, spanText, stepText } from './text.ts';
+import { type Glance, glanceOf, nextHold } from './status-glance.ts';
+import { instantText, reportText, spanText, stepText } from './text.ts';
 
 export type SummaryFacts = {
   readonly view: View;
   readonly engine: StatusDocument['engine'];
   readonly findings: readonly FindingStatus[];
   readonly holds: readonly HoldStatus[];
+  readonly reports: readonly ReportStatus[];
   readonly autonomy: GroupStatus['autonomy'];
   readonly gates: readonly GateReport[];
   readonly decisions: readonly DecisionRecord[];
@@ -28,10 +31,10 @@ export type SummaryFacts = {
   readonly run: RunReport | null;
 };
 
-type Next = Omit<Summary, 'wrong'>;
+type Next = Omit<Summary, 'wrong' | keyof Glance>;
 
 export function summaryOf(facts: SummaryFacts): Summary {
-  return { wrong: wrongOf(facts), ...nextOf(facts) };
+  return { wrong: wrongOf(facts), ...nextOf(facts), ...glanceOf(facts) };
 }
 
 function wrongOf(facts: SummaryFacts): string {
@@ -40,22 +43,36 @@ function wrongOf(facts: SummaryFacts): string {
     : `failoverd itself: its engine has ${facts.engine}. ${worldOf(facts)}`;
 }
 
-function worldOf({ findings, view }: SummaryFacts): string {
+function worldOf({ findings, reports, run, view }: SummaryFacts): string {
   const bad = findings.filter((finding) => finding.verdict === 'bad');
-  if (bad.length > 0)
-    return bad
-      .map(({ code, why, impactAt }) => {
-        const since = impactAt === null ? '' : ` for ${spanText(view.at - impactAt)}`;
-        return `${code}${since}: ${why}`;
-      })
-      .join('; ');
+  const told = [
+    ...reports.map(
+      ({ report, by, what, sinceMs }) => `${reportText(report)}, by ${by} ${spanText(sinceMs)} ago: ${what}`,
+    ),
+    ...bad.map(({ code, why, impactAt }) => {
+      const since = impactAt === null ? '' : ` for ${spanText(view.at - impactAt)}`;
+      return `${code}${since}: ${why}`;
+    }),
+  ];
+  if (told.length > 0) return told.join('; ');
+  // Once the database has moved the new side answers; what the run is there for is not over before its end.
+  if (run !== null) return `${run.from} was lost: ${run.decision.why}`;
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
-  if (region?.verdict === 'ok') return `Nothing. Clients reach ${view.active}, which is active.`;
+  if (region?.verdict === 'ok') return `Nothing. Clients reach ${view.active}, which is active${lately(view)}.`;
   return `It can’t be said whether clients reach ${view.active}, which is active: ${region?.why ?? 'nothing is judged'}.`;
 }
 
+const LATELY_MS = 24 * 3_600_000;
+
+/** Whoever looks the morning after must not have to search for it. */
+function lately({ ledger, at }: View): string {
+  const last = ledger.ended.at(-1);
+  if (last === undefined || at - last.endedAt > LATELY_MS) return '';
+  return `; ${last.id}, from ${last.from} to ${last.to}, ended ${last.outcome} ${spanText(at - last.endedAt)} ago`;
+}
+
 function nextOf(facts: SummaryFacts): Next {
-  const { engine, run, proposal, holds, decisions } = facts;
+  const { engine, run, proposal, holds, decisions, reports } = facts;
   if (engine !== 'running')
     return {
       mood: 'stuck',
@@ -64,12 +81,17 @@ function nextOf(facts: SummaryFacts): Next {
     };
   if (run !== null) return running(run);
   if (proposal !== null) return waiting(facts, proposal);
-  const hold = [...holds].sort((a, b) => a.remainingMs - b.remainingMs).find((one) => one.remainingMs > 0);
+  if (reports.some((report) => report.bars.length > 0)) return barred(facts);
+  const hold = nextHold(holds);
   if (hold !== undefined) return holding(facts, hold);
-  const decision = decisions[0];
+  // Of a deciding row before that of a row which only stands in its way.
+  const decision = decisions.find((one) => deciding(facts.view, one.row)) ?? decisions[0];
   if (decision !== undefined) return decided(decision);
   return idle(facts);
 }
+
+const deciding = (view: View, row: number): boolean =>
+  view.settings.rows.some((one) => one.id === row && one.kind === 'decide');
 
 function running(run: RunReport): Next {
   const phase = run.phases.find((one) => one.status !== 'done');
@@ -111,6 +133,22 @@ function waiting({ view, gates }: SummaryFacts, proposal: ProposalStatus): Next 
       `It fails over ${proposal.from} to ${proposal.to} once ${proposal.id} is approved by ` +
       `${proposal.missing.join(' and ') || 'everybody'}; it expires in ${spanText(proposal.expiresInMs)}, ${until}.`,
     because: [...(given === '' ? [] : [`approved so far by ${given}`]), ...inTheWay(gates)],
+  };
+}
+
+/** What is reported stands in the way whatever else is wrong, so that is what is told first. */
+function barred({ reports, decisions, holds }: SummaryFacts): Next {
+  const bars = [...new Set(reports.flatMap((report) => report.bars))];
+  const hold = nextHold(holds);
+  return {
+    mood: 'watching',
+    next: `Nothing. While the report stands it bars ${bars.join(', ')}.`,
+    because: [
+      ...decisions.map((decision) => decision.why),
+      ...(hold === undefined
+        ? []
+        : [`row ${hold.row} matches and would be due in ${spanText(hold.remainingMs)} if nothing stood in the way`]),
+    ],
   };
 }
 

@@ -3,6 +3,8 @@
  * the policies, evaluated at the instant of the question, so that evidence that expired since reads as unknown even
  * when the engine stands still.
  */
+import type { Report } from '../model/events.ts';
+import { expressionOf } from '../model/expression.ts';
 import type { KeptPage } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
 import type { GroupId, MonoMs, WallMs } from '../model/primitives.ts';
@@ -13,7 +15,15 @@ import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
 import { judgeRow } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
-import type { FindingStatus, GroupStatus, HoldStatus, ProposalStatus, StatusDocument } from './status-document.ts';
+import type {
+  FindingStatus,
+  GroupStatus,
+  HoldStatus,
+  ProposalStatus,
+  ReportStatus,
+  RowStatus,
+  StatusDocument,
+} from './status-document.ts';
 import { factsOf } from './status-facts.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
@@ -78,22 +88,25 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     why: [...(judged?.autonomyWhy ?? settings.caps.map((cap) => `at most ${cap.autonomy}: ${cap.why}`))],
   };
   const gates = [...(judged?.reports ?? [])];
+  const reports = reportsOf(view);
   const decisions = Object.values(ledger.decisions);
   return {
     group: id,
     title: settings.title,
     timeZone: settings.businessHours?.timeZone ?? null,
-    summary: summaryOf({ view, engine, findings, holds, autonomy, gates, decisions, proposal, run }),
+    summary: summaryOf({ view, engine, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
     active: view.active,
     standby: view.standby,
     epoch: ledger.epoch,
     rtoMs: settings.rtoMs,
     rpoMs: settings.rpoMs,
     replication: replicationOf(view),
+    reports,
     autonomy,
     gates,
     findings,
     holds,
+    rows: rowsOf(view),
     decisions,
     proposal,
     run,
@@ -135,6 +148,45 @@ function holdsOf(state: State, view: View): HoldStatus[] {
         heldMs,
         forMs: row.forMs,
         remainingMs: Math.max(0, row.forMs - heldMs),
+      },
+    ];
+  });
+}
+
+const rowsOf = (view: View): RowStatus[] =>
+  view.settings.rows.map((row) => {
+    const { verdict, values, turnedBy } = judgeRow(view, row);
+    const { id, kind, when, forMs, action, against, note } = row;
+    return {
+      row: id,
+      kind,
+      when,
+      forMs,
+      action,
+      against: [...against],
+      note,
+      verdict,
+      values: [...values],
+      turnedBy: [...turnedBy],
+    };
+  });
+
+const REPORTS: readonly Report[] = ['corruption', 'deletion'];
+
+function reportsOf({ ledger, settings, at: now }: View): ReportStatus[] {
+  return REPORTS.flatMap((report) => {
+    const made = ledger.reports[report];
+    if (made === undefined) return [];
+    const { at, by, what } = made;
+    const reading = settings.rows.filter((row) => expressionOf(row.when).facts.includes(`reports.${report}`));
+    return [
+      {
+        report,
+        at,
+        sinceMs: Math.max(0, now - at),
+        by,
+        what,
+        bars: [...new Set(reading.flatMap((row) => row.against))],
       },
     ];
   });

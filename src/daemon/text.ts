@@ -1,4 +1,5 @@
 /** Spans, instants, sizes and loss brackets in words, the same on the page and in the terminal. PURE. */
+import type { Report } from '../model/events.ts';
 import type { LossBracket } from '../model/plan.ts';
 import type { WallMs } from '../model/primitives.ts';
 import type { StepReport } from './status-document.ts';
@@ -68,6 +69,12 @@ export function stepText({ status, code, message, underWay, lastAnswer }: StepRe
   const now = underWay === null ? '' : `${underWay.operation} under way for ${spanText(underWay.sinceMs)}`;
   return [now, said].filter((part) => part !== '').join('; ');
 }
+
+const REPORTS: Readonly<Record<Report, string>> = {
+  corruption: 'corruption is reported',
+  deletion: 'an accidental deletion is reported',
+};
+export const reportText = (report: Report): string => REPORTS[report];
 
 /** `1 step`, `2 steps`. */
 export const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;

@@ -97,6 +97,11 @@ export const PROBLEMS = {
     title: 'The journal did not answer in time',
     remedy: 'send it again: what was taken in twice counts once',
   },
+  'too-many-streams': {
+    status: 503,
+    title: 'As many listen already as may',
+    remedy: 'ask for /api/v1/status now and then instead, or close another page',
+  },
   'no-reply': {
     status: 504,
     title: 'No answer came in time; the order may have been taken',

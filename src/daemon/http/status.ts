@@ -9,13 +9,14 @@ import type { GroupId } from '../../model/primitives.ts';
 import { statusOf } from '../status.ts';
 import { StatusDocument } from '../status-document.ts';
 import type { App, HttpContext } from './context.ts';
+import { eventRoute } from './events.ts';
 import { refuse } from './problem.ts';
 
 /** The status at this instant, of one group or of all. */
 export type StatusNow = (group?: GroupId) => StatusDocument;
 
 export const statusNowOf =
-  ({ engine, clock, version }: Pick<HttpContext, 'engine' | 'clock' | 'version'>): StatusNow =>
+  ({ engine, clock, version }: Omit<StatusContext, 'timers'>): StatusNow =>
   (group) =>
     statusOf(
       { state: engine.state(), engine: engine.health(), version, at: clock.wall(), mono: clock.mono() },
@@ -50,7 +51,25 @@ export function wantsJson(accept: string | undefined): boolean {
   return quality('application/json') > quality('text/html');
 }
 
-export function statusRoutes(app: App, _context: HttpContext, statusNow: StatusNow): void {
+/** What the status routes are built on. */
+export type StatusContext = Pick<HttpContext, 'engine' | 'clock' | 'timers' | 'version'>;
+
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Nothing comes from elsewhere; what runs and what paints is this very text; the script may ask this origin alone. */
+const policyOf = ({ style, script }: { readonly style: string; readonly script: string }): string =>
+  [
+    "default-src 'none'",
+    `style-src ${hashOf(style)}`,
+    `script-src ${hashOf(script)}`,
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+
+export function statusRoutes(app: App, context: StatusContext, statusNow: StatusNow): void {
+  eventRoute(app, context);
   const json = (reply: FastifyReply, status: StatusDocument): FastifyReply =>
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(status));
 
@@ -80,12 +99,11 @@ export function statusRoutes(app: App, _context: HttpContext, statusNow: StatusN
       if (status.groups.length === 0 && group !== undefined) return noGroup(reply, group);
       if (wantsJson(request.headers.accept)) return json(reply, status);
       // Loaded when the first page is asked for, so that the start does not wait for it.
-      const { renderPage, STYLE } = await import('./page/page.ts');
-      const styleHash = createHash('sha256').update(STYLE).digest('base64');
+      const { renderPage, STYLE, SCRIPT } = await import('./page/page.ts');
       return reply
         .headers({
           'cache-control': 'no-store',
-          'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+          'content-security-policy': policyOf({ style: STYLE, script: SCRIPT }),
         })
         .type('text/html; charset=utf-8')
         .send(renderPage(status, { refresh: refresh !== 'off', group: group ?? null }));

@@ -92,7 +92,7 @@ t.test('the region dies: what is wrong, what follows, who has to approve, and wh
     t.ok(page.includes(text), text);
 });
 
-t.test('the page runs no script, loads nothing, and lets nothing be put in', async (t) => {
+t.test('the page runs no script but its own, loads nothing, and lets nothing be put in', async (t) => {
   const h = await serve(t);
   const nasty = '<img src=x onerror=alert(1)>"\'&';
   await h.post(
@@ -103,7 +103,8 @@ t.test('the page runs no script, loads nothing, and lets nothing be put in', asy
   await h.see({ primaryDown: true, log: [nasty] });
   const response = await h.get('/status');
   const page = await response.text();
-  t.notMatch(page, /<script|<img|<link|<iframe|javascript:|<[a-z][^>]*\son\w+=/i);
+  t.equal(page.match(/<script/gi)?.length, 1, 'its own script and no other');
+  t.notMatch(page, /<img|<link|<iframe|javascript:|<[a-z][^>]*\son\w+=/i);
   t.match(page, /&lt;img src=x onerror=alert\(1\)>/);
   t.notMatch(page.replaceAll(/https?:\/\/127\.0\.0\.1[^"]*/g, ''), /(src|href)="(https?:)?\/\//);
   t.notMatch(page, /style="/, 'no inline style that the policy would have to allow');
@@ -114,19 +115,70 @@ t.test('the page runs no script, loads nothing, and lets nothing be put in', asy
   t.equal(response.headers.get('x-content-type-options'), 'nosniff');
 });
 
-t.test('the style sheet is the one that the policy allows', async (t) => {
+t.test('the style sheet and the script are the ones that the policy allows', async (t) => {
   const { createHash } = await import('node:crypto');
   const h = await serve(t);
   const response = await h.get('/status');
-  const sheet = /<style>([\s\S]*?)<\/style>/.exec(await response.text())?.[1] ?? '';
-  const hash = createHash('sha256').update(sheet).digest('base64');
-  t.ok(response.headers.get('content-security-policy')?.includes(`'sha256-${hash}'`));
+  const page = await response.text();
+  const policy = response.headers.get('content-security-policy') ?? '';
+  for (const [element, directive] of [
+    ['style', 'style-src'],
+    ['script', 'script-src'],
+  ] as const) {
+    const text = new RegExp(`<${element}>([\\s\\S]*?)</${element}>`).exec(page)?.[1] ?? '';
+    t.ok(text.length > 100, element);
+    const hash = createHash('sha256').update(text).digest('base64');
+    t.ok(policy.includes(`${directive} 'sha256-${hash}'`), directive);
+  }
 });
 
 t.test('it loads itself anew, and stops when asked', async (t) => {
   const h = await serve(t);
-  t.match(await html(h), /http-equiv="refresh"/);
-  t.notMatch(await html(h, '/status?refresh=off'), /http-equiv="refresh"/);
+  t.match(await html(h), /<noscript><meta http-equiv="refresh"/);
+  const still = await html(h, '/status?refresh=off');
+  t.notMatch(still, /http-equiv="refresh"/);
+  t.notMatch(still, /<script/);
+});
+
+t.test('a report stands at the top until it is cleared, with who made it and what it bars', async (t) => {
+  const h = await serve(t);
+  await h.see();
+  await h.engine.submit({
+    kind: 'report',
+    request: 'report-1',
+    person: { id: 'dora', roles: ['dba'] },
+    group: 'orders',
+    report: 'corruption',
+    what: 'checksum failures in <orders>',
+  });
+  const { reports, summary } = await group(h);
+  t.match(reports, [{ report: 'corruption', by: 'dora', what: 'checksum failures in <orders>' }]);
+  t.match(summary, { since: reports[0]?.at, headline: /corruption/i, wrong: /dora/ });
+  t.match(summary.saidBy[0], /^dora: /);
+  t.match(await html(h), /checksum failures in &lt;orders>/);
+  await h.engine.submit({
+    kind: 'clear-report',
+    request: 'report-2',
+    person: { id: 'dora', roles: ['dba'] },
+    group: 'orders',
+    report: 'corruption',
+    why: 'it was the test database',
+  });
+  t.strictSame((await group(h)).reports, []);
+});
+
+t.test('each row tells what it sees and what would turn it', async (t) => {
+  const h = await serve(t);
+  const row = async (id: number) => (await group(h)).rows.find((one) => one.row === id);
+  t.match(await row(40), { when: 'bad(active.reachable)', verdict: 'unknown', values: [{ value: 'unknown' }] });
+  await h.see();
+  t.match(await row(40), {
+    verdict: 'ok',
+    values: [{ fact: 'active.reachable', value: 'ok' }],
+    turnedBy: ['active.reachable = bad'],
+  });
+  const page = await html(h);
+  t.ok(page.includes('active.reachable = bad'));
 });
 
 t.test('one group can be asked for', async (t) => {

@@ -1,48 +1,38 @@
 /** One failover group on the page: the answers first, the evidence below. */
 import { html } from 'htm/preact';
 import type { VNode } from 'preact';
-import type { FactStatus, GroupStatus, Mood } from '../../status-document.ts';
+import type { FactStatus, FindingStatus, GroupStatus } from '../../status-document.ts';
 import { bytesText, counted, instantText, spanText } from '../../text.ts';
-import { age, type Part, pairs, table, tagOf, titled, verdictTag } from './parts.ts';
+import { spanBar } from './bars.ts';
+import { glance, reportNotices } from './glance.ts';
+import { decisionsPart, gatePart, rowPart } from './matrix.ts';
+import { age, folded, list, type Part, pairs, table, tag, tagOf, titled, verdictTag } from './parts.ts';
 import { endedRuns, proposalPanel, runPanel } from './run.ts';
 
-export const MOOD = {
-  quiet: ['ok', '✓ quiet'],
-  blind: ['warn', '? can’t tell'],
-  watching: ['warn', '! watching'],
-  waiting: ['act', '! waits for people'],
-  acting: ['act', '» acting'],
-  stuck: ['bad', '✕ needs a person'],
-} as const satisfies Record<Mood, readonly [string, string]>;
-const GATE = { pass: ['ok', '✓ pass'], block: ['bad', '✕ block'], 'cannot-tell': ['warn', '? can’t tell'] } as const;
-
-export function groupSection(group: GroupStatus): VNode {
-  const { summary, autonomy, timeZone } = group;
-  return html`<section class="group" aria-labelledby=${`group-${group.group}`}>
+export function groupSection(group: GroupStatus, at: number): VNode {
+  const { autonomy, timeZone, group: id } = group;
+  const part = (name: string, title: string, ...content: readonly Part[]): Part =>
+    titled(`${name}-${id}`, title, ...content);
+  return html`<section class="group" id=${`group-${id}`} aria-labelledby=${`title-${id}`}>
     <div class="top">
-      <h2 id=${`group-${group.group}`}>${group.title}</h2>
-      ${group.title === group.group ? null : html`<span class="soft">${group.group}</span>`}
-      ${tagOf(MOOD[summary.mood])}
+      <h2 id=${`title-${id}`}>${group.title}</h2>
+      ${group.title === id ? null : html`<span class="soft">${id}</span>`}
+      <span class="soft">${group.active} is active, ${group.standby} stands by</span>
     </div>
-    <dl class="answers">
-      <dt>What is wrong</dt><dd>${summary.wrong}</dd>
-      <dt>What failoverd will do</dt><dd>${summary.next}</dd>
-      ${
-        summary.because.length === 0
-          ? null
-          : html`<dt>${becauseOf(summary.mood)}</dt><dd><ul>${summary.because.map((why) => html`<li>${why}</li>`)}</ul></dd>`
-      }
-    </dl>
-    ${group.proposal === null ? null : titled('Waits for people', proposalPanel(group.proposal, timeZone))}
-    ${group.run === null ? null : titled('Run under way', runPanel(group.run, timeZone))}
-    ${titled('Holds', holdTable(group))}
-    ${titled('How it stands', standing(group))}
-    ${titled('Gates, as they answer now', gateTable(group), whyAutonomy(autonomy.why))}
-    ${titled('Diagnoses', findingTable(group))}
-    ${titled('Alerts', alertTable(group))}
-    ${titled('Vantages', vantageTable(group))}
-    ${titled('Facts', factTable(group.facts))}
-    ${titled('Last runs', endedRuns(group))}
+    ${glance(group, at)}
+    ${part('reports', 'Reported, and in the way', reportNotices(group))}
+    ${group.proposal === null ? null : part('proposal', 'Waits for people', proposalPanel(group.proposal, timeZone))}
+    ${group.run === null ? null : part('run', 'Run under way', runPanel(group.run, timeZone))}
+    ${part('holds', 'Holds', holdTable(group))}
+    ${part('ended', 'Last runs', endedRuns(group))}
+    ${part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why)))}
+    ${part('decisions', 'Decisions that stand', decisionsPart(group))}
+    ${part('gates', 'Gates, as they answer now', gatePart(group))}
+    ${part('rows', 'Matrix', rowPart(group))}
+    ${part('findings', 'Diagnoses', findingTable(group))}
+    ${part('alerts', 'Alerts', alertTable(group))}
+    ${part('vantages', 'Vantages', vantageTable(group))}
+    ${part('facts', 'Facts', factTable(group.facts))}
   </section>` as VNode;
 }
 
@@ -51,9 +41,6 @@ const STREAMING = {
   bad: ['bad', '✕ not streaming'],
   unknown: ['', '? unknown'],
 } as const;
-
-/** Something is on its way and has not come yet, or it is there and has a reason. */
-const becauseOf = (mood: Mood): string => (mood === 'waiting' || mood === 'watching' ? 'Why not sooner' : 'Because');
 
 function standing({ active, standby, epoch, autonomy, replication, rtoMs, rpoMs }: GroupStatus): VNode {
   const lowered = autonomy.declared === autonomy.inForce ? '' : ` (config: ${autonomy.declared})`;
@@ -73,58 +60,45 @@ function standing({ active, standby, epoch, autonomy, replication, rtoMs, rpoMs 
   ]);
 }
 
-const whyAutonomy = (why: readonly string[]): Part =>
-  why.length === 0
-    ? null
-    : (html`<details><summary>Why this autonomy</summary><ul>${why.map((one) => html`<li>${one}</li>`)}</ul></details>` as VNode);
-
+/** What came of a hold that is over stands where it came to: with the proposal, the run or the decision. */
 const holdTable = ({ holds, timeZone }: GroupStatus): Part =>
   table(
-    [{ label: 'Row' }, { label: 'Held' }, { label: 'Left', kind: 'num' }, { label: 'First sign' }],
-    holds.map((hold) => ({
-      cells: [
-        html`${hold.row} <code>${hold.when}</code> → ${hold.action}`,
-        html`<progress max=${hold.forMs} value=${Math.min(hold.heldMs, hold.forMs)}></progress> ${spanText(hold.heldMs)} of ${spanText(hold.forMs)}`,
-        spanText(hold.remainingMs),
-        instantText(hold.impactAt, timeZone),
-      ],
-    })),
+    'Rows that match, and have to go on matching',
+    [{ label: 'Row' }, { label: 'Held', kind: 'wide' }, { label: 'Left', kind: 'num' }, { label: 'First sign' }],
+    holds
+      .filter((hold) => hold.remainingMs > 0)
+      .map((hold) => ({
+        cells: [
+          html`${hold.row} <code>${hold.when}</code> → ${hold.action}`,
+          html`${spanBar(hold.heldMs, hold.forMs, 'warn')} ${spanText(hold.heldMs)} of ${spanText(hold.forMs)}`,
+          spanText(hold.remainingMs),
+          instantText(hold.impactAt, timeZone),
+        ],
+      })),
   );
-
-/** Gates answer at any time; colour is for when something hangs on them. */
-const gateTable = ({ gates, holds, proposal }: GroupStatus): Part => {
-  const live = proposal !== null || holds.some((hold) => hold.action === 'failover');
-  return table(
-    [{ label: 'Gate' }, { label: 'Answer', kind: 'tight' }, { label: 'Why' }],
-    gates.map((gate) => ({
-      cells: [gate.gate, tagOf([live ? GATE[gate.answer][0] : '', GATE[gate.answer][1]]), gate.why],
-    })),
-  );
-};
 
 /** A diagnosis that is bad is a finding; one that is not is good news. */
 const FINDING = { bad: ['bad', '✕ yes'], ok: ['ok', '✓ no'], unknown: ['', '? can’t tell'] } as const;
 
 const findingTable = ({ findings }: GroupStatus): Part =>
   table(
+    'Named situations, and whether they are there',
     [{ label: 'Diagnosis' }, { label: 'Found', kind: 'tight' }, { label: 'Why' }],
     findings.map((finding) => ({
       cells: [
-        html`<span title=${finding.says}>${finding.code}</span>`,
+        html`${finding.code} <span class="soft">${finding.says}</span>`,
         tagOf(FINDING[finding.verdict]),
-        html`${finding.why}${
-          finding.signs.length === 0
-            ? null
-            : html`<details><summary>${counted(finding.signs.length, 'sign')}</summary><ul class="log">
-                ${finding.signs.map((sign) => html`<li>${sign.verdict}, ${sign.class}, ${sign.vantage || 'nobody'}, ${sign.path}${sign.ageMs < 0 ? '' : `, ${age(sign.ageMs)}`}: ${sign.says}</li>`)}
-              </ul></details>`
-        }`,
+        html`${finding.why}${folded(counted(finding.signs.length, 'sign'), list(finding.signs.map(signText)))}`,
       ],
     })),
   );
 
+const signText = (sign: FindingStatus['signs'][number]): string =>
+  `${sign.verdict}, ${sign.class}, ${sign.vantage || 'nobody'}, ${sign.path}${sign.ageMs < 0 ? '' : `, ${age(sign.ageMs)}`}: ${sign.says}`;
+
 const alertTable = ({ alerts, timeZone }: GroupStatus): Part =>
   table(
+    'Alerts that mean something to this group',
     [{ label: 'Alert' }, { label: 'Means' }, { label: 'Since' }, { label: 'Heard', kind: 'num' }],
     alerts.map((alert) => ({
       cells: [
@@ -138,6 +112,7 @@ const alertTable = ({ alerts, timeZone }: GroupStatus): Part =>
 
 const vantageTable = ({ vantages }: GroupStatus): Part =>
   table(
+    'Places that probes run from',
     [{ label: 'Vantage' }, { label: 'Region' }, { label: 'Connected', kind: 'tight' }, { label: 'Why' }],
     vantages.map((vantage) => ({
       cells: [vantage.id, vantage.region, verdictTag(vantage.connected), vantage.why],
@@ -146,26 +121,24 @@ const vantageTable = ({ vantages }: GroupStatus): Part =>
 
 const factTable = (facts: readonly FactStatus[]): Part =>
   table(
+    'What each vantage saw last, what is wrong first',
     [
       { label: 'Subject' },
+      { label: 'Verdict', kind: 'tight' },
       { label: 'Fact' },
       { label: 'From' },
-      { label: 'Verdict', kind: 'tight' },
       { label: 'Value' },
       { label: 'Age', kind: 'num' },
     ],
     facts.map((fact) => ({
+      kind: fact.expired || fact.ageMs === null ? 'stale' : '',
       cells: [
         fact.subject,
-        fact.fact,
-        fact.vantage ?? '',
         verdictTag(fact.verdict),
-        html`${fact.value}${
-          fact.log.length === 0
-            ? null
-            : html`<details><summary>log</summary><ul class="log mono">${fact.log.map((line) => html`<li>${line}</li>`)}</ul></details>`
-        }`,
-        age(fact.ageMs),
+        fact.fact,
+        fact.vantage ?? 'nobody',
+        html`${fact.value}${folded('log', list(fact.log))}`,
+        html`${age(fact.ageMs)}${fact.expired ? html` ${tag('warn', 'stale')}` : null}`,
       ],
     })),
   );

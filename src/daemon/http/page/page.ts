@@ -7,11 +7,13 @@ import type { VNode } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import type { Mood, StatusDocument } from '../../status-document.ts';
 import { counted, spanText, utcText } from '../../text.ts';
-import { groupSection, MOOD } from './group.ts';
+import { MOOD } from './glance.ts';
+import { groupSection } from './group.ts';
+import { SCRIPT } from './live.ts';
 import { type Part, table, tag, tagOf } from './parts.ts';
 import { STYLE } from './style.ts';
 
-export { STYLE };
+export { SCRIPT, STYLE };
 
 const RELOAD_SECONDS = 5;
 
@@ -27,23 +29,25 @@ export function renderPage(status: StatusDocument, { refresh, group }: PageOptio
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
-      ${refresh ? html`<meta http-equiv="refresh" content=${RELOAD_SECONDS} />` : null}
+      ${refresh ? html`<noscript><meta http-equiv="refresh" content=${RELOAD_SECONDS} /></noscript>` : null}
       <title>${titleOf(status)}</title>
       <style dangerouslySetInnerHTML=${{ __html: STYLE }}></style>
     </head>
     <body>
       <header>
+        <a class="skip" href="#main">To the status</a>
         <h1>failoverd</h1>
-        <p>${utcText(status.at)}</p>
+        <p id="at">${utcText(status.at)}</p>
+        ${refresh ? html`<p id="live" role="status"></p>` : null}
         <p>
           ${
             refresh
-              ? html`loads anew every ${RELOAD_SECONDS} s, <a href=${link(group, false)}>stop that</a>`
-              : html`<a href=${link(group, true)}>load anew every ${RELOAD_SECONDS} s</a>`
+              ? html`<noscript>loads anew every ${RELOAD_SECONDS} s, </noscript><a href=${link(group, false)}>hold it still</a>`
+              : html`held still; <a href=${link(group, true)}>keep it up to date</a>`
           }
         </p>
       </header>
-      <main>
+      <main id="main">
         ${engineNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)} ${pageBlock(status)}
       </main>
       <footer>
@@ -51,6 +55,7 @@ export function renderPage(status: StatusDocument, { refresh, group }: PageOptio
         entries${status.journal.newestAt === null ? '' : `, the newest ${spanText(status.at - status.journal.newestAt)} ago`}.
         The same as JSON: <a href="/api/v1/status">/api/v1/status</a>
       </footer>
+      ${refresh ? html`<script dangerouslySetInnerHTML=${{ __html: SCRIPT }}></script>` : null}
     </body>
   </html>`;
   return `<!doctype html>\n${renderToString(page as VNode)}`;
@@ -65,15 +70,16 @@ function link(group: string | null, refresh: boolean): string {
 /** So many are shown whole; more are a table of answers, each leading to its own page. */
 const WHOLE_GROUPS = 5;
 
-function groupsOf({ groups }: StatusDocument, group: string | null): Part | Part[] {
+function groupsOf({ groups, at }: StatusDocument, group: string | null): Part | Part[] {
   if (group !== null)
     return html`<p><a href="/status">All groups</a></p>
-      ${groups.map((one) => groupSection(one))}` as VNode[] & VNode;
-  if (groups.length <= WHOLE_GROUPS) return groups.map((one) => groupSection(one));
+      ${groups.map((one) => groupSection(one, at))}` as VNode[] & VNode;
+  if (groups.length <= WHOLE_GROUPS) return groups.map((one) => groupSection(one, at));
   const ordered = [...groups].sort((a, b) => URGENCY.indexOf(a.summary.mood) - URGENCY.indexOf(b.summary.mood));
   return html`<section class="block">
     <h2>${groups.length} groups</h2>
     ${table(
+      'All groups, the most urgent first',
       [{ label: 'Group' }, { label: 'State', kind: 'tight' }, { label: 'What is wrong' }, { label: 'What it will do' }],
       ordered.map((one) => ({
         cells: [
@@ -114,6 +120,7 @@ function pageBlock({ pages, at }: StatusDocument): Part {
   return html`<section class="block" id="pages">
     <h2>Pages nobody has taken yet ${tag('bad', String(open.length))}</h2>
     ${table(
+      'Pages that nobody has taken, and when they are due',
       [{ label: 'Page' }, { label: 'Kind' }, { label: 'Group' }, { label: 'Waits for', kind: 'num' }, { label: 'Due' }],
       open.map((page) => ({
         cells: [

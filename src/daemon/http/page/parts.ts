@@ -27,14 +27,15 @@ export const pairs = (entries: readonly Pair[]): VNode =>
     ${entries.map(([label, value, wide]) => html`<div class=${wide}><dt>${label}</dt><dd>${value}</dd></div>`)}
   </dl>` as VNode;
 
-export type Column = { readonly label: string; readonly kind?: 'num' | 'tight' };
+export type Column = { readonly label: string; readonly kind?: 'num' | 'tight' | 'wide' };
 type Cell = ComponentChildren;
 export type Row = { readonly cells: readonly Cell[]; readonly kind?: string };
 
 /** A table whose first cell of a row is its heading; on a narrow screen each row becomes a small block. */
-export function table(columns: readonly Column[], rows: readonly Row[]): Part {
+export function table(caption: string, columns: readonly Column[], rows: readonly Row[]): Part {
   if (rows.length === 0) return null;
   return html`<table class="stack">
+    <caption>${caption}</caption>
     <thead><tr>${columns.map(({ label, kind }) => html`<th scope="col" class=${kind}>${label}</th>`)}</tr></thead>
     <tbody>
       ${rows.map(
@@ -50,6 +51,22 @@ export function table(columns: readonly Column[], rows: readonly Row[]): Part {
   </table>` as VNode;
 }
 
-/** A section with a heading; nothing at all where it has nothing to show. */
-export const titled = (title: string, ...content: readonly Part[]): Part =>
-  content.every((part) => part === null) ? null : (html`<div><h3>${title}</h3>${content}</div>` as VNode);
+/** A section with a heading; nothing at all where it has nothing to show. `id` tells it from the same of other groups. */
+export const titled = (id: string, title: string, ...content: readonly Part[]): Part =>
+  content.every((part) => part === null)
+    ? null
+    : (html`<section class="part" id=${id} aria-labelledby=${`${id}-title`}>
+        <h3 id=${`${id}-title`}>${title}</h3>${content}
+      </section>` as VNode);
+
+export const list = (lines: readonly string[]): Part =>
+  lines.length === 0 ? null : (html`<ul>${lines.map((line) => html`<li>${line}</li>`)}</ul>` as VNode);
+
+export const folded = (summary: ComponentChildren, ...content: readonly Part[]): Part =>
+  content.every((part) => part === null)
+    ? null
+    : (html`<details><summary>${summary}</summary>${content}</details>` as VNode);
+
+/** A line for the terminal; one click selects it whole. */
+export const command = (text: string, what: string): VNode =>
+  html`<div class="command"><span>${what}</span><pre>${text}</pre></div>` as VNode;

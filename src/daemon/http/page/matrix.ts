@@ -1,0 +1,100 @@
+/** Rows, gates and decisions on the page: what was asked, what the answer was made from, and what would turn it. */
+import { html } from 'htm/preact';
+import type { VNode } from 'preact';
+import type { DecisionRecord } from '../../../model/events.ts';
+import type { GroupStatus, RowStatus } from '../../status-document.ts';
+import { counted, spanText } from '../../text.ts';
+import { age, folded, list, type Part, table, tagOf, verdictTag } from './parts.ts';
+
+const GATE = { pass: ['ok', '✓ pass'], block: ['bad', '✕ block'], 'cannot-tell': ['warn', '? can’t tell'] } as const;
+
+/** Gates in their order. Those that pass are folded away where others don't; colour is for when something hangs on them. */
+export function gatePart({ gates, holds, proposal }: GroupStatus): Part {
+  const live = proposal !== null || holds.some((hold) => hold.action === 'failover');
+  const of = (caption: string, some: typeof gates): Part =>
+    table(
+      caption,
+      [{ label: 'Gate' }, { label: 'Answer', kind: 'tight' }, { label: 'Why' }],
+      some.map((gate) => ({
+        cells: [gate.gate, tagOf([live ? GATE[gate.answer][0] : '', GATE[gate.answer][1]]), gate.why],
+      })),
+    );
+  const passing = gates.filter((gate) => gate.answer === 'pass');
+  const blocking = gates.filter((gate) => gate.answer !== 'pass');
+  if (gates.length === 0) return null;
+  return html`<div>
+    ${of('Gates that stand in the way of a failover', blocking)}
+    ${folded(`${counted(passing.length, 'gate')} would let a failover pass`, of('Gates that pass', passing))}
+  </div>` as VNode;
+}
+
+/** A veto or gate that matches bars something; a deciding row that matches asks for something. */
+const MATCHES = { bad: '! matches', ok: 'does not match', unknown: '? can’t tell' } as const;
+const rowTone = ({ kind, verdict }: RowStatus): string =>
+  verdict === 'ok' ? '' : verdict === 'unknown' ? 'warn' : kind === 'decide' ? 'act' : 'bad';
+
+const askText = ({ kind, action, against, forMs }: RowStatus): string =>
+  kind === 'decide'
+    ? `${action}${forMs > 0 ? ` after ${spanText(forMs)}` : ' at once'}`
+    : `bars ${against.join(', ')}${action === 'hold' ? '' : `; ${action}`}`;
+
+export const rowPart = ({ rows }: GroupStatus): Part =>
+  table(
+    'Rows of the matrix, as they answer now',
+    [{ label: 'Row' }, { label: 'Answer', kind: 'tight' }, { label: 'Asks for' }, { label: 'Sees' }],
+    rows.map((row) => ({
+      cells: [
+        html`${row.row} <span class="soft">${row.kind}</span> <code>${row.when}</code>`,
+        tagOf([rowTone(row), MATCHES[row.verdict]]),
+        html`${askText(row)}${row.note === null ? null : html` <span class="soft">${row.note}</span>`}`,
+        html`${row.values.map((one) => html`<div><code>${one.fact}</code> = ${String(one.value)} <span class="soft">${one.why}</span></div>`)}${turns(row.turnedBy)}`,
+      ],
+    })),
+  );
+
+const turns = (turnedBy: readonly string[]): Part =>
+  turnedBy.length === 0
+    ? null
+    : (html`<div class="soft">Another answer with <code>${turnedBy.join(' or ')}</code></div>` as VNode);
+
+/** One decision whole: the expression, the values put in, what would turn it, and what it stood on. */
+export const decisionPart = (decision: DecisionRecord): VNode =>
+  html`<div class="decision">
+    <p>Row ${decision.row} asks for <code>${decision.when}</code>${decision.forMs > 0 ? ` for ${spanText(decision.forMs)}; it was so for ${spanText(decision.heldMs)}` : ''}.</p>
+    ${table(
+      'The values put in',
+      [{ label: 'Fact' }, { label: 'Value', kind: 'tight' }, { label: 'Why' }],
+      decision.values.map(({ fact, value, why }) => ({
+        cells: [html`<code>${fact}</code>`, typeof value === 'number' ? String(value) : verdictTag(value), why],
+      })),
+    )}
+    ${turns(decision.turnedBy)}
+    ${folded(
+      counted(decision.signs.length, 'sign'),
+      list(
+        decision.signs.map(
+          (sign) =>
+            `${sign.verdict}, ${sign.class}, ${sign.vantage || 'nobody'}, ${sign.path}${sign.ageMs < 0 ? '' : `, ${age(sign.ageMs)}`}: ${sign.says}`,
+        ),
+      ),
+    )}
+    ${folded(
+      counted(decision.gates.length, 'gate'),
+      list(decision.gates.map((gate) => `${gate.gate}: ${gate.answer}, ${gate.why}`)),
+    )}
+    ${folded(`Autonomy ${decision.autonomy}`, list(decision.autonomyWhy))}
+  </div>` as VNode;
+
+/** Decisions that stand; one that a proposal or a run came from is told there. */
+export const decisionsPart = ({ decisions, group }: GroupStatus): Part =>
+  decisions.length === 0
+    ? null
+    : (html`<div>
+        ${decisions.map(
+          (decision) => html`<div class="panel calm" id=${`decision-${group}-${decision.row}`}>
+            <h4>Row ${decision.row}: ${decision.action}</h4>
+            <p>${decision.why}</p>
+            ${decisionPart(decision)}
+          </div>`,
+        )}
+      </div>` as VNode);

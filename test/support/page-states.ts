@@ -1,0 +1,256 @@
+/**
+ * The states in which people meet the status page, each from a history of the real core: looked at in a browser by
+ * `test/e2e`, and rendered by the tests of the page.
+ */
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Config, GroupConfig } from '../../src/model/config.ts';
+import type { InputOf, OperationResult, Perform, State } from '../../src/model/loop.ts';
+import { settingsOf } from '../../src/model/settings.ts';
+import { A, B, CONFIG, GROUP, GROUP_CONFIG } from './group.ts';
+import { History, haltWith, PRIMARY_FACTS, succeed } from './histories.ts';
+
+/** What the page needs of an engine. */
+export type PageState = { readonly state: State; readonly engine: ReturnType<Engine['health']> };
+
+const ANN = { id: 'ann', roles: ['sre' as const] };
+const DORA = { id: 'dora', roles: ['dba' as const] };
+const HOLD_MS = 300_000;
+const PAIR: GroupConfig = {
+  ...GROUP_CONFIG,
+  title: 'Orders and billing',
+  matrix: [
+    {
+      id: 10,
+      kind: 'veto',
+      when: 'bad(reports.corruption)',
+      against: ['failover', 'partial', 'switchover', 'restart'],
+      note: 'the corruption may have replicated: restore from backup',
+    },
+    { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: true },
+    { id: 50, kind: 'gate', when: 'replication.replay_lag_seconds > 300', against: ['failover', 'switchover'] },
+    { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up' },
+  ],
+};
+
+/** A history whose operations take time, and in which resolvers answer too. */
+class Scene extends History {
+  readonly #open: { readonly operation: Perform; readonly askedMono: number }[] = [];
+  /** How long an operation takes, milliseconds; null = it hangs. */
+  tookMs: (operation: Perform) => number | null = () => 2_000;
+  result: (operation: Perform) => OperationResult = (operation) => this.succeed(operation);
+  dnsAnswer = '192.0.2.1';
+
+  constructor(change: Partial<GroupConfig> = {}) {
+    super(settingsOf({ ...CONFIG, groups: { [GROUP]: { ...PAIR, ...change } } }));
+    this.answer = (operation) => {
+      this.#open.push({ operation, askedMono: this.mono });
+      return null;
+    };
+  }
+
+  /** What was replayed when the primary died is found there by the promotion. */
+  succeed(operation: Perform): OperationResult {
+    const { kind, code, message, facts } = succeed(operation);
+    const { lastReplayedCommitAt } = this.sights.standbyFacts;
+    return { kind, code, message, facts: 'timeline' in facts ? { ...facts, lastReplayedCommitAt } : facts };
+  }
+
+  override look(): void {
+    if (this.sights.streaming)
+      this.sights.standbyFacts = { ...this.sights.standbyFacts, lastReplayedCommitAt: this.at - 400 };
+    super.look();
+    this.give({
+      kind: 'observed',
+      observations: ['daemon', 'dublin']
+        .filter((vantage) => !this.sights.silent.includes(vantage))
+        .map((vantage) => ({
+          kind: 'dns',
+          group: GROUP,
+          component: 'name',
+          region: B,
+          vantage,
+          at: this.at,
+          durationMs: 1.4,
+          verdict: 'ok',
+          reached: 'answer',
+          code: null,
+          message: null,
+          facts: { resolver: '127.0.0.1:53', answers: [this.dnsAnswer], ttlSeconds: 30 },
+        })),
+    });
+    this.#answerDue();
+  }
+
+  #answerDue(): void {
+    for (const one of [...this.#open]) {
+      const tookMs = this.tookMs(one.operation);
+      if (tookMs === null || this.mono - one.askedMono < tookMs) continue;
+      this.#open.splice(this.#open.indexOf(one), 1);
+      this.give({ kind: 'performed', operation: one.operation.key, result: this.result(one.operation) });
+    }
+  }
+
+  alert(name: string, summary: string): void {
+    const alert: InputOf<'webhook'>['alerts'][number] = {
+      fingerprint: 'c0ffee00c0ffee00',
+      status: 'firing',
+      startsAt: this.at - 20_000,
+      labels: { alertname: name, region: A },
+      summary,
+    };
+    this.give({ kind: 'webhook', request: `${name}-${this.mono}`, alerts: [alert] });
+  }
+
+  /** The region dies and Alertmanager tells of it. */
+  fall(): void {
+    this.pass(30_000);
+    this.loseActive();
+    this.pass(20_000);
+    this.alert('RegionDown', 'us-east-1 can’t be reached from outside');
+  }
+
+  /** The database has moved, as probes see it from then on. */
+  moved(): void {
+    this.sights.standbyFacts = { ...PRIMARY_FACTS, timeline: 2, insertLsn: '0/5000400', flushLsn: '0/5000400' };
+    this.dnsAnswer = '192.0.2.2';
+  }
+
+  /** Until it holds, for an hour at most. */
+  passUntil(what: string, holds: () => boolean): void {
+    for (let seconds = 0; !holds(); seconds += 1) {
+      if (seconds > 3600) throw new Error(`did not come: ${what}`);
+      this.pass(1000);
+    }
+  }
+}
+
+const running = (scene: Scene): PageState => ({ state: scene.state, engine: 'running' });
+const stepOf = (scene: Scene, kind: string) =>
+  Object.entries(scene.group.run?.steps ?? {}).find(([id]) => id.startsWith(kind))?.[1];
+
+function quiet(): PageState {
+  const scene = new Scene();
+  scene.pass(60_000);
+  return running(scene);
+}
+
+function hold(): PageState {
+  const scene = new Scene();
+  scene.fall();
+  scene.pass(170_000);
+  return running(scene);
+}
+
+function proposal(): PageState {
+  const scene = new Scene({ autonomy: 'gated' });
+  scene.fall();
+  scene.passUntil('a proposal', () => scene.state.ledger.groups[GROUP]?.proposal != null);
+  scene.pass(95_000);
+  return running(scene);
+}
+
+function started(): Scene {
+  const scene = new Scene();
+  scene.tookMs = ({ operation }) => (operation === 'do' ? 9_000 : 1_000);
+  scene.fall();
+  scene.passUntil('a run', () => scene.state.ledger.groups[GROUP]?.run != null);
+  return scene;
+}
+
+function run(): PageState {
+  const scene = started();
+  scene.tookMs = ({ operation, stepKind }) =>
+    stepKind === 'cutover-dns' && operation === 'do' ? null : operation === 'do' ? 9_000 : 1_000;
+  scene.passUntil('the name to be moved', () => stepOf(scene, 'cutover-dns')?.status === 'intended');
+  scene.moved();
+  scene.dnsAnswer = '192.0.2.1';
+  scene.pass(14_000);
+  return running(scene);
+}
+
+function after(): PageState {
+  const scene = started();
+  scene.passUntil('the database to be promoted', () => stepOf(scene, 'promote')?.status === 'done');
+  scene.moved();
+  scene.passUntil('the end of the run', () => scene.group.run === null);
+  scene.pass(45_000);
+  return running(scene);
+}
+
+function halted(): PageState {
+  const scene = started();
+  scene.result = (operation) =>
+    operation.stepKind === 'cutover-dns' && operation.operation === 'check'
+      ? haltWith('epoch-higher')
+      : scene.succeed(operation);
+  scene.passUntil('the halt', () => scene.group.run?.status === 'halted');
+  scene.pass(40_000);
+  return running(scene);
+}
+
+function blind(): PageState {
+  const scene = new Scene();
+  scene.pass(30_000);
+  scene.sights.silent = ['daemon', 'dublin'];
+  scene.pass(130_000);
+  return running(scene);
+}
+
+function report(): PageState {
+  const scene = new Scene();
+  scene.pass(30_000);
+  scene.give({
+    kind: 'report',
+    request: 'report-1',
+    person: DORA,
+    group: GROUP,
+    report: 'corruption',
+    what: 'checksum failures in orders_2025 on both sides since 01:40',
+  });
+  scene.fall();
+  scene.pass(HOLD_MS + 20_000);
+  return running(scene);
+}
+
+function failed(): PageState {
+  const scene = new Scene();
+  scene.pass(60_000);
+  return { state: scene.state, engine: 'failed' };
+}
+
+/** More groups than are shown whole. */
+function many(): PageState {
+  const names = ['orders', 'search', 'mail', 'identity', 'media', 'ledger'];
+  const groups: Config['groups'] = { [GROUP]: PAIR };
+  for (const name of names) groups[name] = { ...PAIR, title: name };
+  const history = new History(settingsOf({ ...CONFIG, groups }));
+  history.pass(30_000);
+  history.loseActive();
+  history.pass(60_000);
+  return { state: history.state, engine: 'running' };
+}
+
+/** Text of others that is as hostile, and as long, as text can be. */
+function hostile(): PageState {
+  const scene = new Scene({ autonomy: 'gated' });
+  scene.fall();
+  const nasty = `<img src=x onerror=alert(1)>"'&</script><script>alert(2)</script>${'x'.repeat(300)}`;
+  scene.alert('PodFailing', nasty);
+  scene.give({ kind: 'report', request: 'r', person: ANN, group: GROUP, report: 'deletion', what: nasty });
+  scene.pass(20_000);
+  return running(scene);
+}
+
+export const PAGE_STATES: Readonly<Record<string, () => PageState>> = {
+  quiet,
+  hold,
+  proposal,
+  run,
+  after,
+  halted,
+  blind,
+  report,
+  failed,
+  many,
+  hostile,
+};
