@@ -16,6 +16,7 @@ import type { State } from '../model/loop.ts';
 import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
+import { alertSourceOf } from '../probes/alertmanager.ts';
 import { createReportDesk, witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -30,19 +31,21 @@ import type { Log } from '../runtime/log.ts';
 import { redacting } from '../runtime/redact.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { mayWriteCanary } from './canaries.ts';
+import { credentialsOf } from './credentials.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import { createHttp } from './http/server.ts';
 import { createMetrics, type Metrics, meteredStore } from './metrics.ts';
 import { createObserver } from './observer.ts';
 import { createPeople } from './people.ts';
+import { createReconciler, type Reconciler } from './reconciler.ts';
 import { keepWarm, type Warming } from './warming.ts';
 
 /** The daemon's own vantage. */
 const OWN_VANTAGE = 'daemon';
 const DEFAULT_LISTEN = '127.0.0.1:8080';
 /** How long each part may take to end; what hangs costs its wait and no more. */
-const STOP_MS = { http: 3_000, runner: 2_000, engine: 5_000, actor: 3_000, journal: 5_000 } as const;
+const STOP_MS = { http: 3_000, runner: 2_000, reconciler: 2_000, engine: 5_000, actor: 3_000, journal: 5_000 } as const;
 
 export type DaemonOptions = {
   readonly loaded: Loaded;
@@ -102,6 +105,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   refuseOrphans(engine.state());
   warming = warmingOf(engine, actor, lifecycle);
 
+  const reconciler = reconcilerOf(options, metrics, engine);
   const session = newSessionId();
   const http = createHttp({
     engine,
@@ -109,7 +113,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     people: createPeople(
       Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({ id, roles, token: secret(token) })),
     ),
-    webhookBearer: config.alertmanager === undefined ? null : secret(config.alertmanager.bearer),
+    webhookCredentials: credentialsOf(config.alertmanager?.bearer, config.alertmanager?.basic, secret),
+    alertsTruncated: () => reconciler?.soon(),
     witnesses: createReportDesk({ session, keys: witnessKeys(config.vantages), clock: systemClock }),
     metrics,
     log,
@@ -121,6 +126,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   lifecycle.onStop('http', STOP_MS.http, () => http.close());
   const url = await listen(http, config.daemon.listen ?? DEFAULT_LISTEN);
   own.begin(engine);
+  if (reconciler !== null) {
+    lifecycle.onStop('reconciler', STOP_MS.reconciler, () => reconciler.stop());
+    reconciler.start();
+  }
   log.info({ url, version, stateDir: config.daemon.stateDir, ...autonomies(settings) }, 'failoverd is ready');
   return { url, engine };
 }
@@ -238,6 +247,28 @@ function pagerOf(config: Config, secrets: Secrets, log: Log): Pager {
       return { delivered: false, message: 'the config names no pager' };
     },
   };
+}
+
+/** Null where the config names no API of Alertmanager: webhooks are all there is then. */
+function reconcilerOf(
+  options: Pick<DaemonOptions, 'loaded' | 'secrets' | 'log'>,
+  metrics: Metrics,
+  engine: Engine,
+): Reconciler | null {
+  const { loaded, secrets, log } = options;
+  const { apis, apiBearer, apiBasic } = loaded.config.alertmanager ?? {};
+  if (apis === undefined) return null;
+  const credentials = credentialsOf(apiBearer, apiBasic, (reference) => secrets.of(reference).reveal());
+  return createReconciler({
+    sources: apis.map((url) => alertSourceOf({ url: new URL(url), credentials })),
+    engine,
+    metrics,
+    log,
+    clock: systemClock,
+    timers: systemTimers,
+    random: chance,
+    redact: redacting(secrets.all()),
+  });
 }
 
 const alsoNudging = (observer: Observer, nudge: () => void): Observer => ({

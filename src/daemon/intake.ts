@@ -35,8 +35,8 @@ export function rfc3339Ms(text: string): WallMs | null {
   return Number.isNaN(ms) ? null : Math.floor(ms);
 }
 
-/** The alerts of a valid payload, and those refused with the field that is wrong. */
-export function alertsOf(payload: WebhookPayload, now: WallMs): Intake {
+/** The alerts of a valid payload, or of a list that reads like one, and those refused with the field that is wrong. */
+export function alertsOf(payload: Pick<WebhookPayload, 'alerts'>, now: WallMs): Intake {
   const alerts: Alert[] = [];
   const refused: Refusal[] = [];
   for (const [index, alert] of payload.alerts.entries()) {

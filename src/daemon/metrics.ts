@@ -6,7 +6,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { JournalStore } from '../journal/store.ts';
 import type { JournalEntry } from '../model/events.ts';
-import type { Observation } from '../model/evidence.ts';
+import type { Observation, ProbeErrorCode } from '../model/evidence.ts';
 import { Autonomy } from '../model/primitives.ts';
 import type { GroupStatus, StatusDocument } from './status-document.ts';
 
@@ -21,6 +21,10 @@ export type Metrics = {
   /** One webhook and its ending: `accepted`, or the code it was refused with. */
   webhook(outcome: string): void;
   alert(outcome: 'accepted' | 'clock-ahead' | 'clock-behind' | 'clock-unreadable'): void;
+  /** What one Alertmanager answered when it was asked what fires: `ok`, or why it can't be told. */
+  reconciliation(outcome: 'ok' | ProbeErrorCode): void;
+  /** From now on it is shown how long ago what fires was last known from an Alertmanager; `ageMs` is asked at each scrape. */
+  reconciliationAge(ageMs: () => number): void;
   /** One witness report and its ending: `accepted`, or the code it was refused with. */
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
@@ -44,6 +48,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     registry,
     webhook: (outcome) => counters.webhooks.inc({ outcome }),
     alert: (outcome) => counters.alerts.inc({ outcome }),
+    reconciliation: (outcome) => counters.reconciliations.inc({ outcome }),
+    reconciliationAge: (ageMs) => showReconciliationAge(registry, ageMs),
     witnessReport: (code) => counters.witnessReports.inc({ code }),
     order: (order, outcome) => counters.orders.inc({ order, outcome }),
     observed(observations) {
@@ -75,6 +81,11 @@ function createCounters(registry: Registry) {
   return {
     webhooks: counter('webhooks_total', 'Webhooks taken or refused', ['outcome']),
     alerts: counter('webhook_alerts_total', 'Alerts within webhooks, taken or refused', ['outcome']),
+    reconciliations: counter(
+      'alertmanager_reconciliations_total',
+      'Times that an Alertmanager was asked what fires, by what came of it',
+      ['outcome'],
+    ),
     witnessReports: counter('witness_reports_total', 'Reports of witnesses, taken or refused', ['code']),
     orders: counter('orders_total', 'Orders of people (approve, abort, report, clear-report), taken or refused', [
       'order',
@@ -100,6 +111,18 @@ function createCounters(registry: Registry) {
       registers,
     }),
   };
+}
+
+/** Only where an API is named: a number that nobody keeps would read as an outage. */
+function showReconciliationAge(registry: Registry, ageMs: () => number): void {
+  new Gauge({
+    name: 'failoverd_alertmanager_reconciliation_age_seconds',
+    help: 'Since an Alertmanager last answered what fires and the answer was taken in; since the start if none has',
+    registers: [registry],
+    collect() {
+      this.set(ageMs() / 1000);
+    },
+  });
 }
 
 function createGauges(registry: Registry) {

@@ -218,6 +218,37 @@ export const AlertFactRule = Type.Object(
   described('What an alert means'),
 );
 
+const basic = (description: string) =>
+  Type.Object(
+    {
+      user: Type.String({ minLength: 1, description: 'Name, without a colon' }),
+      password: secret('Password'),
+    },
+    described(description),
+  );
+
+export const AlertmanagerConfig = Type.Object(
+  {
+    region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
+    bearer: Type.Optional(secret('Token that Alertmanager presents; either this or basic')),
+    basic: Type.Optional(basic('User and password that Alertmanager presents; either this or bearer')),
+    apis: Type.Optional(
+      Type.Array(url('Address of one Alertmanager, with its path prefix'), {
+        minItems: 1,
+        maxItems: 8,
+        description: 'Every Alertmanager that sends webhooks; their API is asked for what a webhook missed',
+      }),
+    ),
+    apiBearer: Type.Optional(secret('Token that is presented to the API')),
+    apiBasic: Type.Optional(basic('User and password that are presented to the API')),
+    expiry: span('15m', 'How long a firing alert counts after it was last heard of'),
+    watchdogWithin: span('5m', 'How long an alert mapped to watchdog may be silent before monitoring counts as blind'),
+    facts: Type.Optional(Type.Array(AlertFactRule, { default: [], description: 'What alerts mean' })),
+  },
+  described('Webhooks that are taken, and what their alerts mean'),
+);
+export type AlertmanagerConfig = Static<typeof AlertmanagerConfig>;
+
 export const Config = Type.Object(
   {
     version: Type.Literal(1, says('Version of this format')),
@@ -233,21 +264,7 @@ export const Config = Type.Object(
     ),
     regions: named(RegionConfig, 'The regions, by name', 2),
     vantages: named(VantageConfig, 'Places from which probes run; the one named daemon is this process', 1),
-    alertmanager: Type.Optional(
-      Type.Object(
-        {
-          region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
-          bearer: secret('Token that Alertmanager presents'),
-          expiry: span('15m', 'How long a firing alert counts after it was last heard of'),
-          watchdogWithin: span(
-            '5m',
-            'How long an alert mapped to watchdog may be silent before monitoring counts as blind',
-          ),
-          facts: Type.Optional(Type.Array(AlertFactRule, { default: [], description: 'What alerts mean' })),
-        },
-        described('Webhooks that are taken, and what their alerts mean'),
-      ),
-    ),
+    alertmanager: Type.Optional(AlertmanagerConfig),
     people: Type.Optional(named(PersonConfig, 'Who may use the API, by name')),
     pager: Type.Optional(
       Type.Object(

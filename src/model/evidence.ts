@@ -160,6 +160,25 @@ export const WebhookPayload = Type.Object({
 });
 export type WebhookPayload = Static<typeof WebhookPayload>;
 
+const Reasons = Type.Optional(Maybe(Type.Array(Type.Unknown())));
+/** One alert as Alertmanager's API (v2) lists it: those that fire, told to receivers or held back. */
+export const ApiAlert = Type.Object({
+  labels: Labels,
+  annotations: Type.Optional(Labels),
+  startsAt: Type.String({ maxLength: 64 }),
+  fingerprint: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  status: Type.Object({
+    state: Type.Enum(['active', 'suppressed', 'unprocessed']),
+    silencedBy: Reasons,
+    inhibitedBy: Reasons,
+    mutedBy: Reasons,
+  }),
+});
+export type ApiAlert = Static<typeof ApiAlert>;
+/** What we read of Alertmanager's own status: despite its name, `uptime` is the instant of its start. */
+export const ApiStatus = Type.Object({ uptime: Type.String({ maxLength: 64 }) });
+export type ApiStatus = Static<typeof ApiStatus>;
+
 /** An alert as we keep it. Identity is fingerprint + startsAt: the same alert firing again later is another one. */
 export const Alert = Type.Object(
   {

@@ -116,6 +116,52 @@ async function ended({ child }: Running): Promise<number | null> {
 const status = async ({ url }: Place): Promise<StatusDocument> =>
   (await (await fetch(`${url}/api/v1/status`)).json()) as StatusDocument;
 
+t.test('what fired while it was away is found at the start, by the API and credentials of the config', async (t) => {
+  const presented = new Set<string>();
+  const manager = createServer((request, response) => {
+    presented.add(request.headers.authorization ?? '');
+    const { status: _webhook, ...one } = alert();
+    const alerts = [{ ...one, status: { state: 'active', silencedBy: [], inhibitedBy: [] } }];
+    const isStatus = request.url?.startsWith('/api/v2/status') === true;
+    response.end(JSON.stringify(isStatus ? { uptime: '2026-01-01T00:00:00Z' } : alerts));
+  });
+  manager.listen(0, '127.0.0.1');
+  await once(manager, 'listening');
+  t.teardown(() => void manager.close());
+  const { port } = manager.address() as AddressInfo;
+  const proof = 'bearer: ${env:AM_TOKEN}';
+  const at = await place(t, (text) =>
+    text.replace(
+      proof,
+      `basic: { user: am, password: '\${env:AM_TOKEN}' }
+  apis: ['http://127.0.0.1:${port}']
+  apiBasic: { user: failoverd, password: '\${env:AM_API_PASSWORD}' }`,
+    ),
+  );
+  const running = start(t, at, { ...SECRETS, AM_API_PASSWORD: 'password-of-the-api' });
+  await ready(at, running);
+  const seen = await until('the alert', async () => {
+    const alerts = (await status(at)).groups[0]?.alerts ?? [];
+    return alerts.length > 0 ? alerts : null;
+  });
+  t.match(seen, [{ name: 'RegionDown' }]);
+  t.strictSame([...presented], [`Basic ${Buffer.from('failoverd:password-of-the-api').toString('base64')}`]);
+  const text = await (await fetch(`${at.url}/metrics`)).text();
+  t.match(text, /failoverd_alertmanager_reconciliations_total\{outcome="ok"\} 1/);
+  const hook = await fetch(`${at.url}/webhooks/alertmanager`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Basic ${Buffer.from(`am:${SECRETS.AM_TOKEN}`).toString('base64')}`,
+    },
+    body: JSON.stringify(payload([alert()])),
+  });
+  t.equal(hook.status, 200, 'and its own webhooks are taken with the user and password of the config');
+  running.child.kill('SIGTERM');
+  t.equal(await ended(running), 0, running.said());
+  t.notMatch(running.said(), /password-of-the-api|token-of-alertmanager/);
+});
+
 t.test('what was acknowledged is there after a kill, and a signal ends it in good order', async (t) => {
   const at = await place(t);
   const first = start(t, at);

@@ -35,8 +35,6 @@ t.test('the limits themselves are taken', async (t) => {
   const one = (startsAt: number) =>
     alertsOf(
       {
-        version: '4',
-        status: 'firing',
         alerts: [
           { status: 'firing', labels: {}, startsAt: new Date(startsAt).toISOString(), fingerprint: '0'.repeat(16) },
         ],

@@ -9,6 +9,7 @@ import type {
 } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import type { Clock, Timers } from '../../engine/ports.ts';
+import type { HttpCredentials } from '../../runtime/http-credentials.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
@@ -23,7 +24,9 @@ export type HttpContext = {
   readonly replies: ReplyBook;
   readonly people: People;
   /** What Alertmanager must present; null where the config has no alertmanager section. */
-  readonly webhookBearer: string | null;
+  readonly webhookCredentials: HttpCredentials | null;
+  /** Told when Alertmanager said that it left alerts out of a webhook. */
+  readonly alertsTruncated: () => void;
   readonly witnesses: WitnessDesk;
   readonly metrics: Metrics;
   readonly log: Log;

@@ -175,6 +175,7 @@ export function refuse(
 ): FastifyReply {
   const problem = { ...problemOf(code, details), ...more };
   reply.problem = code;
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="failoverd"');
+  if (problem.status === 401 && !reply.hasHeader('www-authenticate'))
+    reply.header('www-authenticate', 'Bearer realm="failoverd"');
   return reply.status(problem.status).type('application/problem+json; charset=utf-8').send(JSON.stringify(problem));
 }

@@ -5,17 +5,17 @@
 import type { FastifyReply } from 'fastify';
 import { WebhookPayload } from '../../model/evidence.ts';
 import { alertsOf, type Intake } from '../intake.ts';
-import { bearerOf, sameToken, tokenHash } from './bearer.ts';
 import type { App, HttpContext } from './context.ts';
 import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { refuse } from './problem.ts';
+import { webhookProof } from './webhook-proof.ts';
 
 /** Ten thousand alerts with twenty labels each. */
 export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 
 export function webhookRoutes(app: App, context: HttpContext): void {
-  const { engine, replies, metrics, clock, webhookBearer } = context;
-  const expected = webhookBearer === null ? null : tokenHash(webhookBearer);
+  const { engine, replies, metrics, clock, webhookCredentials, alertsTruncated } = context;
+  const proof = webhookCredentials === null ? null : webhookProof(webhookCredentials);
   let count = 0;
 
   app.post(
@@ -24,14 +24,12 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       bodyLimit: WEBHOOK_LIMIT_BYTES,
       schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
       onRequest: async (request, reply) => {
-        const token = bearerOf(request.headers.authorization);
-        if (expected === null)
+        if (proof === null)
           return refuse(reply, 'not-configured', { field: 'alertmanager', remedy: 'add `alertmanager` to the config' });
-        if (token === null || !sameToken(expected, tokenHash(token)))
-          return refuse(reply, 'unauthenticated', {
-            field: 'Authorization',
-            remedy: 'set http_config.authorization.credentials of the webhook in Alertmanager to alertmanager.bearer',
-          });
+        if (!proof.holds(request.headers.authorization)) {
+          reply.header('www-authenticate', proof.challenge);
+          return refuse(reply, 'unauthenticated', { field: 'Authorization', remedy: proof.remedy });
+        }
       },
       onResponse: async (_request, reply) => metrics.webhook(reply.problem ?? 'accepted'),
     },
@@ -51,6 +49,7 @@ export function webhookRoutes(app: App, context: HttpContext): void {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
         return refuse(reply, durability === 'late' ? 'not-durable-in-time' : 'journal-failed');
       }
+      if ((request.body.truncatedAlerts ?? 0) > 0) alertsTruncated();
       return taken(reply, intake, await waiting.reply, metrics);
     },
   );

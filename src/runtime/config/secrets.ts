@@ -125,17 +125,21 @@ const problemOf = (loaded: Loaded, { path, reference }: Use, missing: Missing): 
   ...missing,
 });
 
-const isToken = (path: KeyPath): boolean =>
-  (path[0] === 'people' && path.at(-1) === 'token') || (path[0] === 'alertmanager' && path.at(-1) === 'bearer');
+/** Presented to us: two holders that can't be told apart would be one. */
+const provesHolder = (path: KeyPath): boolean =>
+  (path[0] === 'people' && path.at(-1) === 'token') ||
+  (path[0] === 'alertmanager' && (path[1] === 'bearer' || path[1] === 'basic'));
+/** Sent as it is in a header, by others or by us. */
+const isBearer = (path: KeyPath): boolean => (provesHolder(path) ? path[1] !== 'basic' : path.at(-1) === 'apiBearer');
 
 /** Two references may lead to one value; two persons with one token would be one (invariant 22). A token that can't be sent is nobody's. */
 function tokenFaults(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<string, SecretValue>): Problem[] {
   const holders = new Map<string, KeyPath>();
   const problems: Problem[] = [];
   for (const use of uses) {
-    const token = isToken(use.path) ? values.get(use.reference)?.reveal() : undefined;
+    const token = provesHolder(use.path) || isBearer(use.path) ? values.get(use.reference)?.reveal() : undefined;
     if (token === undefined) continue;
-    if (!isBearerToken(token)) {
+    if (isBearer(use.path) && !isBearerToken(token)) {
       problems.push(
         problemOf(loaded, use, {
           code: 'token-form',
@@ -145,6 +149,7 @@ function tokenFaults(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<s
       );
       continue;
     }
+    if (!provesHolder(use.path)) continue;
     const other = holders.get(token);
     if (other !== undefined)
       problems.push(

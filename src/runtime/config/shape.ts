@@ -92,6 +92,8 @@ function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly 
       return [[path, limit('empty-text', 'this may not be empty', schema)]];
     case 'minItems':
       return [[path, limit('empty-list', 'this list may not be empty', schema)]];
+    case 'maxItems':
+      return [[path, tooMany(error.params.limit)]];
     case 'minProperties':
       return [[path, tooFew(error.params.limit, schema)]];
     case 'minimum':
@@ -116,6 +118,12 @@ const tooFew = (least: number | bigint, schema: Schema): Telling => ({
   on: 'key',
   message: `at least ${least} must be declared`,
   remedy: `declare ${least} or more: ${schema.description ?? 'entries'}`,
+});
+
+const tooMany = (most: number | bigint): Telling => ({
+  code: 'too-many',
+  message: `this list may hold ${most} at most`,
+  remedy: `keep the ${most} that matter most`,
 });
 
 /** What is there already can't be what was meant. */

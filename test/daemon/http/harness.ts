@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 import { createReplies } from '../../../src/daemon/http/replies.ts';
 import { createHttp } from '../../../src/daemon/http/server.ts';
-import { createMetrics } from '../../../src/daemon/metrics.ts';
+import { createMetrics, type Metrics } from '../../../src/daemon/metrics.ts';
 import { createObserver } from '../../../src/daemon/observer.ts';
 import { createPeople } from '../../../src/daemon/people.ts';
 import { type Engine, startEngine } from '../../../src/engine/engine.ts';
@@ -17,8 +17,9 @@ import type { Observation, PostgresFacts } from '../../../src/model/evidence.ts'
 import { settingsOf } from '../../../src/model/settings.ts';
 import { createReportDesk, generateKeys, readPrivateKey, readPublicKey } from '../../../src/probes/report.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import type { HttpCredentials } from '../../../src/runtime/http-credentials.ts';
 import { newNonce } from '../../../src/runtime/ids.ts';
-import { createLog } from '../../../src/runtime/log.ts';
+import { createLog, type Log } from '../../../src/runtime/log.ts';
 import { createTimers } from '../../../src/runtime/timers.ts';
 
 export const BEARER = 'alertmanager-says-hello';
@@ -166,6 +167,8 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
 export type Harness = {
   readonly url: string;
   readonly engine: Engine;
+  readonly metrics: Metrics;
+  readonly log: Log;
   readonly lines: string[];
   /** What happens to the next appends. */
   fault: MemoryFault | null;
@@ -178,7 +181,8 @@ export type Harness = {
 
 export type HarnessOptions = {
   readonly autonomy?: 'observe' | 'gated' | 'auto';
-  readonly webhookBearer?: string | null;
+  readonly webhookCredentials?: HttpCredentials | null;
+  readonly alertsTruncated?: () => void;
   /** Waits of the HTTP face are this many times shorter. */
   readonly hurry?: number;
   readonly port?: number;
@@ -186,7 +190,8 @@ export type HarnessOptions = {
 };
 
 export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
-  const { autonomy = 'gated', webhookBearer = BEARER, hurry = 1, port = 0 } = options;
+  const { autonomy = 'gated', hurry = 1, port = 0 } = options;
+  const { webhookCredentials = { kind: 'bearer', token: BEARER }, alertsTruncated = () => undefined } = options;
   const timers = createTimers();
   const hurried: Timers = { after: (delayMs, call) => timers.after(delayMs / hurry, call) };
   const lines: string[] = [];
@@ -225,7 +230,8 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       engine,
       replies,
       people,
-      webhookBearer,
+      webhookCredentials,
+      alertsTruncated,
       witnesses: createReportDesk({
         session: SESSION,
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
@@ -251,6 +257,8 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
   return {
     url,
     engine,
+    metrics,
+    log,
     lines,
     disk,
     get fault() {

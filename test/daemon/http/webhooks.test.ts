@@ -175,8 +175,52 @@ t.test('whoever has no credentials is refused before the body is read', async (t
   );
 });
 
+t.test('where the config names a user and password, they are asked for, and a token is none', async (t) => {
+  // The colon belongs to the password: only the first one ends the user's name.
+  const h = await serve(t, { webhookCredentials: { kind: 'basic', user: 'alertmanager', password: 'pa:ss wörd' } });
+  const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+  t.equal((await h.post(PATH, payload(), basic('alertmanager:pa:ss wörd'))).status, 200);
+  const before = entries(h);
+  for (const headers of [
+    {},
+    basic('alertmanager:pa'),
+    basic('alertmanager'),
+    basic(':pa:ss wörd'),
+    basic('alertmanager:pa:ss wörd '),
+    bearer('alertmanager:pa:ss'),
+    bearer(Buffer.from('alertmanager:pa:ss wörd').toString('base64')),
+    { authorization: 'Basic alertmanager:pa:ss' },
+    { authorization: 'Basic' },
+  ]) {
+    const response = await h.post(PATH, '{"not even": json', headers);
+    t.equal(response.status, 401, JSON.stringify(headers));
+    t.equal(response.headers.get('www-authenticate'), 'Basic realm="failoverd", charset="UTF-8"');
+    const said = await problem(response);
+    t.equal(codeOf(said), 'unauthenticated');
+    t.match(said.remedy, /basic_auth/);
+    t.notMatch(JSON.stringify(said), /pa:ss/);
+  }
+  t.equal(entries(h), before);
+  t.notOk(h.lines.some((line) => line.includes('pa:ss') || line.includes(Buffer.from('pa:ss').toString('base64'))));
+});
+
+t.test('a webhook that says it left alerts out has Alertmanager asked for them, once it is durable', async (t) => {
+  let asked = 0;
+  const h = await serve(t, {
+    alertsTruncated: () => {
+      asked += 1;
+    },
+  });
+  await h.post(PATH, payload(), auth);
+  t.equal(asked, 0);
+  t.equal((await h.post(PATH, payload([alert()], { truncatedAlerts: 3 }), auth)).status, 200);
+  t.equal(asked, 1);
+  t.equal((await h.post(PATH, payload([alert()], { truncatedAlerts: 3 }), bearer('wrong'))).status, 401);
+  t.equal(asked, 1, 'a stranger asks for nothing');
+});
+
 t.test('where the config takes no webhooks, it says so', async (t) => {
-  const h = await serve(t, { webhookBearer: null });
+  const h = await serve(t, { webhookCredentials: null });
   const response = await h.post(PATH, payload(), auth);
   t.equal(response.status, 404);
   t.equal(codeOf(await problem(response)), 'not-configured');

@@ -5,6 +5,7 @@ import type { Config } from '../../../model/config.ts';
 import { settingsOf } from '../../../model/settings.ts';
 import type { Source } from '../document.ts';
 import { inOrder, type Problem } from '../problem.ts';
+import { checkAlertmanager } from './alertmanager.ts';
 import { checkAlerts } from './alerts.ts';
 import { checkComponents, checkPostgresAddresses } from './components.ts';
 import { type Check, type Finding, problemAt } from './context.ts';
@@ -35,6 +36,7 @@ const CHECKS: readonly Check[] = [
   checkAuthority,
   checkPager,
   checkTokens,
+  checkAlertmanager,
   checkAlerts,
 ];
 

@@ -119,8 +119,9 @@ export const checkTokens: Check = ({ config, error }) => {
     path: ['people', id, 'token'],
     reference: person.token,
   }));
-  if (config.alertmanager !== undefined)
-    holders.unshift({ path: ['alertmanager', 'bearer'], reference: config.alertmanager.bearer });
+  const { bearer, basic } = config.alertmanager ?? {};
+  if (bearer !== undefined) holders.unshift({ path: ['alertmanager', 'bearer'], reference: bearer });
+  if (basic !== undefined) holders.unshift({ path: ['alertmanager', 'basic', 'password'], reference: basic.password });
   const known = new Map<string, string>();
   for (const { path, reference } of holders) {
     const other = known.get(reference);

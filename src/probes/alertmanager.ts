@@ -1,0 +1,99 @@
+/**
+ * Asks one Alertmanager what fires, over its API (v2). An answer is whole and understood, or it is a failure: half of a
+ * list would read as alerts that have ended (design §4).
+ */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { ApiAlert, ApiStatus } from '../model/evidence.ts';
+import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import type { Failure } from './failure.ts';
+import { request, urlText } from './http-request.ts';
+
+/** As much as a webhook may hold (`WEBHOOK_LIMIT_BYTES`). */
+const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024;
+/** Silenced and inhibited alerts are asked for too: one that is left out can't be told from one that has ended. */
+const ALERTS = 'api/v2/alerts?active=true&silenced=true&inhibited=true';
+const STATUS = 'api/v2/status';
+
+const Alerts = Compile(Type.Array(ApiAlert, { maxItems: 20_000 }));
+const Status = Compile(ApiStatus);
+
+export type AlertmanagerApi = {
+  /** Address with its path prefix. */
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+};
+
+export type AlertmanagerAnswer =
+  | {
+      readonly kind: 'answered';
+      readonly alerts: readonly ApiAlert[];
+      /** When this Alertmanager was started, by its own clock, RFC 3339. */
+      readonly startedAt: string;
+    }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+type Checker<T> = { Check(value: unknown): value is T };
+
+/** One Alertmanager, as whoever reconciles asks it. */
+export const alertSourceOf = (
+  api: AlertmanagerApi,
+): { readonly name: string; readonly ask: (signal: AbortSignal) => Promise<AlertmanagerAnswer> } => ({
+  name: urlText(api.url),
+  ask: (signal) => askAlertmanager(api, signal),
+});
+
+/** Never rejects. The signal is the deadline for everything. */
+export async function askAlertmanager(api: AlertmanagerApi, signal: AbortSignal): Promise<AlertmanagerAnswer> {
+  const alerts = await get(api, ALERTS, Alerts, signal);
+  if ('failure' in alerts) return { kind: 'failed', failure: alerts.failure };
+  // Asked second: where it was started anew in between, the list is from before and the start from after.
+  const status = await get(api, STATUS, Status, signal);
+  if ('failure' in status) return { kind: 'failed', failure: status.failure };
+  return { kind: 'answered', alerts: alerts.value, startedAt: status.value.uptime };
+}
+
+async function get<T>(
+  { url, credentials }: AlertmanagerApi,
+  path: string,
+  schema: Checker<T>,
+  signal: AbortSignal,
+): Promise<{ readonly value: T } | { readonly failure: Failure }> {
+  const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`);
+  const address = new URL(path, base);
+  const where = urlText(address);
+  const result = await request({
+    method: 'GET',
+    url: address,
+    headers: {
+      accept: 'application/json',
+      'user-agent': 'failoverd',
+      ...(credentials === null ? {} : { authorization: authorizationOf(credentials) }),
+    },
+    body: null,
+    answerLimitBytes: ANSWER_LIMIT_BYTES,
+    signal,
+    log: () => undefined,
+  });
+  if (result.kind === 'failed') return { failure: result.failure };
+  const { status, body, complete } = result;
+  if (status === 401 || status === 403)
+    return { failure: { code: 'auth', message: `${where} answered ${status}: it does not accept our credentials` } };
+  if (status !== 200) return { failure: { code: 'status', message: `${where} answered ${status}, expected 200` } };
+  if (!complete)
+    return { failure: { code: 'protocol', message: `${where} answered more than ${ANSWER_LIMIT_BYTES} bytes` } };
+  const value = parsed(body);
+  if (!schema.Check(value))
+    return { failure: { code: 'protocol', message: `${where} did not answer as Alertmanager’s API v2 does` } };
+  return { value };
+}
+
+/** Undefined for what is no JSON, which no schema takes. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
