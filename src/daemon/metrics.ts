@@ -5,7 +5,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { JournalStore } from '../journal/store.ts';
-import type { JournalEntry } from '../model/events.ts';
+import { type JournalEntry, PageKind } from '../model/events.ts';
 import type { Observation, ProbeErrorCode } from '../model/evidence.ts';
 import { Autonomy } from '../model/primitives.ts';
 import type { GroupStatus, StatusDocument } from './status-document.ts';
@@ -132,6 +132,7 @@ function createGauges(registry: Registry) {
   const buildInfo = gauge('build_info', 'Constant 1 with the version', ['version']);
   const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
   const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
+  const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
   const slaBudget = gauge('sla_error_budget_seconds', 'Unavailability that 30 days may hold', []);
   const perGroup = createGroupGauges(gauge);
@@ -142,12 +143,16 @@ function createGauges(registry: Registry) {
     show(status: StatusDocument): void {
       engineUp.set(status.engine === 'running' ? 1 : 0);
       pages.set(status.pages.filter((page) => page.deliveredAt === null).length);
+      for (const kind of PageKind.enum)
+        pagesOverdue.set({ kind }, status.pages.filter((page) => page.kind === kind && isOverdue(page)).length);
       // Reset: a phase or hold that is over must not go on being shown.
       for (const one of Object.values(perGroup)) one.reset();
       for (const group of status.groups) showGroup(perGroup, group, status.at);
     },
   };
 }
+
+const isOverdue = (page: StatusDocument['pages'][number]): boolean => page.overdue && page.deliveredAt === null;
 
 type MakeGauge = <L extends string>(name: string, help: string, labelNames: L[]) => Gauge<L>;
 
@@ -170,14 +175,18 @@ function createGroupGauges(gauge: MakeGauge) {
     phase: gauge('run_phase_seconds', 'Time of each phase of the open or last run', ['group', 'phase']),
     step: gauge('run_step_seconds', 'Time of each step of the open or last run', ['group', 'step']),
     rto: gauge('last_run_rto_seconds', 'Decided to verified of the last run', ['group']),
+    gate: gauge('gate_answer', '1 pass, 0 block, -1 can’t tell; for a failover, now', ['group', 'gate']),
     rtoTarget: gauge('rto_target_seconds', 'Decided to verified as promised', ['group']),
     loss: gauge('last_run_loss_high_seconds', 'Upper end of the last run’s loss', ['group']),
     receiveGap: gauge('postgres_receive_gap_bytes', 'Flushed by the primary, not received by the standby', ['group']),
+    replayLag: gauge('postgres_replay_lag_bytes', 'Received by the standby, not replayed', ['group']),
+    rpoTarget: gauge('rpo_target_seconds', 'Loss of data promised at most', ['group']),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
   };
 }
 
+const answers = { pass: 1, block: 0, 'cannot-tell': -1 } as const;
 const signed = { ok: 1, bad: 0, unknown: -1 } as const;
 
 function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus, at: number): void {
@@ -202,6 +211,8 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   g.runStuck.set({ group }, status.run?.status === 'paused' || status.run?.status === 'halted' ? 1 : 0);
   if (status.run !== null) g.runSeconds.set({ group }, status.run.sinceDecidedMs / 1000);
   g.rtoTarget.set({ group }, status.rtoMs / 1000);
+  g.rpoTarget.set({ group }, status.rpoMs / 1000);
+  for (const { gate, answer } of status.gates) g.gate.set({ group, gate }, answers[answer]);
   showRuns(g, status);
   showPostgres(g, status);
   g.downtime.set({ group }, downtimeMs(status, at) / 1000);
@@ -223,6 +234,7 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
   if (replication === null) return;
   g.streaming.set({ group }, signed[replication.streaming]);
   if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
+  if (replication.replayLagBytes !== null) g.replayLag.set({ group }, replication.replayLagBytes);
 }
 
 /** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */
