@@ -229,7 +229,12 @@ t.test('metrics carry the state in base units, and no text of others', async (t)
     ['failoverd_diagnosis_verdict{group="orders",diagnosis="RegionUnreachable"}', 0],
     ['failoverd_vantage_connected{group="orders",vantage="dublin"}', 1],
     ['failoverd_postgres_receive_gap_bytes{group="orders"}', 0],
+    ['failoverd_postgres_replay_lag_bytes{group="orders"}', 0],
     ['failoverd_rto_target_seconds{group="orders"}', 300],
+    ['failoverd_rpo_target_seconds{group="orders"}', 10],
+    ['failoverd_gate_answer{group="orders",gate="one-run"}', 1],
+    ['failoverd_gate_answer{group="orders",gate="vantage-quorum"}', 0],
+    ['failoverd_pages_overdue{kind="executive-notice"}', 0],
     ['failoverd_pages_undelivered', 0],
   ] as const)
     t.equal(await h.metric(line), value, line);
