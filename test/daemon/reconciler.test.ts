@@ -160,6 +160,18 @@ t.test('no answer, nonsense or half of an answer is never taken for no alerts', 
   }
 });
 
+t.test('the age of the last good answer grows while nobody answers', async (t) => {
+  const h = await serve(t);
+  const am = await api(t);
+  am.alerts = (_, response) => void response.writeHead(503).end();
+  reconciler(t, h, [am]).start();
+  const begun = performance.now();
+  await atLeast(h, 'status', 5);
+  const passedMs = performance.now() - begun;
+  const ageSeconds = (await h.metric('failoverd_alertmanager_reconciliation_age_seconds')) ?? 0;
+  t.ok(ageSeconds * 1000 >= passedMs, `${ageSeconds} s after ${passedMs} ms`);
+});
+
 t.test('where one of a pair is down, the other is enough', async (t) => {
   const h = await serve(t);
   const [one, two] = [await api(t, [listed()]), await api(t, [listed()])];
