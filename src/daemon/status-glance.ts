@@ -120,7 +120,7 @@ function countdownOf({ engine, run, proposal, holds, autonomy }: SummaryFacts): 
   return { to, leftMs: hold.remainingMs, ofMs: hold.forMs };
 }
 
-function waitsFor({ engine, run, proposal, holds, reports }: SummaryFacts): string | null {
+function waitsFor({ engine, run, proposal, holds, reports, findings }: SummaryFacts): string | null {
   if (engine !== 'running') return 'a restart of the daemon';
   if (run !== null) {
     const step = run.phases.flatMap((phase) => phase.steps).find((one) => one.status !== 'done');
@@ -133,5 +133,7 @@ function waitsFor({ engine, run, proposal, holds, reports }: SummaryFacts): stri
     return proposal.missing.length === 0 ? 'its gates' : `${proposal.missing.join(' and ')} to approve ${proposal.id}`;
   if (reports.length > 0) return 'an sre or a dba to clear the report';
   const hold = nextHold(holds);
-  return hold === undefined ? null : `${hold.when} to last ${spanText(hold.remainingMs)} more`;
+  if (hold !== undefined) return `${hold.when} to last ${spanText(hold.remainingMs)} more`;
+  const region = findings.find((finding) => finding.code === 'RegionUnreachable');
+  return region?.verdict === 'unknown' ? 'fresh answers from the vantages' : null;
 }

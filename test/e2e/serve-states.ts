@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { fastify } from 'fastify';
 import type { App } from '../../src/daemon/http/context.ts';
 import { type StatusContext, statusNowOf, statusRoutes } from '../../src/daemon/http/status.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { systemTimers } from '../../src/runtime/timers.ts';
 import { PAGE_STATES, type PageState } from '../support/page-states.ts';
 
@@ -35,7 +36,7 @@ export async function serveStates(port = 0): Promise<Served> {
   app.decorateReply('problem', null);
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
-  statusRoutes(app, context, statusNowOf(context));
+  statusRoutes(app, { ...context, clock: systemClock }, statusNowOf(context));
   await app.listen({ host: '127.0.0.1', port });
   const [address] = app.addresses() as AddressInfo[];
   return {

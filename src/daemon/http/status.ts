@@ -68,7 +68,34 @@ const policyOf = ({ style, script }: { readonly style: string; readonly script: 
     "frame-ancestors 'none'",
   ].join('; ');
 
+const HTML = 'text/html; charset=utf-8';
+
+type RenderedPage = { readonly headers: Readonly<Record<string, string>>; readonly text: string };
+
+/** A page is kept for so many times as long as it took to make. */
+const KEPT_FOR = 10;
+
+/**
+ * Everybody who follows a page asks for it at the same moment. What one was given the others get, too, so that pages take
+ * a tenth of the loop's time at most, however many look and however many groups there are.
+ */
+function pageShelf(mono: () => number) {
+  const shelf = new Map<string, { readonly page: RenderedPage; readonly untilMono: number }>();
+  return {
+    kept(choices: string): RenderedPage | null {
+      const found = shelf.get(choices);
+      return found === undefined || found.untilMono <= mono() ? null : found.page;
+    },
+    keep(choices: string, page: RenderedPage, beganMono: number): void {
+      const now = mono();
+      for (const [other, { untilMono }] of shelf) if (untilMono <= now) shelf.delete(other);
+      shelf.set(choices, { page, untilMono: now + KEPT_FOR * (now - beganMono) });
+    },
+  };
+}
+
 export function statusRoutes(app: App, context: StatusContext, statusNow: StatusNow): void {
+  const pages = pageShelf(context.clock.mono);
   eventRoute(app, context);
   const json = (reply: FastifyReply, status: StatusDocument): FastifyReply =>
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(status));
@@ -95,18 +122,25 @@ export function statusRoutes(app: App, context: StatusContext, statusNow: Status
     async (request, reply) => {
       reply.header('vary', 'Accept');
       const { group, refresh } = request.query;
-      const status = statusNow(group);
-      if (status.groups.length === 0 && group !== undefined) return noGroup(reply, group);
-      if (wantsJson(request.headers.accept)) return json(reply, status);
+      const asJson = wantsJson(request.headers.accept);
+      const choices = JSON.stringify([group ?? null, refresh ?? null]);
+      const kept = asJson ? null : pages.kept(choices);
+      if (kept !== null) return reply.headers(kept.headers).type(HTML).send(kept.text);
       // Loaded when the first page is asked for, so that the start does not wait for it.
       const { renderPage, STYLE, SCRIPT } = await import('./page/page.ts');
-      return reply
-        .headers({
+      const beganMono = context.clock.mono();
+      const status = statusNow(group);
+      if (status.groups.length === 0 && group !== undefined) return noGroup(reply, group);
+      if (asJson) return json(reply, status);
+      const page = {
+        headers: {
           'cache-control': 'no-store',
           'content-security-policy': policyOf({ style: STYLE, script: SCRIPT }),
-        })
-        .type('text/html; charset=utf-8')
-        .send(renderPage(status, { refresh: refresh !== 'off', group: group ?? null }));
+        },
+        text: renderPage(status, { refresh: refresh !== 'off', group: group ?? null }),
+      };
+      pages.keep(choices, page, beganMono);
+      return reply.headers(page.headers).type(HTML).send(page.text);
     },
   );
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/status'));

@@ -82,6 +82,7 @@ t.test('the daemon ends at once, however many listen', async (t) => {
   for (const end of served) await end();
   await Promise.all(ends);
   t.ok(performance.now() - began < 2_000);
+  for (const stream of streams) t.ok(stream.text().endsWith('0\r\n\r\n'), 'it was ended, not cut off');
 });
 
 t.test('HEAD does not wait for the end of a stream that has none', async (t) => {

@@ -1,9 +1,14 @@
 // What the status shows, to whom in which form, and that it can be read anywhere.
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { fastify } from 'fastify';
 import t from 'tap';
 import Value from 'typebox/value';
+import type { App } from '../../../src/daemon/http/context.ts';
+import { statusNowOf, statusRoutes } from '../../../src/daemon/http/status.ts';
 import { StatusDocument } from '../../../src/daemon/status-document.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { createTimers } from '../../../src/runtime/timers.ts';
 import { alert, BEARER, bearer, type Harness, payload, serve, until } from './harness.ts';
 
 const json = async (h: Harness, path = '/api/v1/status'): Promise<StatusDocument> =>
@@ -179,6 +184,39 @@ t.test('each row tells what it sees and what would turn it', async (t) => {
   });
   const page = await html(h);
   t.ok(page.includes('active.reachable = bad'));
+});
+
+t.test('many who look at once share what was made, for ten times as long as it took', async (t) => {
+  const h = await serve(t);
+  await h.see();
+  let mono = 0;
+  let made = 0;
+  const clock = { wall: systemClock.wall, mono: () => mono };
+  const context = { engine: h.engine, clock, timers: createTimers(), version: 'test' };
+  const statusNow = statusNowOf({ ...context, clock: systemClock });
+  const app: App = fastify();
+  t.teardown(() => app.close());
+  app.decorateReply('problem', null);
+  app.setValidatorCompiler(() => () => true);
+  statusRoutes(app, context, (group) => {
+    made += 1;
+    mono += 100;
+    return statusNow(group);
+  });
+  const ask = (url: string, accept = 'text/html') => app.inject({ url, headers: { accept } });
+  const first = await ask('/status');
+  const others = await Promise.all(Array.from({ length: 40 }, () => ask('/status')));
+  t.equal(made, 1);
+  t.ok(others.every((other) => other.body === first.body));
+  t.ok(others.every((other) => other.headers['content-security-policy'] === first.headers['content-security-policy']));
+  t.not((await ask('/status?refresh=off')).body, first.body, 'another choice is another page');
+  t.equal(made, 2);
+  await ask('/status', 'application/json');
+  await ask('/api/v1/status');
+  t.equal(made, 4, 'a program is given what is true at that instant');
+  mono = 1_100;
+  await ask('/status');
+  t.equal(made, 5, 'when its time is over it is made anew');
 });
 
 t.test('one group can be asked for', async (t) => {

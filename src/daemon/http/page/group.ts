@@ -126,7 +126,7 @@ const factTable = (facts: readonly FactStatus[]): Part =>
       { label: 'Subject' },
       { label: 'Verdict', kind: 'tight' },
       { label: 'Fact' },
-      { label: 'From' },
+      { label: 'From', kind: 'tight' },
       { label: 'Value' },
       { label: 'Age', kind: 'num' },
     ],
