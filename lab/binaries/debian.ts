@@ -7,7 +7,6 @@ import type { Log, Missing } from './missing.ts';
 
 /** The release the lab's servers come from: its Prometheus and Alertmanager need nothing but libc. */
 const SUITE = 'bookworm';
-const DEFAULT_MIRROR = 'http://deb.debian.org/debian';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const UPDATE_TIMEOUT_MS = 120_000;
 const DOWNLOAD_TIMEOUT_MS = 180_000;
@@ -29,8 +28,10 @@ export interface DebianRequest {
 export async function unpackDebian(request: DebianRequest): Promise<Missing | undefined> {
   const lacking = await lackingTool();
   if (lacking !== undefined) return cannot(request, lacking);
+  const known = await mirrors();
+  if (known.length === 0) return cannot(request, 'no Debian mirror stands in the sources of apt on this machine');
   const reasons: string[] = [];
-  for (const mirror of await mirrors()) {
+  for (const mirror of known) {
     try {
       await unpackFrom(mirror, request);
       return undefined;
@@ -91,7 +92,7 @@ async function lackingTool(): Promise<string | undefined> {
   return (await exists(KEYRING)) ? undefined : `no ${KEYRING} to check Debian's signature with`;
 }
 
-/** The mirrors this machine already uses for Debian come first: behind a firewall they are the only ones it reaches. */
+/** The mirrors this machine already uses for Debian: behind a firewall they are the only ones it reaches. */
 async function mirrors(): Promise<string[]> {
   const found = new Set<string>();
   for (const file of await sourceFiles()) {
@@ -100,7 +101,6 @@ async function mirrors(): Promise<string[]> {
       found.add(uri.slice(uri.search(/https?:/)).replace(/\/$/, ''));
     }
   }
-  found.add(DEFAULT_MIRROR);
   return [...found].slice(0, 3);
 }
 
