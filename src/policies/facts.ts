@@ -54,10 +54,7 @@ export const READERS: Readonly<Record<RowFactName, (view: View) => Reading>> = {
   },
   'clickhouse.serving': (view) => alerted(view, 'clickhouse-failing'),
   'nats.flowing': (view) => alerted(view, 'nats-failing'),
-  'workloads.healthy': (view) => {
-    const { verdict, ...finding } = DIAGNOSES.WorkloadDegraded.judge(view);
-    return { ...finding, value: verdict };
-  },
+  'workloads.healthy': (view) => alerted(view, 'workload-degraded'),
   'maintenance.over': (view) => alerted(view, 'maintenance'),
   'monitoring.watching': watching,
   'reports.corruption': ({ ledger }) => reported(ledger.reports['corruption'], 'corruption'),

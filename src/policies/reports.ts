@@ -4,6 +4,7 @@
  */
 import type { Report } from '../model/events.ts';
 import type { Alert } from '../model/evidence.ts';
+import type { GroupLedger } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { page, say, type Turn } from './turn.ts';
@@ -65,6 +66,14 @@ export function clearReport(turn: Turn, input: InputOf<'clear-report'>): void {
   say(turn, { kind: 'report.cleared', at: turn.state.at, group, report, person: person.id, why });
   page(turn, 'attention', group, `${title(turn, group)}: ${report} cleared by ${person.id}`, why);
   reply(turn, input, 200, { group, report, status: 'cleared' });
+}
+
+/** What is reported of a group's data and not cleared, in words; null when nothing is. */
+export function standingReport({ reports }: Pick<GroupLedger, 'reports'>): string | null {
+  const [first] = Object.entries(reports);
+  if (first === undefined) return null;
+  const [report, { by, what }] = first;
+  return `${report} was reported by ${by}: ${what}`;
 }
 
 /** What newly firing alerts report. One that was cleared does not come back by being sent again: only new alerts are passed in. */

@@ -16,6 +16,7 @@ import type { GroupId } from '../model/primitives.ts';
 import { intended, READING_STEPS } from '../model/run.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
+import { standingReport } from './reports.ts';
 import { judgeRow } from './rows.ts';
 import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
 import { groupLedger, viewOf } from './view.ts';
@@ -104,8 +105,8 @@ function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
   const veto = view.settings.rows.find(
     (row) => row.kind === 'veto' && row.against.includes('failover') && judgeRow(view, row).verdict === 'bad',
   );
-  if (veto === undefined) return false;
-  const why = `row ${veto.id} (veto): ${judgeRow(view, veto).why}`;
+  const why = veto === undefined ? standingReport(view.ledger) : `row ${veto.id} (veto): ${judgeRow(view, veto).why}`;
+  if (why === null) return false;
   const base = { at: turn.state.at, group, run: run.id, person: null, why } as const;
   if (!intended(run, 'fence')) {
     say(turn, { kind: 'run.aborting', ...base });

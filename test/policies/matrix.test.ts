@@ -57,6 +57,34 @@ t.test('a veto keeps a dead region from being failed over, until a person clears
   t.equal(h.group.ended.at(-1)?.outcome, 'verified');
 });
 
+t.test('a report stands in the way also where no row of the matrix reads it', async (t) => {
+  const h = new History(withRows([FAILOVER]));
+  h.answer = () => null;
+  h.pass(3000);
+  h.loseActive();
+  h.pass(8000);
+  t.ok(h.group.run, 'a run is open');
+  h.give({ kind: 'report', request: 'r', person: ADA, group: GROUP, report: 'corruption', what: 'checksums' });
+  h.pass(1000);
+  t.equal(h.group.ended.at(-1)?.outcome, 'undone', 'undone before its fence');
+  const fresh = new History(withRows([FAILOVER]));
+  fresh.pass(3000);
+  fresh.give({ kind: 'report', request: 'r', person: ADA, group: GROUP, report: 'deletion', what: 'DROP TABLE' });
+  fresh.loseActive();
+  fresh.pass(20_000);
+  t.equal(fresh.events('run.opened').length, 0);
+});
+
+t.test('without a watchdog, no alert of a workload is no sign of its health', async (t) => {
+  const h = new History(
+    withRows(
+      [{ id: 85, kind: 'decide', when: 'ok(workloads.healthy)', action: 'none' }, FAILOVER].reverse() as MatrixRow[],
+    ),
+  );
+  h.pass(5000);
+  t.equal(h.group.holds[85], undefined);
+});
+
 t.test('who may not report or clear is told so, and nothing changes', async (t) => {
   const h = new History(withRows([VETO, FAILOVER]));
   const status = () => h.effects.filter((effect) => effect.kind === 'reply').at(-1)?.status;

@@ -13,6 +13,7 @@ import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
 import { independent, quorumOf } from '../diagnoses.ts';
 import { withinBudget } from '../loss.ts';
+import { standingReport } from '../reports.ts';
 import { judgeRow, type RowFinding, readFact } from '../rows.ts';
 import type { View } from '../view.ts';
 
@@ -137,6 +138,19 @@ const monitoring: Gate = {
   },
 };
 
+/**
+ * Whoever reports corruption or a deletion is told that it stands in the way, so it does, also where a matrix has no row
+ * that reads it (dr-strategy §3.2, §3.3).
+ */
+const noReport: Gate = {
+  gate: 'no-report',
+  stops: 'everyone',
+  judge: ({ view }) => {
+    const standing = standingReport(view.ledger);
+    return standing === null ? pass('nothing is reported of the data') : block(standing);
+  },
+};
+
 const rowOptsIn: Gate = {
   gate: 'row-opts-in',
   stops: 'auto',
@@ -161,6 +175,7 @@ const authority: Gate = {
 export const GATES: readonly Gate[] = [
   oneRun,
   cooldown,
+  noReport,
   targetReady,
   quorum,
   rowOptsIn,
