@@ -27,8 +27,6 @@ export type Question = {
   readonly promql: string;
   /** The instant it is asked for; null = the server's own now. */
   readonly at: WallMs | null;
-  /** How far back a sample may lie, for this question alone; a server that does not know the parameter ignores it. */
-  readonly lookbackMs: number;
 };
 
 export type Answer =
@@ -37,8 +35,6 @@ export type Answer =
       readonly value: number;
       /** When it was evaluated, by the server's clock. */
       readonly at: WallMs;
-      /** A scalar belongs to no series, so it has no sample. */
-      readonly scalar: boolean;
     }
   | { readonly kind: 'failed'; readonly reached: 'none' | 'connect' | 'respond'; readonly failure: Failure };
 
@@ -92,13 +88,13 @@ export function getFrom(api: PrometheusApi, path: string, { signal, log }: Askin
 export const addressIn = ({ url }: Pick<PrometheusApi, 'url'>, path: string): URL =>
   new URL(path, url.href.endsWith('/') ? url : new URL(`${url.href}/`));
 
-function queryPath({ promql, at, lookbackMs }: Question): string {
-  const query = new URLSearchParams({ query: promql, lookback_delta: String(lookbackMs / 1000) });
+function queryPath({ promql, at }: Question): string {
+  const query = new URLSearchParams({ query: promql });
   if (at !== null) query.set('time', String(at / 1000));
   return `api/v1/query?${query}`;
 }
 
-type Value = { readonly value: number; readonly at: WallMs; readonly scalar: boolean };
+type Value = { readonly value: number; readonly at: WallMs };
 type Answered = Extract<HttpResult, { kind: 'answered' }>;
 
 function valueIn({ status, body, complete }: Answered, where: string): Value | Failure {
@@ -136,13 +132,13 @@ const refused = ({ errorType, error }: Static<typeof Refusal>, where: string): F
 });
 
 function oneValue({ resultType, result }: Static<typeof Success>['data'], where: string): Value | Failure {
-  if (resultType === 'scalar') return checks.scalar.Check(result) ? numberIn(result, true) : stranger(where);
+  if (resultType === 'scalar') return checks.scalar.Check(result) ? numberIn(result) : stranger(where);
   if (resultType !== 'vector')
     return { code: 'query', message: `the expression gives a ${excerpt(resultType)}, where one value is meant` };
   if (!checks.series.Check(result)) return stranger(where);
   const [first] = result;
   if (first === undefined)
-    return { code: 'empty', message: 'no series: nothing matches, or no sample is young enough to count' };
+    return { code: 'empty', message: 'no series: nothing matches, or nothing was scraped lately' };
   if (result.length > 1) {
     const named = result.slice(0, MOST_NAMED).map(labelsText).join(' and ');
     return {
@@ -152,17 +148,17 @@ function oneValue({ resultType, result }: Static<typeof Success>['data'], where:
   }
   if (first.value === undefined)
     return { code: 'no-number', message: `a histogram where one number is meant: ${labelsText(first)}` };
-  return numberIn(first.value, false);
+  return numberIn(first.value);
 }
 
 /** Go writes a float so; what else Number() takes (nothing at all, blanks, 0x10) is none. */
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-function numberIn([seconds, text]: Static<typeof Sample>, scalar: boolean): Value | Failure {
+function numberIn([seconds, text]: Static<typeof Sample>): Value | Failure {
   const value = NUMBER.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(value))
     return { code: 'no-number', message: `the value is ${excerpt(text)}, which says neither well nor bad` };
-  return { value, at: Math.round(seconds * 1000), scalar };
+  return { value, at: Math.round(seconds * 1000) };
 }
 
 const labelsText = ({ metric }: Series): string => excerpt(JSON.stringify(metric)).slice(0, EXCERPT_LENGTH / 3);

@@ -62,6 +62,8 @@ export type MetricTarget = Schedule & {
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
   readonly promql: string;
+  /** PromQL for the time of the oldest sample it looks at; null where it looks at none. */
+  readonly oldestSample: string | null;
   /** Which numbers are bad; null for a number that is no verdict. */
   readonly bad: BadWhen | null;
   readonly freshMs: number;
