@@ -2,10 +2,11 @@
  * The fact sheet: what every vantage saw of every component, and what follows from it, each with its age. PURE.
  * What is expected and was never seen has a row too: a silent vantage must not look like a shorter table.
  */
+import type { FailureEpisode } from '../model/failures.ts';
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
-import type { FactStatus } from './status-document.ts';
+import type { FactStatus, FailureStatus } from './status-document.ts';
 
 export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
@@ -54,6 +55,7 @@ const neverSeen = (fact: string, subject: string, vantage: string): FactStatus =
   ageMs: null,
   expired: false,
   log: [],
+  failures: [],
 });
 
 function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus {
@@ -70,8 +72,19 @@ function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus
     ageMs,
     expired,
     log: o.verdict === 'ok' ? [] : [...(o.log ?? [])],
+    failures: failuresOf(state, kept.failures),
   };
 }
+
+/** Newest first. */
+export const failuresOf = (state: State, episodes: readonly FailureEpisode[]): FailureStatus[] =>
+  episodes
+    .map(({ lastMono, ...episode }) => ({
+      ...episode,
+      log: [...episode.log],
+      lastAgeMs: Math.max(0, state.mono - lastMono),
+    }))
+    .sort((a, b) => a.lastAgeMs - b.lastAgeMs);
 
 function factName(kind: KeptObservation['observation']['kind']): string {
   switch (kind) {
@@ -142,6 +155,7 @@ function derived(view: View, postgres: PostgresView): FactStatus[] {
     // What it is made from is fresh, or the verdict is unknown.
     expired: false,
     log: [],
+    failures: [],
   });
   const known = (bytes: number | null): Verdict => (bytes === null ? 'unknown' : 'ok');
   return [
@@ -166,6 +180,7 @@ const notProbed = (view: View): FactStatus[] =>
       ageMs: null,
       expired: false,
       log: [],
+      failures: [],
     }));
 
 function exhausted(value: never): never {

@@ -25,6 +25,7 @@ import type {
   StatusDocument,
 } from './status-document.ts';
 import { factsOf } from './status-facts.ts';
+import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
@@ -113,6 +114,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view),
+    metrics: metricsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,
       summary: alert.summary,

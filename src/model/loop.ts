@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation } from './evidence.ts';
+import { FailureEpisode } from './failures.ts';
 import { Ledger } from './ledger.ts';
 import { StepId, StepKind } from './plan.ts';
 import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
@@ -133,6 +134,8 @@ export const KeptObservation = Type.Object({
   badSince: Type.Union([WallMs, Type.Null()]),
   /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
   badSinceMono: Type.Union([MonoMs, Type.Null()]),
+  /** How it failed lately, with the words of each first failure; kept while it is well again. */
+  failures: Type.Readonly(Type.Array(FailureEpisode)),
 });
 export type KeptObservation = Static<typeof KeptObservation>;
 

@@ -3,8 +3,11 @@
  */
 import type { EventOf } from '../model/events.ts';
 import { type Alert, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
+import { type FailureEpisode, withObservation } from '../model/failures.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
+
+const NO_FAILURES: readonly FailureEpisode[] = [];
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
 const SAMPLES_KEPT = 60;
@@ -79,6 +82,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
       receivedMono: input.mono,
       badSince: bad ? (before?.badSince ?? input.at) : null,
       badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
+      failures: [...withObservation(before?.failures ?? NO_FAILURES, observation, input)],
     };
     shelf[key] = kept;
     addSample(state, samples, observation, input);
