@@ -18,6 +18,7 @@ import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
 import { metricTargetsOf } from '../probes/metric-targets.ts';
+import { monitorTargetsOf } from '../probes/monitor-targets.ts';
 import { createReportDesk, witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -210,7 +211,11 @@ function ownVantage(options: {
   };
   const runner = createRunner({
     vantage: OWN_VANTAGE,
-    targets: [...targetsOf(config, secrets, OWN_VANTAGE, { canary: true }), ...metricTargetsOf(config, secrets)],
+    targets: [
+      ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true }),
+      ...metricTargetsOf(config, secrets),
+      ...monitorTargetsOf(config, secrets),
+    ],
     clock: systemClock,
     timers: systemTimers,
     random: chance,

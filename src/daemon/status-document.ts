@@ -302,6 +302,8 @@ export const StatusDocument = Type.Object({
   incarnation: Text,
   journal: Type.Object({ entries: Type.Integer(), newestAt: Maybe(WallMs) }),
   groups: Type.Array(GroupStatus),
+  /** Every Prometheus and Alertmanager that watches for us, what is wrong first. */
+  monitors: Type.Array(FactStatus),
   /** Newest first; those not delivered are kept until they are. */
   pages: Type.Array(
     Type.Object({

@@ -5,8 +5,11 @@
 import type { FailureEpisode } from '../model/failures.ts';
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
+import { METRICS_VANTAGE, monitorKey } from '../policies/evidence.ts';
+import { serverText } from '../policies/metrics.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
 import type { FactStatus, FailureStatus } from './status-document.ts';
+import { counted } from './text.ts';
 
 export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
@@ -42,9 +45,9 @@ function probed(state: State, view: View): FactStatus[] {
 }
 
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
-  o.kind !== 'control' && o.kind !== 'metric' && o.vantage === vantage && o.component === component;
+  'component' in o && o.vantage === vantage && o.component === component;
 
-const placeOf = ({ observation: o }: KeptObservation): string => (o.kind === 'control' ? o.target : o.region);
+const placeOf = ({ observation: o }: KeptObservation): string => ('region' in o ? o.region : o.target);
 
 const neverSeen = (fact: string, subject: string, vantage: string): FactStatus => ({
   fact,
@@ -76,6 +79,18 @@ function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus
   };
 }
 
+/** How the servers are that watch for us; one that was never asked has a row too. */
+export const monitorsOf = (state: State): FactStatus[] =>
+  state.settings.monitors
+    .map((monitor) => {
+      const kept = state.volatile.monitors[monitorKey(monitor)];
+      const subject = `${serverText(monitor, monitor.replica)} in ${monitor.region}`;
+      return kept === undefined
+        ? neverSeen(factName(monitor.kind), subject, METRICS_VANTAGE)
+        : sight(state, kept, monitor.freshMs);
+    })
+    .sort((a, b) => URGENCY[a.verdict] - URGENCY[b.verdict]);
+
 /** Newest first. */
 export const failuresOf = (state: State, episodes: readonly FailureEpisode[]): FailureStatus[] =>
   episodes
@@ -96,8 +111,14 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'tcp':
+      return 'tcp.reachable';
     case 'metric':
       return 'metrics';
+    case 'prometheus':
+      return 'prometheus.scraping';
+    case 'alertmanager':
+      return 'alertmanager.ready';
     default:
       return exhausted(kind);
   }
@@ -109,6 +130,9 @@ function subjectOf({ observation: o }: KeptObservation): string {
       return o.target;
     case 'metric':
       return o.fact;
+    case 'prometheus':
+    case 'alertmanager':
+      return `${serverText(o, o.replica)} in ${o.region}`;
     case 'dns':
       return `${o.component} at ${o.facts.resolver}`;
     default:
@@ -135,8 +159,14 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
     case 'control':
       return `answers in ${took}`;
+    case 'tcp':
+      return `${o.reached === 'handshake' ? 'connected, handshake done' : 'connected'} in ${took}`;
     case 'metric':
       return `${o.facts?.value ?? 'no value'} in ${took}`;
+    case 'prometheus':
+      return `scrapes ${counted(o.facts?.targets ?? 0, 'target')}, answered in ${took}`;
+    case 'alertmanager':
+      return `ready, ${o.facts?.cluster === 'disabled' ? 'alone' : `one of ${counted(o.facts?.peers ?? 0, 'peer')}`}, answered in ${took}`;
     default:
       return exhausted(o);
   }

@@ -25,7 +25,7 @@ import type {
   RowStatus,
   StatusDocument,
 } from './status-document.ts';
-import { factsOf } from './status-facts.ts';
+import { factsOf, monitorsOf } from './status-facts.ts';
 import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
@@ -56,6 +56,7 @@ export function statusOf(
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
       .map((group) => groupStatus(state, group, { engine, failure })),
+    monitors: monitorsOf(state),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }

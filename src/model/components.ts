@@ -122,6 +122,23 @@ export const HttpComponent = Type.Object(
   described('An HTTP service that runs in both regions'),
 );
 
+export const TcpComponent = Type.Object(
+  {
+    kind: Type.Literal('tcp', KIND),
+    ...common,
+    instances: perRegion(hostPort('host:port'), 'Address that must take connections in each region'),
+    tls: Type.Optional(
+      Type.Enum(['disable', 'require', 'verify-full'], {
+        default: 'disable',
+        description: 'Whether a TLS handshake must come to its end as well; only verify-full knows whom it talks to',
+      }),
+    ),
+  },
+  described(
+    'Anything that listens on a port. It is watched and shown; a port that takes connections says too little of a region to count for its reach',
+  ),
+);
+
 export const DnsComponent = Type.Object(
   {
     kind: Type.Literal('dns', KIND),
@@ -171,6 +188,7 @@ export const ComponentConfig = Type.Union(
   [
     PostgresComponent,
     HttpComponent,
+    TcpComponent,
     DnsComponent,
     declared('clickhouse', 'A ClickHouse cluster'),
     declared('nats', 'A NATS JetStream stream and its mirror'),
@@ -184,4 +202,5 @@ export const ComponentConfig = Type.Union(
 export type ComponentConfig = Static<typeof ComponentConfig>;
 export type PostgresComponent = Static<typeof PostgresComponent>;
 export type HttpComponent = Static<typeof HttpComponent>;
+export type TcpComponent = Static<typeof TcpComponent>;
 export type DnsComponent = Static<typeof DnsComponent>;

@@ -157,6 +157,8 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** How the servers that watch for us are, by `kind/server/replica`. */
+  monitors: Type.Record(Type.String(), KeptObservation),
   /** By `group/component`. */
   samples: Type.Record(Type.String(), Type.Array(Sample)),
   /** Monotonic instant at which a row's condition was last seen true, by `group/row`; absent = not since the start. */
@@ -200,6 +202,7 @@ export type StepOutput = { readonly state: State; readonly effects: readonly Eff
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  monitors: {},
   samples: {},
   holdSeenMono: {},
   holdPendingMs: {},

@@ -2,7 +2,13 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { EventOf } from '../model/events.ts';
-import { type Alert, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
+import {
+  type Alert,
+  alertKey,
+  type MetricObservation,
+  type MonitorObservation,
+  type Observation,
+} from '../model/evidence.ts';
 import { type FailureEpisode, withObservation } from '../model/failures.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
@@ -22,7 +28,7 @@ export const METRICS_VANTAGE = 'daemon';
 export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
   sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
 
-type Sight = Exclude<Observation, { kind: 'control' }>;
+type Sight = Exclude<Observation, { kind: 'control' | MonitorObservation['kind'] }>;
 function keyOf(o: Sight): string {
   if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
   return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
@@ -31,6 +37,11 @@ function keyOf(o: Sight): string {
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
   if (o.kind === 'control') return isVantage(Object.values(state.settings.groups), o.vantage);
+  if (isMonitor(o))
+    return (
+      o.vantage === METRICS_VANTAGE &&
+      state.settings.monitors.some((one) => monitorKey(one) === monitorKey(o) && one.region === o.region)
+    );
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
   if (group === undefined || !isVantage([group], o.vantage)) return false;
@@ -41,6 +52,14 @@ const known = (state: State, o: Observation): boolean => {
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
 /** Of a fact that the config names, from a server that it names for it. */
+export const monitorKey = ({
+  kind,
+  server,
+  replica,
+}: Pick<MonitorObservation, 'kind' | 'server' | 'replica'>): string => `${kind}/${server}/${replica}`;
+
+const isMonitor = (o: Observation): o is MonitorObservation => o.kind === 'prometheus' || o.kind === 'alertmanager';
+
 const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
   const metric = metrics.find(({ id }) => id === o.fact);
   return (
@@ -55,8 +74,8 @@ const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
   groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
-  const { sights, controls } = state.volatile;
-  const next = { sights: { ...sights }, controls: { ...controls } };
+  const { sights, controls, monitors } = state.volatile;
+  const next = { sights: { ...sights }, controls: { ...controls }, monitors: { ...monitors } };
   /** Copied once each, however many observations there are. */
   const own = new Set<Record<string, KeptObservation>>();
   const shelfOf = (shelves: Volatile['sights'], name: string): Record<string, KeptObservation> => {
@@ -73,7 +92,9 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     const [shelf, key] =
       observation.kind === 'control'
         ? [shelfOf(next.controls, observation.vantage), observation.target]
-        : [shelfOf(next.sights, observation.group), keyOf(observation)];
+        : isMonitor(observation)
+          ? [next.monitors, monitorKey(observation)]
+          : [shelfOf(next.sights, observation.group), keyOf(observation)];
     const before = shelf[key];
     const bad = observation.verdict === 'bad';
     const kept: KeptObservation = {

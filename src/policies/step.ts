@@ -63,6 +63,8 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       const groups = new Set<GroupId>();
       for (const observation of input.observations) {
         if (observation.kind === 'control') return all;
+        // How those are that watch for us decides nothing; it is shown.
+        if (observation.kind === 'prometheus' || observation.kind === 'alertmanager') continue;
         groups.add(observation.group);
       }
       return all.filter((group) => groups.has(group));

@@ -161,7 +161,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const probeGroup = (group: GroupId): void => {
     askedMono.set(group, clock.mono());
     for (const lane of lanes) {
-      if (lane.target.kind !== 'control' && lane.target.group !== group) continue;
+      if (!concerns(lane.target, group)) continue;
       if (lane.running) lane.again = true;
       else run(lane, true);
     }
@@ -198,6 +198,10 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   };
 }
+
+/** Control targets too: whether we are the isolated one matters to every group. */
+const concerns = (target: Target, group: GroupId): boolean =>
+  target.kind === 'control' || ('group' in target && target.group === group);
 
 const ours = (message: string): Failure => ({ code: 'internal', message });
 

@@ -1,5 +1,5 @@
 /** What is probed, as data: everything a probe needs to know of its target, and how often it is asked. */
-import type { PostgresComponent } from '../model/config.ts';
+import type { PostgresComponent, TcpComponent } from '../model/config.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
 import type { BadWhen } from '../model/prometheus.ts';
 import type { HttpCredentials } from '../runtime/http-credentials.ts';
@@ -33,6 +33,10 @@ export type PostgresTarget = Schedule &
 
 export type HttpTarget = Schedule &
   Subject & { readonly kind: 'http'; readonly url: string; readonly expectStatus: readonly number[] };
+
+export type TcpTarget = Schedule &
+  Subject &
+  Address & { readonly kind: 'tcp'; readonly tls: NonNullable<TcpComponent['tls']> };
 
 export type DnsTarget = Schedule &
   Subject & {
@@ -69,7 +73,28 @@ export type MetricTarget = Schedule & {
   readonly freshMs: number;
 };
 
-export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget;
+type Monitor = Schedule & {
+  readonly server: string;
+  /** 0 = the server itself, more = its replicas. */
+  readonly replica: number;
+  /** Where it stands. */
+  readonly region: RegionId;
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+};
+/** Servers that watch for us, and are watched themselves. They belong to no group. */
+export type PrometheusTarget = Monitor & { readonly kind: 'prometheus' };
+export type AlertmanagerTarget = Monitor & { readonly kind: 'alertmanager' };
+
+export type Target =
+  | PostgresTarget
+  | HttpTarget
+  | TcpTarget
+  | DnsTarget
+  | ControlTarget
+  | MetricTarget
+  | PrometheusTarget
+  | AlertmanagerTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

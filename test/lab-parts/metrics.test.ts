@@ -7,11 +7,13 @@ import path from 'node:path';
 import t from 'tap';
 import { describeMissing, isMissing } from '../../lab/binaries/missing.ts';
 import { findTool } from '../../lab/binaries/tools.ts';
-import { startPrometheus } from '../../lab/servers/monitoring.ts';
+import { startAlertmanager, startPrometheus } from '../../lab/servers/monitoring.ts';
 import { freePort } from '../../lab/servers/ports.ts';
 import { until } from '../../lab/servers/wait.ts';
 import { oldestSample, readPromql } from '../../src/model/promql.ts';
+import { probeAlertmanager } from '../../src/probes/alertmanager-server.ts';
 import { probeMetric } from '../../src/probes/metric.ts';
+import { probePrometheus } from '../../src/probes/prometheus-server.ts';
 import type { MetricTarget } from '../../src/probes/target.ts';
 import { ask } from '../probes/asking.ts';
 import { log, scratch } from './real-servers.ts';
@@ -19,7 +21,9 @@ import { log, scratch } from './real-servers.ts';
 const HOST = '127.0.84.12';
 const prometheus = await findTool('prometheus', { fetch: true, log });
 // On a developer's machine a server that can't be had is named and passed over; in CI it is a failure.
-const skip = isMissing(prometheus) && process.env['CI'] === undefined ? describeMissing(prometheus) : false;
+const alertmanager = await findTool('alertmanager', { fetch: true, log });
+const missing = [prometheus, alertmanager].flatMap((each) => (isMissing(each) ? [describeMissing(each)] : []));
+const skip = missing.length > 0 && process.env['CI'] === undefined ? missing.join('; ') : false;
 
 /** Something to scrape, that can be told to fail. */
 async function service(): Promise<{ readonly hostPort: string; fails: boolean }> {
@@ -51,6 +55,32 @@ async function service(): Promise<{ readonly hostPort: string; fails: boolean }>
   return state;
 }
 
+t.test('a real Alertmanager is ready, and says whether it stands alone', { skip }, async (t) => {
+  if (isMissing(alertmanager)) throw new Error(describeMissing(alertmanager));
+  const server = await startAlertmanager({
+    tool: alertmanager,
+    dir: path.join(await scratch(t), 'am'),
+    host: HOST,
+    port: await freePort(HOST),
+    webhooks: [{ url: `http://${HOST}:1/`, bearerToken: 'x' }],
+    log,
+  });
+  t.teardown(async () => void (await server.stop()));
+  const target = {
+    kind: 'alertmanager',
+    key: 'k',
+    ...{ server: 'alertmanager', replica: 0, region: 'north', intervalMs: 1000, timeoutMs: 5000 },
+    ...{ url: new URL(server.url), credentials: null },
+  } as const;
+  const up = await until({ what: 'it to be ready', timeoutMs: 30_000 }, async () => {
+    const answer = await ask(probeAlertmanager, target);
+    return answer.verdict === 'ok' ? answer : undefined;
+  });
+  t.match(up.facts, { cluster: 'disabled', peers: 0 });
+  await server.stop();
+  t.match(await ask(probeAlertmanager, target), { verdict: 'bad', code: 'refused' });
+});
+
 t.test('a real Prometheus is asked for facts', { skip }, async (t) => {
   if (isMissing(prometheus)) throw new Error(describeMissing(prometheus));
   const scraped = await service();
@@ -81,6 +111,10 @@ t.test('a real Prometheus is asked for facts', { skip }, async (t) => {
     (await query('backup_age_seconds')).code === null ? true : undefined,
   );
 
+  await t.test('it is ready, and scrapes one target', async (t) => {
+    const monitor = { ...target('up'), kind: 'prometheus' } as const;
+    t.match(await ask(probePrometheus, monitor), { verdict: 'ok', reached: 'read', facts: { targets: 1 } });
+  });
   await t.test('one series is one value, with the time of its own sample', async (t) => {
     const { facts } = await query('backup_age_seconds');
     t.equal(facts?.value, 120);

@@ -60,11 +60,14 @@ const json =
   (_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
-/** Answers the value, and the age of its sample where that is asked for. */
+/** The instant that a question is for, as a server takes it. */
+const instantOf = (request: IncomingMessage): number =>
+  Number(new URL(request.url ?? '', 'http://x').searchParams.get('time') ?? now());
+/** Answers the value, and the time of its sample where that is asked for. */
 const sampled =
   (value: string | number, ageSeconds = 0): RequestListener =>
   (request, response) =>
-    json(vector(isOwnTime(request) ? now() - ageSeconds : value))(request, response);
+    json(vector(isOwnTime(request) ? instantOf(request) - ageSeconds : value))(request, response);
 
 t.test('one fresh value is the fact, with the time of its own sample', async (t) => {
   const url = await server(t, sampled('0.25', 12));

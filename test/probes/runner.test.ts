@@ -78,10 +78,16 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
         note(target, context);
         return { ...OK, facts: null };
       },
+      tcp: async () => ({ ...OK, facts: null }),
       metric: async (target, context) => {
         note(target, context);
         return { ...OK, facts: null };
       },
+      prometheus: async (target, context) => {
+        note(target, context);
+        return { ...OK, facts: null };
+      },
+      alertmanager: async () => ({ ...OK, facts: null }),
     },
     close: async () => {
       made.closed += 1;

@@ -121,9 +121,13 @@ const vantageTable = ({ vantages }: GroupStatus): Part =>
     })),
   );
 
-export const factTable = (facts: readonly FactStatus[], timeZone: string | null): Part =>
+export const factTable = (
+  facts: readonly FactStatus[],
+  timeZone: string | null,
+  caption = 'What each vantage saw last, what is wrong first',
+): Part =>
   table(
-    'What each vantage saw last, what is wrong first',
+    caption,
     [
       { label: 'Subject' },
       { label: 'Verdict', kind: 'tight' },
