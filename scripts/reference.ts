@@ -22,6 +22,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   digits: 'digits',
   expression: 'expression',
   path: 'path',
+  file: 'PEM file',
 };
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

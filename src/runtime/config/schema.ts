@@ -26,6 +26,8 @@ export type Schema = {
   readonly anyOf?: readonly Schema[];
   readonly 'x-form'?: Form;
   readonly 'x-secret'?: boolean;
+  /** A PEM file that is read as such. */
+  readonly 'x-file'?: boolean;
   readonly 'x-discriminator'?: string;
 };
 
