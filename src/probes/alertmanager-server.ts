@@ -16,10 +16,9 @@ const Status = Compile(
 );
 
 export const probeAlertmanager: Probe<'alertmanager'> = async (target, { signal, log }) => {
-  const { credentials } = target;
-  const failure = await readyFailure({ url: addressIn(target, '-/ready'), credentials, signal, log });
+  const failure = await readyFailure({ ...target, url: addressIn(target, '-/ready'), signal, log });
   if (failure !== null) return failed(failure.reached, failure.failure);
-  const answer = await getJson({ url: addressIn(target, 'api/v2/status'), credentials, signal, log });
+  const answer = await getJson({ ...target, url: addressIn(target, 'api/v2/status'), signal, log });
   if ('failure' in answer) return failed('ready', answer.failure);
   if (!Status.Check(answer.value))
     return failed('ready', { code: 'protocol', message: 'it did not answer as Alertmanager’s API v2 does' });

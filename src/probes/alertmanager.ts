@@ -5,7 +5,9 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ApiAlert, ApiStatus } from '../model/evidence.ts';
-import { type Api, addressIn, getJson } from './api-request.ts';
+import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import type { Certificates } from '../runtime/tls.ts';
+import { addressIn, getJson } from './api-request.ts';
 import type { Failure } from './failure.ts';
 import { urlText } from './http-request.ts';
 
@@ -18,7 +20,12 @@ const STATUS = 'api/v2/status';
 const Alerts = Compile(Type.Array(ApiAlert, { maxItems: 20_000 }));
 const Status = Compile(ApiStatus);
 
-export type AlertmanagerApi = Api;
+export type AlertmanagerApi = {
+  /** Address with its path prefix. */
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+  readonly certificates?: Certificates | null;
+};
 
 export type AlertmanagerAnswer =
   | {
@@ -50,15 +57,16 @@ export async function askAlertmanager(api: AlertmanagerApi, signal: AbortSignal)
 }
 
 async function get<T>(
-  api: AlertmanagerApi,
+  { url: base, credentials, certificates }: AlertmanagerApi,
   path: string,
   schema: Checker<T>,
   signal: AbortSignal,
 ): Promise<{ readonly value: T } | { readonly failure: Failure }> {
-  const url = addressIn(api, path);
+  const url = addressIn({ url: base }, path);
   const answer = await getJson({
     url,
-    credentials: api.credentials,
+    authorization: () => (credentials === null ? null : authorizationOf(credentials)),
+    certificates,
     signal,
     log: () => undefined,
     answerLimitBytes: ANSWER_LIMIT_BYTES,

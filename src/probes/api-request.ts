@@ -1,5 +1,5 @@
 /** What the APIs of Prometheus and Alertmanager have in common: `/-/ready`, and JSON that answers a GET. */
-import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import type { Failure } from './failure.ts';
 import { type HttpResult, request, urlText } from './http-request.ts';
 
@@ -8,42 +8,40 @@ const ANSWER_LIMIT_BYTES = 256 * 1024;
 export type Api = {
   /** Address with its path prefix. */
   readonly url: URL;
-  readonly credentials: HttpCredentials | null;
+  /** The header that proves the sender, null where none is asked for. Asked for at each request: a secret may have been renewed. */
+  readonly authorization: () => string | null;
+  readonly certificates?: Certificates | null | undefined;
 };
 
 /** Below the address, whether or not that ends in a slash. */
 export const addressIn = ({ url }: Pick<Api, 'url'>, path: string): URL =>
   new URL(path, url.href.endsWith('/') ? url : new URL(`${url.href}/`));
 
-export type Get = {
-  readonly url: URL;
-  readonly credentials: HttpCredentials | null;
+/** `url` is the whole address here. */
+export type Get = Api & {
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
   readonly answerLimitBytes?: number;
 };
 
 /** One GET, with what the sender is proven with. Never rejects. */
-export const get = ({
-  url,
-  credentials,
-  signal,
-  log,
-  answerLimitBytes = ANSWER_LIMIT_BYTES,
-}: Get): Promise<HttpResult> =>
-  request({
+export function get(ask: Get): Promise<HttpResult> {
+  const authorization = ask.authorization();
+  return request({
     method: 'GET',
-    url,
+    url: ask.url,
     headers: {
       accept: 'application/json',
       'user-agent': 'failoverd',
-      ...(credentials === null ? {} : { authorization: authorizationOf(credentials) }),
+      ...(authorization === null ? {} : { authorization }),
     },
     body: null,
-    answerLimitBytes,
-    signal,
-    log,
+    certificates: ask.certificates,
+    answerLimitBytes: ask.answerLimitBytes ?? ANSWER_LIMIT_BYTES,
+    signal: ask.signal,
+    log: ask.log,
   });
+}
 
 type Answered = Extract<HttpResult, { kind: 'answered' }>;
 

@@ -4,13 +4,14 @@
  */
 import { isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Certificates } from '../runtime/tls.ts';
 import { type Failure, networkFailure, notResolved, timedOut } from './failure.ts';
 import { type Address, addressText } from './target.ts';
 
 export type ConnectOptions = {
   readonly address: Address;
   /** Null for no handshake. */
-  readonly tls: { readonly verify: boolean } | null;
+  readonly tls: { readonly verify: boolean; readonly certificates?: Certificates | null | undefined } | null;
   readonly signal: AbortSignal;
   readonly log: (line: string) => void;
 };
@@ -46,6 +47,7 @@ export function connectOnce({ address, tls, signal, log }: ConnectOptions): Prom
       const secure = connectTls({
         socket,
         rejectUnauthorized: tls.verify,
+        ...(tls.certificates == null ? {} : { secureContext: tls.certificates.secureContext() }),
         // An address has no name to send; whose certificate it is, is checked against the address then.
         ...(isIP(address.host) === 0 ? { servername: address.host } : { host: address.host }),
       });

@@ -3,11 +3,16 @@ import type { Config } from '../model/config.ts';
 import { metricSettings } from '../model/prometheus.ts';
 import { oldestSample, readPromql } from '../model/promql.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
-import { credentialsOf } from '../runtime/http-credentials.ts';
+import { authorizationBy } from '../runtime/http-credentials.ts';
+import type { FindCertificates } from '../runtime/tls.ts';
 import type { MetricTarget } from './target.ts';
 
-/** Throws a RangeError where a secret was not fetched, or an expression does not parse: `failoverd check` finds both. */
-export function metricTargetsOf(config: Config, secrets: Secrets): readonly MetricTarget[] {
+/** Throws a RangeError where an expression does not parse: `failoverd check` finds it. */
+export function metricTargetsOf(
+  config: Config,
+  secrets: Pick<Secrets, 'of'>,
+  certificates: FindCertificates,
+): readonly MetricTarget[] {
   const servers = config.prometheus ?? {};
   return Object.entries(config.groups).flatMap(([group, { facts }]) =>
     metricSettings(facts ?? {}, servers).flatMap((metric) => {
@@ -15,7 +20,8 @@ export function metricTargetsOf(config: Config, secrets: Secrets): readonly Metr
       if (server === undefined) return [];
       const read = readPromql(metric.promql);
       if (read.kind === 'refused') throw new RangeError(`${metric.id}: ${read.message}`);
-      const credentials = credentialsOf(server.bearer, server.basic, (reference) => secrets.of(reference).reveal());
+      const secret = (reference: string): string => secrets.of(reference).reveal();
+      const authorization = authorizationBy(server.bearer, server.basic, secret);
       return [server.url, ...(server.replicas ?? [])].map((url, replica): MetricTarget => {
         const { id: fact, everyMs: intervalMs, timeoutMs, promql, bad, freshMs, from: region } = metric;
         return {
@@ -25,7 +31,8 @@ export function metricTargetsOf(config: Config, secrets: Secrets): readonly Metr
           ...{ intervalMs, timeoutMs, promql, bad, freshMs },
           oldestSample: oldestSample(read.selectors),
           url: new URL(url),
-          credentials,
+          authorization,
+          certificates: certificates(server.tls),
         };
       });
     }),

@@ -2,27 +2,38 @@
 import type { Config } from '../model/config.ts';
 import { settingsOf } from '../model/settings.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
-import { credentialsOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import { authorizationBy } from '../runtime/http-credentials.ts';
+import type { FindCertificates } from '../runtime/tls.ts';
 import type { AlertmanagerTarget, PrometheusTarget } from './target.ts';
 
-type Address = { readonly url: string | undefined; readonly credentials: HttpCredentials | null };
+type Reach = Pick<PrometheusTarget, 'authorization' | 'certificates'> & { readonly url: string | undefined };
 
-/** Throws a RangeError where a secret was not fetched. */
-export function monitorTargetsOf(config: Config, secrets: Secrets): readonly (PrometheusTarget | AlertmanagerTarget)[] {
+export function monitorTargetsOf(
+  config: Config,
+  secrets: Pick<Secrets, 'of'>,
+  certificates: FindCertificates,
+): readonly (PrometheusTarget | AlertmanagerTarget)[] {
   const secret = (reference: string): string => secrets.of(reference).reveal();
-  const addressOf = (kind: 'prometheus' | 'alertmanager', name: string, replica: number): Address => {
-    if (kind === 'alertmanager') {
-      const { apis, apiBearer, apiBasic } = config.alertmanager ?? {};
-      return { url: apis?.[replica], credentials: credentialsOf(apiBearer, apiBasic, secret) };
-    }
-    const server = config.prometheus?.[name];
-    const url = replica === 0 ? server?.url : server?.replicas?.[replica - 1];
-    return { url, credentials: credentialsOf(server?.bearer, server?.basic, secret) };
+  const prometheus = (name: string, replica: number): Reach => {
+    const { url, replicas, bearer, basic, tls } = config.prometheus?.[name] ?? {};
+    return {
+      url: replica === 0 ? url : replicas?.[replica - 1],
+      authorization: authorizationBy(bearer, basic, secret),
+      certificates: certificates(tls),
+    };
+  };
+  const alertmanager = (replica: number): Reach => {
+    const { apis, apiBearer, apiBasic, apiTls } = config.alertmanager ?? {};
+    return {
+      url: apis?.[replica],
+      authorization: authorizationBy(apiBearer, apiBasic, secret),
+      certificates: certificates(apiTls),
+    };
   };
   return settingsOf(config).monitors.flatMap(({ kind, server, replica, region, intervalMs, timeoutMs }) => {
-    const { url, credentials } = addressOf(kind, server, replica);
+    const { url, ...reach } = kind === 'prometheus' ? prometheus(server, replica) : alertmanager(replica);
     if (url === undefined) return [];
     const key = `${kind}/${server}/${replica}`;
-    return [{ kind, key, server, replica, region, intervalMs, timeoutMs, url: new URL(url), credentials }];
+    return [{ kind, key, server, replica, region, intervalMs, timeoutMs, url: new URL(url), ...reach }];
   });
 }

@@ -11,12 +11,7 @@ import { askPrometheus } from './prometheus.ts';
 const TARGETS = 'count(up)';
 
 export const probePrometheus: Probe<'prometheus'> = async (target, { signal, log }) => {
-  const failure = await readyFailure({
-    url: addressIn(target, '-/ready'),
-    credentials: target.credentials,
-    signal,
-    log,
-  });
+  const failure = await readyFailure({ ...target, url: addressIn(target, '-/ready'), signal, log });
   if (failure !== null) return failed(failure.reached, failure.failure);
   const answer = await askPrometheus(target, { promql: TARGETS, at: null }, { signal, log });
   if (answer.kind === 'value')

@@ -54,7 +54,7 @@ const checks = {
 /** Never rejects. The signal is the deadline. */
 export async function askPrometheus(api: Api, question: Question, { signal, log }: Asking): Promise<Answer> {
   const url = addressIn(api, queryPath(question));
-  const result = await get({ url, credentials: api.credentials, signal, log });
+  const result = await get({ ...api, url, signal, log });
   if (result.kind === 'failed') return { kind: 'failed', reached: result.reached, failure: result.failure };
   const read = valueIn(result, url);
   return 'code' in read ? { kind: 'failed', reached: 'respond', failure: read } : { kind: 'value', ...read };

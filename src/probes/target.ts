@@ -2,8 +2,8 @@
 import type { PostgresComponent, TcpComponent } from '../model/config.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
 import type { BadWhen } from '../model/prometheus.ts';
-import type { HttpCredentials } from '../runtime/http-credentials.ts';
 import type { SecretValue } from '../runtime/secret.ts';
+import type { Certificates } from '../runtime/tls.ts';
 
 type Schedule = {
   /** Names the target for good within one vantage. */
@@ -24,6 +24,8 @@ export type PostgresTarget = Schedule &
     /** null = the server is expected to let us in without one. */
     readonly password: SecretValue | null;
     readonly tls: NonNullable<PostgresComponent['tls']>;
+    /** Without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
     /** The cluster this has to be; null = not pinned by the config. */
     readonly systemIdentifier: string | null;
     readonly canarySchema: string;
@@ -32,11 +34,22 @@ export type PostgresTarget = Schedule &
   };
 
 export type HttpTarget = Schedule &
-  Subject & { readonly kind: 'http'; readonly url: string; readonly expectStatus: readonly number[] };
+  Subject & {
+    readonly kind: 'http';
+    readonly url: string;
+    readonly expectStatus: readonly number[];
+    /** For https; without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
+  };
 
 export type TcpTarget = Schedule &
   Subject &
-  Address & { readonly kind: 'tcp'; readonly tls: NonNullable<TcpComponent['tls']> };
+  Address & {
+    readonly kind: 'tcp';
+    readonly tls: NonNullable<TcpComponent['tls']>;
+    /** Without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
+  };
 
 export type DnsTarget = Schedule &
   Subject & {
@@ -64,7 +77,9 @@ export type MetricTarget = Schedule & {
   /** Where the server stands. */
   readonly region: RegionId;
   readonly url: URL;
-  readonly credentials: HttpCredentials | null;
+  /** Asked for at each request: a secret may have been renewed. */
+  readonly authorization: () => string | null;
+  readonly certificates?: Certificates | null | undefined;
   readonly promql: string;
   /** PromQL for the time of the oldest sample it looks at; null where it looks at none. */
   readonly oldestSample: string | null;
@@ -80,7 +95,9 @@ type Monitor = Schedule & {
   /** Where it stands. */
   readonly region: RegionId;
   readonly url: URL;
-  readonly credentials: HttpCredentials | null;
+  /** Asked for at each request: a secret may have been renewed. */
+  readonly authorization: () => string | null;
+  readonly certificates?: Certificates | null | undefined;
 };
 /** Servers that watch for us, and are watched themselves. They belong to no group. */
 export type PrometheusTarget = Monitor & { readonly kind: 'prometheus' };

@@ -3,8 +3,8 @@ import { connectOnce } from './connect.ts';
 import { verdictOf } from './failure.ts';
 import type { Probe } from './probe.ts';
 
-export const probeTcp: Probe<'tcp'> = async ({ host, port, tls }, { signal, log }) => {
-  const secure = tls === 'disable' ? null : { verify: tls === 'verify-full' };
+export const probeTcp: Probe<'tcp'> = async ({ host, port, tls, certificates }, { signal, log }) => {
+  const secure = tls === 'disable' ? null : { verify: tls === 'verify-full', certificates };
   const result = await connectOnce({ address: { host, port }, tls: secure, signal, log });
   if (result.kind === 'connected')
     return { verdict: 'ok', reached: result.reached, code: null, message: null, facts: null };

@@ -70,7 +70,7 @@ t.test('a real Alertmanager is ready, and says whether it stands alone', { skip 
     kind: 'alertmanager',
     key: 'k',
     ...{ server: 'alertmanager', replica: 0, region: 'north', intervalMs: 1000, timeoutMs: 5000 },
-    ...{ url: new URL(server.url), credentials: null },
+    ...{ url: new URL(server.url), authorization: () => null },
   } as const;
   const up = await until({ what: 'it to be ready', timeoutMs: 30_000 }, async () => {
     const answer = await ask(probeAlertmanager, target);
@@ -98,7 +98,14 @@ t.test('a real Prometheus is asked for facts', { skip }, async (t) => {
     kind: 'metric',
     key: 'k',
     ...{ group: 'shop', fact: 'errors', server: 'main', replica: 0, region: 'north' },
-    ...{ intervalMs: 1000, timeoutMs: 5000, url: new URL(server.url), credentials: null, bad: null, freshMs: 30_000 },
+    ...{
+      intervalMs: 1000,
+      timeoutMs: 5000,
+      url: new URL(server.url),
+      authorization: () => null,
+      bad: null,
+      freshMs: 30_000,
+    },
     ...{ promql, oldestSample: null },
     ...over,
   });

@@ -36,7 +36,7 @@ const target = (url: URL, over: Partial<MetricTarget> = {}): MetricTarget => ({
   intervalMs: 1000,
   timeoutMs: 1000,
   url,
-  credentials: null,
+  authorization: () => null,
   promql: 'errors',
   oldestSample: 'min(timestamp(errors))',
   bad: null,
@@ -92,7 +92,7 @@ t.test('the question goes below the path prefix, with the credentials, and so do
   await ask(
     probeMetric,
     target(new URL('/prometheus', url), {
-      credentials: { kind: 'bearer', token: 'shh' },
+      authorization: () => 'Bearer shh',
       promql: 'sum(rate(errors_total{path="/a b&c"}[5m])) # why',
       oldestSample: 'min(timestamp(errors_total{path="/a b&c"}))',
     }),

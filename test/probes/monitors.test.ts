@@ -28,7 +28,14 @@ async function server(t: Pick<Test, 'teardown'>, answers: Readonly<Record<string
   });
   return new URL(`http://${HOST}:${(one.address() as AddressInfo).port}/base`);
 }
-const base = { server: 'main', replica: 0, region: 'north', intervalMs: 1000, timeoutMs: 500, credentials: null };
+const base = {
+  server: 'main',
+  replica: 0,
+  region: 'north',
+  intervalMs: 1000,
+  timeoutMs: 500,
+  authorization: () => null,
+};
 const prometheus = (url: URL): PrometheusTarget => ({ kind: 'prometheus', key: 'prometheus/main/0', ...base, url });
 const alertmanager = (url: URL): AlertmanagerTarget => ({ kind: 'alertmanager', key: 'a', ...base, url });
 const says =
