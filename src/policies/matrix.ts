@@ -243,7 +243,9 @@ function recordOf(
 
 function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   if (view.ledger.decisions[row.id] !== undefined) return;
-  const why = `row ${row.id}: ${finding.why}; Kubernetes has not healed it`;
+  const heals = finding.values.some(({ fact }) => fact === 'workloads.healthy');
+  const held = `row ${row.id}: ${finding.why}`;
+  const why = heals ? `${held}; Kubernetes has not healed it` : `${held} for ${Math.round(hold.heldMs / 1000)} s`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
@@ -251,7 +253,13 @@ function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Ho
     decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
   });
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'speak-up', view.group, `${view.settings.title}: not healed yet`, finding.why);
+    page(
+      turn,
+      'speak-up',
+      view.group,
+      heals ? `${view.settings.title}: not healed yet` : `${view.settings.title}: row ${row.id} has lasted its time`,
+      row.note === null ? finding.why : `${finding.why}. ${row.note}`,
+    );
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */

@@ -207,6 +207,25 @@ t.test('a metric alone is proposed to people, and nothing is done', async (t) =>
   t.equal(asked, 0, 'clients that are served are no disagreement with a metric that is bad');
 });
 
+t.test('a metric may speak up, in its own words', async (t) => {
+  const h = new History(
+    settings({
+      autonomy: 'gated',
+      matrix: [
+        { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5s', action: 'failover' },
+        { id: 85, kind: 'decide', when: 'metrics.errors > 0.5', for: '3s', action: 'speak-up', note: 'Look at it.' },
+      ],
+    }),
+  );
+  for (let second = 0; second < 6; second += 1) {
+    said(h, 'errors', 0.9);
+    h.pass(1000);
+  }
+  t.match(h.events('page.queued'), [
+    { page: { kind: 'speak-up', title: /row 85 has lasted its time/, body: 'errors is 0.9 ratio. Look at it.' } },
+  ]);
+});
+
 t.test('what would change the answer is told for a metric as for any fact', async (t) => {
   const h = new History(settings());
   said(h, 'errors', 0.25);

@@ -314,6 +314,34 @@ t.test('probing now', async (t) => {
     await made.runner.stop();
   });
 
+  t.test('asks Prometheus for the facts of the group as well, and not how it is', async (t) => {
+    const monitor = { server: 'main', replica: 0, region: 'north', intervalMs: 60_000, timeoutMs: 400 };
+    const asked = { ...monitor, url: new URL('http://127.0.0.1:1/'), authorization: () => null };
+    const fact = {
+      ...asked,
+      fact: 'errors',
+      promql: 'errors',
+      oldestSample: null,
+      bad: null,
+      freshMs: 60_000,
+    } as const;
+    const made = bench([
+      { kind: 'metric', key: 'shop/metrics.errors/main/0', group: 'shop', ...fact },
+      { kind: 'metric', key: 'other/metrics.errors/main/0', group: 'other', ...fact },
+      { kind: 'prometheus', key: 'prometheus/main/0', ...asked },
+    ]);
+    made.runner.start();
+    await made.time.advance(100);
+    made.calls.length = 0;
+    made.runner.probeNow('shop');
+    await settle();
+    t.same(
+      made.calls.map((call) => [call.key, call.fresh]),
+      [['shop/metrics.errors/main/0', true]],
+    );
+    await made.runner.stop();
+  });
+
   t.test('often is no more than four times a second, and the last call is not forgotten', async (t) => {
     const made = bench([web('a', { intervalMs: 60_000 })]);
     made.runner.start();
