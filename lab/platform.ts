@@ -1,21 +1,22 @@
 import type { Log } from './binaries/missing.ts';
-import { PUBLIC_NAME, REGION } from './config.ts';
+import { type LabVariant, PUBLIC_NAME, REGION } from './config.ts';
 import { type Clients, startClients } from './platform/clients.ts';
 import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
 import { createEndings, type Endings } from './platform/endings.ts';
 import { createFolder, type LabFolder } from './platform/folder.ts';
-import { startMonitoring } from './platform/monitoring.ts';
+import { type Monitoring, prepareMonitoring } from './platform/monitoring.ts';
 import { createNetwork, type Network, textOfAddress } from './platform/network.ts';
 import { type Outside, startOutside } from './platform/outside.ts';
 import { type Regions, startRegions } from './platform/regions.ts';
 import { textOf } from './servers/errors.ts';
 
-export const SABOTAGES = ['no-failoverd', 'no-fence', 'drop-acks'] as const;
+export const SABOTAGES = ['no-failoverd', 'no-fence', 'drop-acks', 'no-veto', 'no-reconciliation'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 export interface PlatformOptions {
   readonly log: Log;
   readonly autonomy?: 'auto' | 'gated';
+  readonly variant?: LabVariant;
   readonly sabotage?: Sabotage | null;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
@@ -31,6 +32,7 @@ export interface Platform {
   readonly network: Network;
   readonly regions: Regions;
   readonly outside: Outside;
+  readonly monitoring: Monitoring;
   readonly daemons: Daemons;
   readonly clients: Clients;
   /** For people: what stands where. */
@@ -75,18 +77,28 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const regions = await startRegions({ folder, network, endings, lie: sabotage === 'no-fence', log });
   const outside = await startOutside(network, endings);
   const serviceA = { host: network.inner.a, port: network.publicPort };
-  const autonomy = options.autonomy ?? 'auto';
-  const daemons = await prepareDaemons({ folder, endings, network, regions, outside, autonomy, log });
-  if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
-  await startMonitoring({
+  const monitoring = await prepareMonitoring({
     folder,
     endings,
-    host: network.outside,
+    host: network.monitoring,
     target: textOfAddress(await network.over('W->A', serviceA)),
-    webhook: daemons.webhook,
     source: options.monitoring ?? 'installed',
     log,
   });
+  const daemons = await prepareDaemons({
+    folder,
+    endings,
+    network,
+    regions,
+    outside,
+    autonomy: options.autonomy ?? 'auto',
+    alertmanagerApis: sabotage === 'no-reconciliation' ? [] : monitoring.apis,
+    variant: options.variant ?? {},
+    withoutVetoes: sabotage === 'no-veto',
+    log,
+  });
+  await monitoring.start(daemons.webhook);
+  if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
   const { resolvers } = outside;
   const clients = await startClients({
     folder,
@@ -106,5 +118,5 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     'region B': textOfAddress({ host: network.inner.b, port: network.publicPort }),
     folder: folder.dir,
   };
-  return { folder, network, regions, outside, daemons, clients, addresses };
+  return { folder, network, regions, outside, monitoring, daemons, clients, addresses };
 }

@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generateKeys } from '../../src/probes/report.ts';
 import type { Log } from '../binaries/missing.ts';
-import { type LabConfigInput, labConfig, PEOPLE } from '../config.ts';
+import { type LabConfigInput, type LabVariant, labConfig, PEOPLE } from '../config.ts';
 import { type RunningDaemon, startDaemon } from '../servers/daemon.ts';
 import { freePort } from '../servers/ports.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
-import { type Address, type Network, textOfAddress } from './network.ts';
+import { type Address, type Network, textOfAddress, WEBHOOKS } from './network.ts';
 import type { Outside } from './outside.ts';
 import type { Regions } from './regions.ts';
 
@@ -35,7 +35,7 @@ export interface Daemons {
     readonly witness: RunningDaemon | undefined;
   };
   readonly start: (node?: DaemonNode) => Promise<void>;
-  /** The one that was killed, again: same configuration, same state. */
+  /** failoverd alone, again: same configuration, same state. It must have ended. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -47,6 +47,9 @@ export interface DaemonsOptions {
   readonly regions: Regions;
   readonly outside: Outside;
   readonly autonomy: 'auto' | 'gated';
+  readonly alertmanagerApis: readonly string[];
+  readonly variant: LabVariant;
+  readonly withoutVetoes: boolean;
   readonly log: Log;
 }
 
@@ -55,6 +58,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
   const at: Address = { host: network.inner.b, port: await freePort(network.inner.b) };
   const url = `http://${textOfAddress(at)}`;
   const fromWitness = `http://${textOfAddress(await network.over('W->B', at))}`;
+  const fromAlertmanager = `http://${textOfAddress(await network.over(WEBHOOKS, at))}`;
   const stateDir = folder.at('state');
   const logs = { failoverd: folder.out('failoverd.log'), witness: folder.out('witness.log') };
   const keys = generateKeys();
@@ -102,7 +106,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
     stateDir,
     logs,
     tokens: secrets,
-    webhook: { url: `${fromWitness}/webhooks/alertmanager`, bearerToken: secrets['alertmanager'] ?? '' },
+    webhook: { url: `${fromAlertmanager}/webhooks/alertmanager`, bearerToken: secrets['alertmanager'] ?? '' },
     running: () => running,
     start: async (node) => {
       await startFailoverd(node);
@@ -129,7 +133,7 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
 
 /** The same group twice, as each vantage reaches it. */
 async function writeConfigs(
-  { folder, network, regions, outside, autonomy }: DaemonsOptions,
+  { folder, network, regions, outside, autonomy, alertmanagerApis, variant, withoutVetoes }: DaemonsOptions,
   own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
 ): Promise<{ readonly daemon: string; readonly witness: string }> {
   const { inner, publicPort, postgresPort } = network;
@@ -146,6 +150,9 @@ async function writeConfigs(
   const shared = {
     ...own,
     autonomy,
+    variant,
+    withoutVetoes,
+    ...(alertmanagerApis.length === 0 ? {} : { alertmanagerApis }),
     controlTargets: {
       daemon: `http://${await over('B->control', outside.control)}`,
       witness: `http://${await over('W->control', outside.control)}`,
@@ -164,15 +171,22 @@ async function writeConfigs(
     { host: inner.a, port: publicPort },
     { host: inner.b, port: publicPort },
   ] as const;
+  // Whether the region is up and whether its database answers are two things only where a row tells them apart.
+  const edgeOf = (service: LabConfigInput['service']) =>
+    variant.rows?.includes('postgres-down') === true ? { edge: service } : {};
+  const fromB = { a: await over('B->A', serviceA), b: textOfAddress(serviceB) };
+  const fromW = { a: await over('W->A', serviceA), b: await over('W->B', serviceB) };
   const daemon = labConfig({
     ...shared,
-    postgres: { a: textOfAddress(regions.upstream), b: textOfAddress(databaseB) },
-    service: { a: await over('B->A', serviceA), b: textOfAddress(serviceB) },
+    postgres: { a: await over('B->A', databaseA), b: textOfAddress(databaseB) },
+    service: fromB,
+    ...edgeOf(fromB),
   });
   const witness = labConfig({
     ...shared,
     postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
-    service: { a: await over('W->A', serviceA), b: await over('W->B', serviceB) },
+    service: fromW,
+    ...edgeOf(fromW),
   });
   const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
   await writeFile(files.daemon, daemon);
