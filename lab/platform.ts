@@ -1,5 +1,6 @@
 import type { Log } from './binaries/missing.ts';
 import { PUBLIC_NAME, REGION } from './config.ts';
+import { createCertificates, type LabCertificates } from './platform/certificates.ts';
 import { type Clients, startClients } from './platform/clients.ts';
 import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
 import { createEndings, type Endings } from './platform/endings.ts';
@@ -17,6 +18,8 @@ export interface PlatformOptions {
   readonly log: Log;
   readonly autonomy?: 'auto' | 'gated';
   readonly sabotage?: Sabotage | null;
+  /** Everything that failoverd speaks to, and itself, by TLS of a private authority; without it nothing is. */
+  readonly tls?: boolean;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
   /** Told the lab's folder, since a crash leaves its note there. */
@@ -29,6 +32,7 @@ export interface PlatformOptions {
 export interface Platform {
   readonly folder: LabFolder;
   readonly network: Network;
+  readonly certificates: LabCertificates | undefined;
   readonly regions: Regions;
   readonly outside: Outside;
   readonly daemons: Daemons;
@@ -72,11 +76,12 @@ export async function raise(options: PlatformOptions): Promise<Platform> {
 async function build(options: PlatformOptions, folder: LabFolder, endings: Endings): Promise<Omit<Platform, 'down'>> {
   const { log, sabotage } = options;
   const network = await createNetwork(endings);
-  const regions = await startRegions({ folder, network, endings, lie: sabotage === 'no-fence', log });
-  const outside = await startOutside(network, endings);
+  const certificates = options.tls === true ? await createCertificates(folder, network) : undefined;
+  const regions = await startRegions({ folder, network, endings, certificates, lie: sabotage === 'no-fence', log });
+  const outside = await startOutside(network, endings, certificates);
   const serviceA = { host: network.inner.a, port: network.publicPort };
   const autonomy = options.autonomy ?? 'auto';
-  const daemons = await prepareDaemons({ folder, endings, network, regions, outside, autonomy, log });
+  const daemons = await prepareDaemons({ folder, endings, network, regions, outside, certificates, autonomy, log });
   if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
   await startMonitoring({
     folder,
@@ -106,5 +111,5 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     'region B': textOfAddress({ host: network.inner.b, port: network.publicPort }),
     folder: folder.dir,
   };
-  return { folder, network, regions, outside, daemons, clients, addresses };
+  return { folder, network, certificates, regions, outside, daemons, clients, addresses };
 }

@@ -3,6 +3,7 @@ import { cutOffRegion, cutOffRegionNotCut, isolatedVantage, isolatedVantageNot }
 import { regionBlip, regionBlipStaysDown } from './region-blip.ts';
 import { regionDownAuto, regionDownGated } from './region-down.ts';
 import type { Scenario } from './scenario.ts';
+import { tls, tlsForeignAuthority } from './tls.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   regionDownAuto,
@@ -14,6 +15,8 @@ export const SCENARIOS: readonly Scenario[] = [
   badStandby,
   cutOffRegion,
   cutOffRegionNotCut,
+  tls,
+  tlsForeignAuthority,
 ];
 
 export { regionDownAuto };

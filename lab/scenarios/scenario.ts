@@ -11,7 +11,7 @@ export interface Scenario {
   readonly name: string;
   readonly says: string;
   readonly expects: Expectation;
-  readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode'>;
+  readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode' | 'tls'>;
   /** What happens to the world. Returns when the outcome is there, or its time is up. */
   readonly act: (platform: Platform, tell: (line: string) => void) => Promise<void>;
   /** What came of the crash that it put into the daemon; null before. */

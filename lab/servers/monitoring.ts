@@ -90,9 +90,17 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
   return { ...running, url };
 }
 
-export interface Webhook {
-  readonly url: string;
-  readonly bearerToken: string;
+/** Where webhooks go, and what proves them: a token, or a certificate. */
+export type Webhook = { readonly url: string } & (
+  | { readonly bearerToken: string }
+  | { readonly certificates: { readonly ca: string; readonly cert: string; readonly key: string } }
+);
+
+/** As Alertmanager writes it. */
+function httpConfigOf(hook: Webhook): object {
+  if ('bearerToken' in hook) return { authorization: { type: 'Bearer', credentials: hook.bearerToken } };
+  const { ca, cert, key } = hook.certificates;
+  return { tls_config: { ca_file: ca, cert_file: cert, key_file: key } };
 }
 
 export interface AlertmanagerOptions {
@@ -126,10 +134,10 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
     receivers: [
       {
         name: 'failoverd',
-        webhook_configs: options.webhooks.map(({ url, bearerToken }) => ({
-          url,
+        webhook_configs: options.webhooks.map((hook) => ({
+          url: hook.url,
           send_resolved: true,
-          http_config: { authorization: { type: 'Bearer', credentials: bearerToken } },
+          http_config: httpConfigOf(hook),
         })),
       },
     ],
