@@ -17,6 +17,7 @@ import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
+import { metricTargetsOf } from '../probes/metric-targets.ts';
 import { createReportDesk, witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -25,6 +26,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { addressOf } from '../runtime/config/address.ts';
 import type { Loaded } from '../runtime/config/load.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
+import { credentialsOf } from '../runtime/http-credentials.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
@@ -33,7 +35,6 @@ import { keepRenewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { createCertificates, type FindCertificates } from '../runtime/tls.ts';
 import { mayWriteCanary } from './canaries.ts';
-import { credentialsOf } from './credentials.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import type { SecureListener } from './http/secure.ts';
@@ -224,7 +225,10 @@ function ownVantage(options: {
   };
   const runner = createRunner({
     vantage: OWN_VANTAGE,
-    targets: targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
+    targets: [
+      ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
+      ...metricTargetsOf(config, secrets, certificates),
+    ],
     clock: systemClock,
     timers: systemTimers,
     random: chance,

@@ -19,7 +19,7 @@ import type { WebhookCredentials } from './webhook-proof.ts';
 import type { WitnessDesk } from './witness-desk.ts';
 
 /** The engine as its HTTP face knows it. */
-export type EngineFace = Pick<Engine, 'submit' | 'state' | 'health'>;
+export type EngineFace = Pick<Engine, 'submit' | 'state' | 'health' | 'failureKind'>;
 
 export type HttpContext = {
   readonly engine: EngineFace;

@@ -10,7 +10,7 @@ import type { Idempotency } from '../../model/orders.ts';
 import type { Role } from '../../model/primitives.ts';
 import { hasAnyRole } from '../people.ts';
 import type { App, HttpContext } from './context.ts';
-import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { createIdempotencyDesk, fingerprintOf, IDEMPOTENCY_HEADER, keyOf } from './idempotency.ts';
 import { clientOf, type Limits } from './limits.ts';
 import { PROBLEMS, type ProblemCode, refuse, refuseTooMany } from './problem.ts';
@@ -117,7 +117,7 @@ export function orderDesk(app: App, context: HttpContext, limits: Limits): Order
       }
       if (answer === 'failed') {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-        return refuse(reply, 'journal-failed');
+        return refuse(reply, failedCode(context.engine));
       }
       return answer === null ? refuse(reply, 'no-reply', { field, value: about }) : pass(reply, answer, field);
     },
