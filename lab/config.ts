@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { LabCertificates } from './platform/certificates.ts';
 
 /** What one vantage's configuration depends on: the same group, seen over that vantage's own paths. */
 export interface LabConfigInput {
@@ -16,6 +17,8 @@ export interface LabConfigInput {
   readonly resolvers: readonly string[];
   readonly publicPort: number;
   readonly route53Endpoint: string;
+  /** Everything by TLS, with these certificates; without it nothing is. */
+  readonly certificates?: LabCertificates | undefined;
   readonly fence: { readonly off: readonly string[]; readonly status: readonly string[] };
   /** APIs of Alertmanagers that are asked for what a webhook missed; none where only webhooks can be had. */
   readonly alertmanagerApis?: readonly string[];
@@ -40,6 +43,8 @@ export const REGION = { a: 'us-east-1', b: 'eu-central-1', w: 'eu-west-1' } as c
 export const PUBLIC_NAME = 'app.lab.test';
 export const EPOCH_NAME = '_failoverd.app.lab.test';
 export const ZONE_ID = 'Z0LABFAILOVERD000001';
+/** In the certificate that Alertmanager shows. */
+export const ALERTMANAGER_NAME = 'alertmanager.lab.test';
 export const PEOPLE = ['sre-first', 'vp-engineering'] as const;
 
 /** How far behind replay may be before a promotion waits for it, seconds. */
@@ -97,8 +102,10 @@ export const ALERTS = {
 /** The strategy of `config/failover.yaml` with the waits of a lab: seconds where production has minutes. */
 export function labConfig(input: LabConfigInput): string {
   const file = (name: string): string => `\${file:${input.secretFile(name)}}`;
+  const scheme = input.certificates === undefined ? 'http' : 'https';
   const probe = { interval: '500ms', timeout: '1s' };
   const auto = input.autonomy === 'auto';
+  const tls = tlsOf(input);
   const sides = <T>(a: T, b: T): Record<string, T> => ({ [REGION.a]: a, [REGION.b]: b });
   const variant = input.variant ?? {};
   const inhibits = input.withoutVetoes !== true;
@@ -107,7 +114,7 @@ export function labConfig(input: LabConfigInput): string {
       kind: 'http',
       tier: 1,
       probe,
-      instances: sides(livez(input.edge?.a), livez(input.edge?.b)),
+      instances: sides(`${scheme}://${input.edge?.a}/livez`, `${scheme}://${input.edge?.b}/livez`),
       expectStatus: [200],
     },
   };
@@ -119,7 +126,7 @@ export function labConfig(input: LabConfigInput): string {
       database: 'app',
       user: 'failoverd',
       password: file('postgres'),
-      tls: 'disable',
+      ...(tls === null ? { tls: 'disable' } : { tls: 'verify-full', ...tls.client }),
       control: 'direct',
       canarySchema: 'failoverd',
       instances: sides(input.postgres.a, input.postgres.b),
@@ -128,10 +135,11 @@ export function labConfig(input: LabConfigInput): string {
       kind: 'http',
       tier: 1,
       probe,
-      instances: sides(`http://${input.service.a}/healthz`, `http://${input.service.b}/healthz`),
+      instances: sides(`${scheme}://${input.service.a}/healthz`, `${scheme}://${input.service.b}/healthz`),
       expectStatus: [200],
+      ...(tls === null ? {} : { tls: tls.client }),
       public: {
-        url: `http://${PUBLIC_NAME}:${input.publicPort}/healthz`,
+        url: `${scheme}://${PUBLIC_NAME}:${input.publicPort}/healthz`,
         // 409 is the lab's service for "that id is there already": what failoverd is told after a crash in between.
         canaryWrite: { path: '/writes', method: 'POST', body: '{"id": "${ID}"}', expectStatus: [201, 409] },
       },
@@ -156,7 +164,12 @@ export function labConfig(input: LabConfigInput): string {
   };
   return stringify({
     version: 1,
-    daemon: { listen: input.listen, stateDir: input.stateDir, logLevel: 'info' },
+    daemon: {
+      listen: input.listen,
+      stateDir: input.stateDir,
+      logLevel: 'info',
+      ...(tls === null ? {} : { tls: tls.listener }),
+    },
     regions: { [REGION.a]: { role: 'primary' }, [REGION.b]: { role: 'secondary' }, [REGION.w]: { role: 'witness' } },
     vantages: {
       daemon: { region: REGION.b, controlTargets: [input.controlTargets.daemon] },
@@ -168,7 +181,7 @@ export function labConfig(input: LabConfigInput): string {
     },
     alertmanager: {
       region: REGION.w,
-      bearer: file('alertmanager'),
+      ...(tls === null ? { bearer: file('alertmanager') } : { clientCertificate: tls.alertmanager }),
       ...(input.alertmanagerApis === undefined ? {} : { apis: input.alertmanagerApis }),
       expiry: '1m',
       watchdogWithin: variant.watchdogWithin ?? '1m',
@@ -184,7 +197,7 @@ export function labConfig(input: LabConfigInput): string {
       'sre-first': { roles: ['sre'], token: file('sre-first') },
       'vp-engineering': { roles: ['vp', 'executive'], token: file('vp-engineering') },
     },
-    pager: { url: input.pagerUrl, secret: file('pager'), timeout: '2s' },
+    pager: { url: input.pagerUrl, secret: file('pager'), timeout: '2s', ...(tls === null ? {} : { tls: tls.client }) },
     groups: {
       platform: {
         title: 'Lab platform',
@@ -221,11 +234,20 @@ export function labConfig(input: LabConfigInput): string {
   });
 }
 
-const livez = (address = ''): string => `http://${address}/livez`;
-
 const means = (alertname: string, fact: string, ...more: readonly string[]) => ({
   match: [`alertname="${alertname}"`, ...more],
   fact,
   group: 'platform',
   region: REGION.a,
 });
+
+function tlsOf({ certificates }: LabConfigInput) {
+  if (certificates === undefined) return null;
+  const { caFile, listener, failoverd } = certificates;
+  const secret = (path: string): string => `\${file:${path}}`;
+  return {
+    client: { ca: caFile, cert: failoverd.cert, key: secret(failoverd.key) },
+    listener: { cert: listener.cert, key: secret(listener.key), clientCa: caFile },
+    alertmanager: { commonName: 'alertmanager', dnsName: ALERTMANAGER_NAME },
+  };
+}

@@ -1,5 +1,6 @@
 import type { Log } from './binaries/missing.ts';
 import { type LabVariant, PUBLIC_NAME, REGION } from './config.ts';
+import { createCertificates, type LabCertificates } from './platform/certificates.ts';
 import { type Clients, startClients } from './platform/clients.ts';
 import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
 import { createEndings, type Endings } from './platform/endings.ts';
@@ -18,6 +19,8 @@ export interface PlatformOptions {
   readonly autonomy?: 'auto' | 'gated';
   readonly variant?: LabVariant;
   readonly sabotage?: Sabotage | null;
+  /** Everything that failoverd speaks to, and itself, by TLS of a private authority; without it nothing is. */
+  readonly tls?: boolean;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
   /** Told the lab's folder, since a crash leaves its note there. */
@@ -30,6 +33,7 @@ export interface PlatformOptions {
 export interface Platform {
   readonly folder: LabFolder;
   readonly network: Network;
+  readonly certificates: LabCertificates | undefined;
   readonly regions: Regions;
   readonly outside: Outside;
   readonly monitoring: Monitoring;
@@ -74,8 +78,9 @@ export async function raise(options: PlatformOptions): Promise<Platform> {
 async function build(options: PlatformOptions, folder: LabFolder, endings: Endings): Promise<Omit<Platform, 'down'>> {
   const { log, sabotage } = options;
   const network = await createNetwork(endings);
-  const regions = await startRegions({ folder, network, endings, lie: sabotage === 'no-fence', log });
-  const outside = await startOutside(network, endings);
+  const certificates = options.tls === true ? await createCertificates(folder, network) : undefined;
+  const regions = await startRegions({ folder, network, endings, certificates, lie: sabotage === 'no-fence', log });
+  const outside = await startOutside(network, endings, certificates);
   const serviceA = { host: network.inner.a, port: network.publicPort };
   const monitoring = await prepareMonitoring({
     folder,
@@ -91,6 +96,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     network,
     regions,
     outside,
+    certificates,
     autonomy: options.autonomy ?? 'auto',
     alertmanagerApis: sabotage === 'no-reconciliation' ? [] : monitoring.apis,
     variant: options.variant ?? {},
@@ -118,5 +124,5 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     'region B': textOfAddress({ host: network.inner.b, port: network.publicPort }),
     folder: folder.dir,
   };
-  return { folder, network, regions, outside, monitoring, daemons, clients, addresses };
+  return { folder, network, certificates, regions, outside, monitoring, daemons, clients, addresses };
 }

@@ -22,6 +22,8 @@ export interface Network {
   readonly publicHost: { readonly a: string; readonly b: string };
   /** The same in both regions, as behind a load balancer. */
   readonly publicPort: number;
+  /** The same, by https. */
+  readonly publicTlsPort: number;
   /** Inside a region. */
   readonly inner: { readonly a: string; readonly b: string };
   /** Neither region: DNS, the pager, the hypervisor, and the near ends of links. */
@@ -43,6 +45,8 @@ export async function createNetwork(endings: Endings): Promise<Network> {
   const links = createLinks();
   await endings.add('links', async () => await links.close());
   const publicPort = await freePort(publicHost.a);
+  let publicTlsPort = publicPort;
+  while (publicTlsPort === publicPort) publicTlsPort = await freePort(publicHost.a);
   const over: Network['over'] = async (name, { host, port }) => {
     const made = await links.link(name).forward({ listenHost: outside, targetHost: host, targetPort: port });
     return { host: made.host, port: made.port };
@@ -51,14 +55,16 @@ export async function createNetwork(endings: Endings): Promise<Network> {
     ['a', 'internet->A'],
     ['b', 'internet->B'],
   ] as const) {
-    await links.link(name).forward({
-      listenHost: publicHost[side],
-      listenPort: publicPort,
-      targetHost: inner[side],
-      targetPort: publicPort,
-    });
+    for (const port of [publicPort, publicTlsPort])
+      await links.link(name).forward({
+        listenHost: publicHost[side],
+        listenPort: port,
+        targetHost: inner[side],
+        targetPort: port,
+      });
   }
-  return { links, publicHost, publicPort, inner, outside, monitoring, postgresPort: await freePort(inner.a), over };
+  const postgresPort = await freePort(inner.a);
+  return { links, publicHost, publicPort, publicTlsPort, inner, outside, monitoring, postgresPort, over };
 }
 
-export const textOfAddress = ({ host, port }: Address): string => `${host}:${port}`;
+export const textOfAddress = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

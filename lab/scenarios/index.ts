@@ -23,6 +23,7 @@ import { regionBlip, regionBlipStaysDown } from './region-blip.ts';
 import { regionDownAuto, regionDownGated } from './region-down.ts';
 import { lossWithinBracket, receiveGap, receiveGapSmall, replicationLag, replicationLagNone } from './replication.ts';
 import type { Scenario } from './scenario.ts';
+import { tls, tlsForeignAuthority } from './tls.ts';
 import { podFailure, podFailureRegionDies } from './workloads.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -63,6 +64,8 @@ export const SCENARIOS: readonly Scenario[] = [
   webhookDownNothingFired,
   alertmanagerRestart,
   alertmanagerRestartHeals,
+  tls,
+  tlsForeignAuthority,
 ];
 
 export { regionDownAuto };

@@ -1,6 +1,7 @@
 import { ALERTS, REGION } from '../config.ts';
 import { WEBHOOKS } from '../platform/network.ts';
 import type { Platform } from '../platform.ts';
+import { bearerHeader } from '../servers/monitoring.ts';
 import { waitFor } from '../servers/wait.ts';
 import {
   killRegion,
@@ -177,7 +178,7 @@ export const alertmanagerRestartHeals: Scenario = {
 async function askNow({ daemons, outside }: Platform): Promise<void> {
   const answer = await fetch(daemons.webhook.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${daemons.webhook.bearerToken}` },
+    headers: { 'content-type': 'application/json', ...bearerHeader(daemons.webhook) },
     body: JSON.stringify({
       receiver: 'failoverd',
       status: 'firing',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Webhook } from './monitoring.ts';
+import { bearerHeader, type Webhook } from './monitoring.ts';
 
 /** One alert in one state, as a pair of Alertmanagers would post it. */
 interface Telling {
@@ -99,10 +99,10 @@ function payload(alerts: readonly Telling[], externalURL: string): object {
   };
 }
 
-async function post({ url, bearerToken }: Webhook, body: string): Promise<boolean> {
-  const answer = await fetch(url, {
+async function post(webhook: Webhook, body: string): Promise<boolean> {
+  const answer = await fetch(webhook.url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${bearerToken}` },
+    headers: { 'content-type': 'application/json', ...bearerHeader(webhook) },
     body,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch(() => undefined);
