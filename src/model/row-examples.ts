@@ -109,13 +109,13 @@ export function smallestTurns(
   expression: Expression,
   now: RowValues,
   wanted: RowAnswer,
-): readonly (readonly { readonly fact: RowFactName; readonly to: Value }[])[] {
+): readonly (readonly { readonly fact: ReadableFact; readonly to: Value }[])[] {
   const options = choices([expression]).map(([fact, values]) => ({
     fact,
     values: values.filter((value) => value !== null && value !== now[fact]),
   }));
   for (let size = 1; size <= Math.min(MOST_TOGETHER, options.length); size += 1) {
-    const found: { fact: RowFactName; to: Value }[][] = [];
+    const found: { fact: ReadableFact; to: Value }[][] = [];
     for (const chosen of subsets(options, size)) {
       const to = firstThat(chosen, now, (values) => expression.answer(values) === wanted);
       if (to !== null) found.push(to);
@@ -138,10 +138,10 @@ function* subsets<T>(all: readonly T[], size: number, from = 0): Generator<reado
 
 /** Values for these facts, tried in their order, with which the row answers as wanted; null when there are none. */
 function firstThat(
-  chosen: readonly { readonly fact: RowFactName; readonly values: readonly Value[] }[],
+  chosen: readonly { readonly fact: ReadableFact; readonly values: readonly Value[] }[],
   now: RowValues,
   wanted: (values: RowValues) => boolean,
-): { fact: RowFactName; to: Value }[] | null {
+): { fact: ReadableFact; to: Value }[] | null {
   const [first, ...rest] = chosen;
   if (first === undefined) return wanted(now) ? [] : null;
   for (const to of first.values) {

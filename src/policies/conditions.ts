@@ -3,7 +3,7 @@
  * Facts that are made of others are taken apart: not "if the region were unreachable", but how many vantages are missing.
  */
 import { durationText, type RegionId, type Verdict } from '../model/primitives.ts';
-import { type RowFactName, rowFact } from '../model/row-facts.ts';
+import { metricIn, type ReadableFact, rowFact } from '../model/row-facts.ts';
 import { independent } from './diagnoses.ts';
 import { readFact } from './rows.ts';
 import type { Reach, View } from './view.ts';
@@ -57,9 +57,10 @@ function alerts(view: View, fact: string, to: Value): string {
   return `no alert mapped to ${mapped} fired${heard ? '' : ' and the watchdog was heard'}`;
 }
 
-function number(view: View, fact: RowFactName, to: number, thresholds: readonly number[]): string {
+function number(view: View, fact: ReadableFact, to: number, thresholds: readonly number[]): string {
   const now = readFact(view, fact).value;
-  const unit = rowFact(fact)?.unit;
+  const metric = view.settings.metrics.find(({ id }) => id === metricIn(fact));
+  const unit = metric?.unit ?? rowFact(fact)?.unit;
   const is = typeof now === 'number' ? `it is ${Number(now.toFixed(1))} now` : 'it is not known now';
   const limit = thresholds.find((one) => Math.abs(one - to) <= 1) ?? to;
   const way = to > limit ? `above ${limit}` : to < limit ? `below ${limit}` : `${limit}`;
@@ -69,7 +70,7 @@ function number(view: View, fact: RowFactName, to: number, thresholds: readonly 
 const across = (view: View, region: RegionId): readonly Reach[] => view.reach[region] ?? [];
 
 /** What would make `fact` be `to`, given what is seen now. `thresholds` are the numbers the row compares it with. */
-export function conditionFor(view: View, fact: RowFactName, to: Value, thresholds: readonly number[]): string {
+export function conditionFor(view: View, fact: ReadableFact, to: Value, thresholds: readonly number[]): string {
   if (typeof to === 'number') return number(view, fact, to, thresholds);
   switch (fact as string) {
     case 'active.reachable':

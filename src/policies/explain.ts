@@ -16,7 +16,7 @@ import type { Hold } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
 import type { GroupId, Verdict } from '../model/primitives.ts';
 import { smallestTurns } from '../model/row-examples.ts';
-import { type RowFactName, rowFact } from '../model/row-facts.ts';
+import { metricIn, type ReadableFact, rowFact } from '../model/row-facts.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { conditionFor } from './conditions.ts';
 import { GATES, judge } from './gates/index.ts';
@@ -72,7 +72,7 @@ function explainRow(state: State, view: View, row: Row): RowExplained {
   return {
     ...rowWords(row),
     answer: ANSWERS[finding.verdict],
-    facts: expressionOf(row.when).facts.map((fact) => factOf(view, fact)),
+    facts: expressionOf(row.when, view.settings.metrics).facts.map((fact) => factOf(view, fact)),
     hold:
       kept === null
         ? null
@@ -94,9 +94,11 @@ function explainRow(state: State, view: View, row: Row): RowExplained {
   };
 }
 
-function factOf(view: View, fact: RowFactName): FactExplained {
+function factOf(view: View, fact: ReadableFact): FactExplained {
   const { value, why, signs } = readFact(view, fact);
-  const spec = rowFact(fact);
+  const metric = view.settings.metrics.find(({ id }) => id === metricIn(fact));
+  const spec =
+    metric === undefined ? rowFact(fact) : { unit: metric.unit, says: metric.says ?? metric.promql, from: 'metrics' };
   const sources = signs.length > 0 ? signs.map(sourceOf) : sourcesOf(view, fact);
   const ages = sources.flatMap(({ ageMs }) => (ageMs === null ? [] : [ageMs]));
   return {
@@ -119,7 +121,7 @@ export const sourceOf = ({ class: kind, vantage, path, verdict, ageMs, says }: S
 });
 
 /** Of facts whose reading names no signs: whoever saw what they are made from. */
-function sourcesOf(view: View, fact: RowFactName): FactSource[] {
+function sourcesOf(view: View, fact: ReadableFact): FactSource[] {
   if (fact === 'standby.reachable')
     return (view.reach[view.standby] ?? []).map(({ vantage, path, verdict, ageMs, why }) => ({
       who: `client-probe by ${vantage}, ${path}`,
@@ -209,7 +211,7 @@ const notAnyMore = (row: Row): string =>
     : `it would no longer stand in the way of ${row.against.join(', ')}`;
 
 function changesOf(view: View, row: Row, finding: RowFinding, heldMs: number): Change[] {
-  const expression = expressionOf(row.when);
+  const expression = expressionOf(row.when, view.settings.metrics);
   const now: RowValues = Object.fromEntries(expression.facts.map((fact) => [fact, readFact(view, fact).value]));
   const ways = (wanted: RowAnswer, forMs: number, follows: string): Change[] =>
     smallestTurns(expression, now, wanted)
