@@ -4,8 +4,8 @@
  * of a group or an effect below the durable epoch (invariants 2, 3, 7, 12).
  */
 import type { EventBody, EventOf, JournalEntry } from '../model/events.ts';
-import { alertKey } from '../model/evidence.ts';
-import { byPart, type Keyed, sizeOf, withKey, withoutKey } from '../model/keyed.ts';
+import { type AlertKey, alertKey } from '../model/evidence.ts';
+import { byPart, type Keyed, sizeOf, withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import {
   EMPTY_GROUP,
   type GroupLedger,
@@ -78,17 +78,19 @@ function trimmed<T>(
   const count = parts.reduce((sum, part) => sum + part.length, 0);
   if (count <= kept + over) return record;
   const oldest = parts.flat().sort(([, a], [, b]) => a - b);
-  return oldest.slice(0, count - kept).reduce((rest, [key]) => withoutKey(rest, key), record);
+  return withKeys(record, new Map(oldest.slice(0, count - kept).map(([key]) => [key, null])));
 }
 
 function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Keyed<KeptAlert> {
-  let { alerts } = ledger;
+  const received = new Map<AlertKey, KeptAlert>();
   for (const alert of event.alerts) {
     const key = alertKey(alert);
+    const before = received.get(key) ?? ledger.alerts[key];
     // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
-    if (alerts[key]?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
-    alerts = withKey(alerts, key, { alert, receivedAt: event.at });
+    if (before?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
+    received.set(key, { alert, receivedAt: event.at });
   }
+  const alerts = withKeys(ledger.alerts, received);
   return sizeOf(alerts) <= RESOLVED_ALERTS_KEPT
     ? alerts
     : trimmed(alerts, resolvedIn(alerts), RESOLVED_ALERTS_KEPT, RESOLVED_ALERTS_OVER);

@@ -11,6 +11,8 @@ export type Keyed<T> = Record<string, T>;
 const DRAWERS = 256;
 /** Up to here an object is copied whole: a microsecond, and its keys stay in the order they came. */
 const COPIED_WHOLE = 100;
+/** Fewer changes than this are made one by one. */
+const FEW = 4;
 
 type Drawer<T> = Readonly<Record<string, T>>;
 const NOTHING: Drawer<never> = {};
@@ -103,6 +105,35 @@ export function withKey<T>(record: Keyed<T>, key: string, value: NoInfer<T>): Ke
   return faced(new Cabinet(drawers, cabinet.size + (Object.hasOwn(drawer, key) ? 0 : 1)));
 }
 
+/** The record with many values changed at once, each part of it copied once; null = without that key. */
+export function withKeys<T>(record: Keyed<T>, changes: ReadonlyMap<string, NoInfer<T> | null>): Keyed<T> {
+  const cabinet = cabinetOf(record);
+  if (cabinet === undefined || changes.size <= FEW)
+    return [...changes].reduce(
+      (changed, [key, value]) => (value === null ? withoutKey(changed, key) : withKey(changed, key, value)),
+      record,
+    );
+  const drawers = [...cabinet.drawers];
+  let { size } = cabinet;
+  for (const [index, own] of Map.groupBy(changes, ([key]) => drawerOf(key))) {
+    const drawer = new Map(Object.entries(drawers[index] ?? NOTHING));
+    const before = drawer.size;
+    for (const [key, value] of own) {
+      if (value === null) drawer.delete(key);
+      else drawer.set(key, value);
+    }
+    size += drawer.size - before;
+    drawers[index] = objectOf(drawer);
+  }
+  return settled(drawers, size);
+}
+
+/** A record of few keys is a plain object again. */
+const settled = <T>(drawers: readonly Drawer<T>[], size: number): Keyed<T> =>
+  size < COPIED_WHOLE / 2
+    ? objectOf(drawers.flatMap((drawer) => Object.entries(drawer)))
+    : faced(new Cabinet(drawers, size));
+
 /** The record without `key`; the same one where it had none. */
 export function withoutKey<T>(record: Keyed<T>, key: string): Keyed<T> {
   if (!Object.hasOwn(record, key)) return record;
@@ -111,9 +142,7 @@ export function withoutKey<T>(record: Keyed<T>, key: string): Keyed<T> {
   const size = cabinet.size - 1;
   const index = drawerOf(key);
   const drawers = cabinet.drawers.with(index, copyWithout(cabinet.drawers[index] ?? NOTHING, key));
-  return size < COPIED_WHOLE / 2
-    ? objectOf(drawers.flatMap((drawer) => Object.entries(drawer)))
-    : faced(new Cabinet(drawers, size));
+  return settled(drawers, size);
 }
 
 function isOverCopying(record: object): boolean {

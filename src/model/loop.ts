@@ -45,6 +45,8 @@ export const Input = Type.Union([
   /** With `groups`, only they are looked at: those who may have more to say at the instant of the input before it. */
   input('tick', { groups: Type.Optional(Type.Array(Name)) }),
   input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
+  /** Webhooks that came while the journal was being written: taken in together, and answered one by one. */
+  input('webhooks', { posts: Type.Array(Type.Object({ request: Type.String(), alerts: Type.Array(Alert) })) }),
   input('observed', { observations: Type.Array(Observation) }),
   input('performed', { operation: Type.String(), result: OperationResult }),
   input('approve', {

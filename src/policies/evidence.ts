@@ -2,8 +2,8 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { EventOf } from '../model/events.ts';
-import { type Alert, alertKey, type Observation } from '../model/evidence.ts';
-import { withKey, withoutKey } from '../model/keyed.ts';
+import { type Alert, type AlertKey, alertKey, type Observation } from '../model/evidence.ts';
+import { withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import { indexOf } from '../model/settings-index.ts';
 
@@ -122,43 +122,53 @@ function withSample(
   return withKey(samples, key, [...kept, sample].slice(-SAMPLES_KEPT));
 }
 
-/** What a webhook adds: alerts that are new or newly resolved are written down, those heard of again are only heard. */
+export type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts'>;
+type PostCounts = { readonly kept: number; readonly repeated: number; readonly ignored: number };
+
+/**
+ * What webhooks add: alerts that are new or newly resolved are written down, those heard of again are only heard.
+ * `counts` are in the order of the posts.
+ */
 export function takeAlerts(
   state: State,
-  input: InputOf<'webhook'>,
+  posts: readonly Post[],
   meansSomething: (alert: Alert) => boolean,
 ): {
   readonly volatile: Volatile;
   readonly events: readonly EventOf<'alerts.received'>[];
-  readonly counts: { readonly kept: number; readonly repeated: number; readonly ignored: number };
+  readonly counts: readonly PostCounts[];
 } {
-  let { alertHeardMono } = state.volatile;
-  const fresh = new Map<string, Alert>();
-  let repeated = 0;
-  let ignored = 0;
-  for (const alert of input.alerts) {
-    const key = alertKey(alert);
-    if (!meansSomething(alert)) {
-      ignored += 1;
-      continue;
+  const { at, mono } = state;
+  const fresh = new Map<AlertKey, Alert>();
+  /** When each was heard; null = it is resolved, and there is nothing more to hear. */
+  const heard = new Map<AlertKey, number | null>();
+  const counts = posts.map(({ alerts }): PostCounts => {
+    const own = new Set<AlertKey>();
+    let repeated = 0;
+    let ignored = 0;
+    for (const alert of alerts) {
+      if (!meansSomething(alert)) {
+        ignored += 1;
+        continue;
+      }
+      const key = alertKey(alert);
+      const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
+      // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
+      if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
+        repeated += 1;
+        if (before.status === 'firing') heard.set(key, mono);
+        continue;
+      }
+      own.add(key);
+      fresh.set(key, alert);
+      heard.set(key, alert.status === 'firing' ? mono : null);
     }
-    const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
-    // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
-    if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
-      repeated += 1;
-      if (before.status === 'firing') alertHeardMono = withKey(alertHeardMono, key, input.mono);
-      continue;
-    }
-    fresh.set(key, alert);
-    alertHeardMono =
-      alert.status === 'firing' ? withKey(alertHeardMono, key, input.mono) : withoutKey(alertHeardMono, key);
-  }
+    return { kept: own.size, repeated, ignored };
+  });
   const alerts = [...fresh.values()];
-  const events: EventOf<'alerts.received'>[] =
-    alerts.length === 0 ? [] : [{ kind: 'alerts.received', at: input.at, alerts }];
   return {
-    volatile: { ...state.volatile, alertHeardMono },
-    events,
-    counts: { kept: alerts.length, repeated, ignored },
+    volatile: { ...state.volatile, alertHeardMono: withKeys(state.volatile.alertHeardMono, heard) },
+    events: alerts.length === 0 ? [] : [{ kind: 'alerts.received', at, alerts }],
+    counts,
   };
 }

@@ -9,7 +9,7 @@ import type { Alert } from '../model/evidence.ts';
 import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts';
 import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
 import { indexOf } from '../model/settings-index.ts';
-import { answeringIn, takeAlerts, takeObservations } from './evidence.ts';
+import { answeringIn, type Post, takeAlerts, takeObservations } from './evidence.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
@@ -66,16 +66,10 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       remember(turn, takeObservations(before, input));
       return seenIn(input, before, turn.state);
     }
-    case 'webhook': {
-      const taken = takeAlerts(turn.state, input, (alert) => hasMeaning(turn.state, alert));
-      remember(turn, taken.volatile);
-      say(turn, ...taken.events);
-      for (const event of taken.events) reportsFromAlerts(turn, event.alerts);
-      turn.effects.push({ kind: 'reply', request: input.request, status: 200, body: taken.counts });
-      const fresh = taken.events.flatMap((event) => event.alerts);
-      if (fresh.length > 0) askForProbes(turn, spokenOf(turn.state, fresh));
-      return spokenOf(turn.state, input.alerts);
-    }
+    case 'webhook':
+      return takePosts(turn, [input]);
+    case 'webhooks':
+      return takePosts(turn, input.posts);
     case 'performed': {
       const group = turn.state.volatile.operations[input.operation]?.group;
       settle(turn, input);
@@ -99,6 +93,21 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
     default:
       return exhausted(input);
   }
+}
+
+function takePosts(turn: Turn, posts: readonly Post[]): readonly GroupId[] {
+  const taken = takeAlerts(turn.state, posts, (alert) => hasMeaning(turn.state, alert));
+  remember(turn, taken.volatile);
+  say(turn, ...taken.events);
+  const fresh = taken.events.flatMap((event) => event.alerts);
+  reportsFromAlerts(turn, fresh);
+  for (const [index, { request }] of posts.entries())
+    turn.effects.push({ kind: 'reply', request, status: 200, body: { ...taken.counts[index] } });
+  if (fresh.length > 0) askForProbes(turn, spokenOf(turn.state, fresh));
+  return spokenOf(
+    turn.state,
+    posts.flatMap(({ alerts }) => alerts),
+  );
 }
 
 /** Those whose judgement may have changed by what was seen: a vantage's control targets speak for all it probes. */

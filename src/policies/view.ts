@@ -318,21 +318,35 @@ export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(st
 type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
 /** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
 const sorted = new WeakMap<State['ledger']['alerts'], ReadonlyMap<GroupId, readonly Firing[]>>();
-const firingIn = byPart<KeptAlert, readonly KeptAlert[]>((part) =>
-  Object.values(part).filter(({ alert }) => alert.status === 'firing'),
-);
+type FiringOf = { readonly group: GroupId; readonly firing: Firing };
+const finders = new WeakMap<State['settings'], ReturnType<typeof byPart<KeptAlert, readonly FiringOf[]>>>();
+
+/** By part of the alerts: when one of thousands changes, the others are not asked again what they mean. */
+function firingIn(state: State): readonly FiringOf[] {
+  const { settings } = state;
+  const find =
+    finders.get(settings) ??
+    byPart<KeptAlert, readonly FiringOf[]>((part) =>
+      Object.values(part).flatMap((kept) =>
+        kept.alert.status === 'firing'
+          ? indexOf(settings)
+              .meaningsOf(kept.alert)
+              .map(({ group, meaning }) => ({ group, firing: { kept, key: alertKey(kept.alert), meaning } }))
+          : [],
+      ),
+    );
+  finders.set(settings, find);
+  return find(state.ledger.alerts).flat();
+}
 
 function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   const known = sorted.get(state.ledger.alerts);
   if (known !== undefined) return known;
   const made = new Map<GroupId, Firing[]>();
-  for (const kept of firingIn(state.ledger.alerts).flat()) {
-    for (const { group, meaning } of meaningsOf(state, kept.alert)) {
-      const firing: Firing = { kept, key: alertKey(kept.alert), meaning };
-      const own = made.get(group);
-      if (own === undefined) made.set(group, [firing]);
-      else own.push(firing);
-    }
+  for (const { group, firing } of firingIn(state)) {
+    const own = made.get(group);
+    if (own === undefined) made.set(group, [firing]);
+    else own.push(firing);
   }
   sorted.set(state.ledger.alerts, made);
   return made;

@@ -1,7 +1,7 @@
 // A record that has grown must read, print and compare like the plain object it stands for, whatever was done to it.
 import fc from 'fast-check';
 import t from 'tap';
-import { byPart, type Keyed, sizeOf, withKey, withoutKey } from '../../src/model/keyed.ts';
+import { byPart, type Keyed, sizeOf, withKey, withKeys, withoutKey } from '../../src/model/keyed.ts';
 
 type Change = { readonly key: string; readonly value: number | null };
 
@@ -44,6 +44,23 @@ t.test('it holds what a map would hold after the same changes, and none before i
         contentOf(JSON.parse(JSON.stringify(record))) === content &&
         contentOf({ ...record }) === content &&
         before.every((each) => contentOf(each.record) === each.content)
+      );
+    }),
+    { numRuns: 200 },
+  );
+});
+
+t.test('many changes at once are the same as one after the other', async () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 300 }), fc.array(change, { maxLength: 300 }), (size, changes) => {
+      const before = many(size);
+      const content = contentOf(before);
+      const atOnce = withKeys(before, new Map(changes.map((each) => [each.key, each.value])));
+      const oneByOne = changes.reduce(apply, before);
+      return (
+        contentOf(atOnce) === contentOf(oneByOne) &&
+        sizeOf(atOnce) === sizeOf(oneByOne) &&
+        contentOf(before) === content
       );
     }),
     { numRuns: 200 },
