@@ -14,6 +14,7 @@ import { type BenchPackage, makePackage } from './package.ts';
 import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
 import { stepOfManyGroups } from './step.ts';
+import { durableWebhooks } from './webhooks.ts';
 
 /** Fewer say too little about a median. */
 const ROUNDS = 20;
@@ -24,6 +25,7 @@ type Bench = (pack: BenchPackage, options: BenchOptions) => Promise<BenchResult>
 const BENCHES: Readonly<Record<string, Bench>> = {
   failover: failoverOverhead,
   start: startAndMemory,
+  webhooks: durableWebhooks,
   step: async (_pack, options) => await stepOfManyGroups(options),
 };
 

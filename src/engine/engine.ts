@@ -57,8 +57,8 @@ export type EngineOptions = {
 };
 
 type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts'>;
-/** An entry of the journal stays of a size that can be read. */
-const MOST_ALERTS_GATHERED = 1_000;
+/** An entry of the journal stays of a size that can be read: some megabytes. */
+const MOST_ALERTS_GATHERED = 5_000;
 
 type Waiting = {
   readonly submission: Submission;

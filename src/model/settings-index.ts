@@ -55,11 +55,17 @@ function meaningsBy(all: readonly MeaningOf[]): SettingsIndex['meaningsOf'] {
     else own.push({ place, one });
   }
   const always = byWord.get(null) ?? [];
+  /** An alert is asked about by all who handle it on its way. */
+  const known = new WeakMap<Alert, readonly MeaningOf[]>();
   return (alert) => {
+    const told = known.get(alert);
+    if (told !== undefined) return told;
     const said = Object.entries(alert.labels).flatMap(([label, value]) => byWord.get(wordOf(label, value)) ?? []);
-    return [...always, ...said]
+    const meanings = [...always, ...said]
       .filter(({ one }) => matches(one.meaning, alert))
       .sort((a, b) => a.place - b.place)
       .map(({ one }) => one);
+    known.set(alert, meanings);
+    return meanings;
   };
 }
