@@ -78,7 +78,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const autonomy = options.autonomy ?? 'auto';
   const daemons = await prepareDaemons({ folder, endings, network, regions, outside, autonomy, log });
   if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
-  await startMonitoring({
+  const monitoring = await startMonitoring({
     folder,
     endings,
     host: network.outside,
@@ -100,6 +100,11 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const addresses = {
     'public name': `http://${PUBLIC_NAME}:${network.publicPort} (resolvers ${resolvers.join(', ')})`,
     'failoverd status': `${daemons.url}/status`,
+    // As somebody who tries `failoverd init` on it needs them: straight, and with a role that can do nothing but look.
+    'PostgreSQL A': textOfAddress(regions.postgres.a),
+    'PostgreSQL B': textOfAddress(regions.postgres.b),
+    'read-only role': `failoverd_ro, database app, password in ${folder.at('secrets', 'postgres-ro')}`,
+    ...(monitoring === null ? {} : { Prometheus: monitoring.prometheus, Alertmanager: monitoring.alertmanager }),
     hypervisor: regions.hypervisor.url,
     'route 53': outside.route53.endpoint,
     'region A': textOfAddress(serviceA),

@@ -19,6 +19,12 @@ export interface MonitoringOptions {
   readonly log: Log;
 }
 
+/** Where the real ones listen; null where the lab posts the webhooks itself. */
+export interface MonitoringAddresses {
+  readonly prometheus: string;
+  readonly alertmanager: string;
+}
+
 const ALERT = 'RegionUnreachable';
 const LABELS = { region: REGION.a, severity: 'critical' };
 
@@ -34,16 +40,17 @@ async function findOrFetch(name: 'alertmanager' | 'prometheus', { source, log }:
   return undefined;
 }
 
-/** Real Prometheus and Alertmanager where the machine has them, otherwise the lab's own webhooks, which says so. */
-export async function startMonitoring(options: MonitoringOptions): Promise<void> {
+/** Real Prometheus and Alertmanager where the machine has them, otherwise the lab's own webhooks, and null. */
+export async function startMonitoring(options: MonitoringOptions): Promise<MonitoringAddresses | null> {
   const prometheus = await findOrFetch('prometheus', options);
   const alertmanager = await findOrFetch('alertmanager', options);
   options.endings.stillOpen();
-  if (prometheus !== undefined && alertmanager !== undefined) await real(options, prometheus, alertmanager);
-  else await standIn(options);
+  if (prometheus !== undefined && alertmanager !== undefined) return await real(options, prometheus, alertmanager);
+  await standIn(options);
+  return null;
 }
 
-async function real(options: MonitoringOptions, prometheus: Tool, alertmanager: Tool): Promise<void> {
+async function real(options: MonitoringOptions, prometheus: Tool, alertmanager: Tool): Promise<MonitoringAddresses> {
   const { folder, endings, host, log } = options;
   const manager = await startAlertmanager({
     tool: alertmanager,
@@ -60,11 +67,15 @@ async function real(options: MonitoringOptions, prometheus: Tool, alertmanager: 
     host,
     port: await freePort(host),
     scrapes: [{ job: 'app', targets: [options.target] }],
-    rules: [{ alert: ALERT, expr: 'up{job="app"} == 0', for: '2s', labels: LABELS }],
+    rules: [
+      { alert: ALERT, expr: 'up{job="app"} == 0', for: '2s', labels: LABELS },
+      { alert: 'Watchdog', expr: 'vector(1)', labels: { severity: 'none' } },
+    ],
     alertmanagers: [new URL(manager.url).host],
     log,
   });
   await endings.add('Prometheus', async () => await server.stop());
+  return { prometheus: server.url, alertmanager: manager.url };
 }
 
 async function standIn(options: MonitoringOptions): Promise<void> {
