@@ -55,6 +55,11 @@ export function postgresRemedy(failure: Failure, { user, database }: Login): Rem
     case 'read-only':
     case 'status':
     case 'missing':
+    case 'query':
+    case 'several':
+    case 'empty':
+    case 'no-number':
+    case 'stale':
     case 'internal':
       return plain('look at the message; if this machine resolves the name, it is a defect of failoverd');
     default:

@@ -59,7 +59,7 @@ export function exampleOf(expression: Expression): RowValues | null {
 /** Values that make the row match, of those that `can` be had; null when there are none, and the row never fires. */
 export function exampleWithin(
   expression: Expression,
-  can: (fact: RowFactName, value: Value) => boolean,
+  can: (fact: ReadableFact, value: Value) => boolean,
 ): RowValues | null {
   for (const values of combinations([expression])) {
     if (expression.answer(values) !== 'yes') continue;

@@ -4,16 +4,17 @@
  */
 import { resolve } from 'node:path';
 import { createRoute53 } from '../../actions/route53.ts';
-import { credentialsOf } from '../../daemon/credentials.ts';
 import { type Listing, reconcile } from '../../daemon/reconcile.ts';
 import { initialState, turn } from '../../engine/core.ts';
 import type { Config } from '../../model/config.ts';
-import type { Observation } from '../../model/evidence.ts';
+import type { Observation, ProbeErrorCode } from '../../model/evidence.ts';
 import type { Input, State } from '../../model/loop.ts';
 import { viewOf } from '../../policies/view.ts';
 import { askAlertmanager } from '../../probes/alertmanager.ts';
 import { askTarget, createProbes, observationOf } from '../../probes/map.ts';
+import { metricTargetsOf } from '../../probes/metric-targets.ts';
 import { surveyPostgres } from '../../probes/postgres-survey.ts';
+import { askPrometheus } from '../../probes/prometheus.ts';
 import type { PostgresTarget, Target } from '../../probes/target.ts';
 import { addressText } from '../../probes/target.ts';
 import { targetsOf } from '../../probes/targets.ts';
@@ -21,6 +22,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Loaded } from '../../runtime/config/load.ts';
 import { type Problem, pathText, problemText } from '../../runtime/config/problem.ts';
 import { resolveSecrets, type SecretSources, type Secrets } from '../../runtime/config/secrets.ts';
+import { credentialsOf } from '../../runtime/http-credentials.ts';
 import { type Redact, redacting } from '../../runtime/redact.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { probeContext, within } from '../asking.ts';
@@ -34,6 +36,7 @@ import { examineStateDir } from './state-dir.ts';
 /** For one server that is asked more than a probe asks. */
 const ASK_MS = 10_000;
 const CONNECT_MS = 3_000;
+const OWN_VANTAGE = 'daemon';
 /** Positions, windows of loss and the age of alerts are told by the servers' clocks. */
 const CLOCK_OFF_MS = 1_000;
 
@@ -52,8 +55,12 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
   const at = systemClock.wall();
   const redact = redacting(secrets.all());
   const usable = withSecrets(config, secrets);
-  const targets = targetsOf(usable, secrets, vantage, { canary: false });
-  const [sights, surveys, stateDir, listing, pager, zones] = await Promise.all([
+  const targets: readonly Target[] = [
+    ...targetsOf(usable, secrets, vantage, { canary: false }),
+    // Prometheus is asked by the daemon alone.
+    ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets) : []),
+  ];
+  const [sights, surveys, stateDir, listing, monitoring, pager, zones] = await Promise.all([
     probeAll(targets, vantage, redact),
     surveyAll(
       targets.filter((target) => target.kind === 'postgres'),
@@ -62,6 +69,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ),
     examineStateDir(resolve(loaded.folder, config.daemon.stateDir)),
     askAlertmanagers(config, secrets, redact),
+    askPrometheusServers(usable, secrets, redact),
     connectPager(config, vantage),
     readZones(usable, secrets, redact),
   ]);
@@ -74,6 +82,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ...surveys.findings,
     ...stateDir.findings,
     ...listing.findings,
+    ...monitoring.findings,
     ...pager.findings,
     ...zones.findings,
     ...witnessNotes(config, vantage),
@@ -150,7 +159,10 @@ function withSecrets(config: Config, secrets: Secrets): Config {
     });
     return [id, { ...group, components: Object.fromEntries(components) }] as const;
   });
-  return { ...config, groups: Object.fromEntries(groups) };
+  const prometheus = Object.entries(config.prometheus ?? {}).filter(([, { bearer, basic }]) =>
+    [bearer, basic?.password].every((reference) => reference === undefined || obtained(secrets, reference)),
+  );
+  return { ...config, prometheus: Object.fromEntries(prometheus), groups: Object.fromEntries(groups) };
 }
 
 const nameOf = (target: Target): string => {
@@ -163,10 +175,15 @@ const nameOf = (target: Target): string => {
       return `${target.group}/${target.component} ${target.region} ${target.url}`;
     case 'postgres':
       return `${target.group}/${target.component} ${target.region} ${addressText(target)}`;
+    case 'metric':
+      return `${target.group}/metrics.${target.fact} at ${redactedUrl(target.url)}`;
     default:
       return target satisfies never;
   }
 };
+
+/** What stands before an @ and after a ? may be a secret. */
+const redactedUrl = (url: URL): string => `${url.protocol}//${url.host}${url.pathname}`;
 
 async function probeAll(
   targets: readonly Target[],
@@ -212,6 +229,7 @@ function saysOf(observation: Observation): string {
     const { inRecovery, timeline } = observation.facts;
     return `${inRecovery === null ? 'does not say which side it is' : inRecovery ? 'standby' : 'primary'}, timeline ${timeline ?? 'not known'}`;
   }
+  if (observation.kind === 'metric' && observation.facts !== null) return `it is ${observation.facts.value}`;
   if (observation.kind === 'dns') return observation.facts.answers.join(', ');
   if (observation.kind === 'http') return `answered ${observation.facts.status}`;
   return observation.reached;
@@ -255,11 +273,29 @@ function probeFindings(seen: readonly Seen[]): Finding[] {
             'correct the name or the resolver; 53/udp must be let through',
           ),
         ];
+      case 'metric':
+        return [
+          finding(
+            'warn',
+            nameOf(target),
+            `it stays unknown: ${failure.message}`,
+            METRIC_REMEDIES[code] ?? METRIC_REMEDY,
+          ),
+        ];
       default:
         return target satisfies never;
     }
   });
 }
+
+const METRIC_REMEDY = 'correct prometheus.NAME.url, or its credentials';
+const METRIC_REMEDIES: Readonly<Partial<Record<ProbeErrorCode, string>>> = {
+  query: 'correct the expression, and try it in Prometheus first',
+  several: 'make one value of it: max(...), or a label that tells them apart',
+  empty: 'no such series is there now: correct the metric and its labels, or add `or vector(0)` where absence means 0',
+  'no-number': 'make a number of it',
+  stale: 'raise `fresh` if its exporter lags, or mend what scrapes it',
+};
 
 /** Settings, grants and clocks of every PostgreSQL; primary and standby by what they say of themselves. */
 async function surveyAll(
@@ -346,7 +382,9 @@ async function askAlertmanagers(
   const references = [alertmanager?.apiBearer, alertmanager?.apiBasic?.password].filter((one) => one !== undefined);
   if (alertmanager?.apis === undefined || !references.every((one) => obtained(secrets, one)))
     return { asked: [], findings: [], listings: [] };
-  const credentials = credentialsOf(alertmanager.apiBearer, alertmanager.apiBasic, (one) => secrets.of(one).reveal());
+  const credentials = credentialsOf(alertmanager.apiBearer, alertmanager.apiBasic, (one: string) =>
+    secrets.of(one).reveal(),
+  );
   const answers = await Promise.all(
     alertmanager.apis.map(async (api) => {
       const startedMono = systemClock.mono();
@@ -367,6 +405,35 @@ async function askAlertmanagers(
         : [finding('stop', what, redact(answer.failure.message), 'correct alertmanager.apis, or its credentials')],
     ),
   };
+}
+
+/** Every Prometheus that is named, also where no fact asks it yet. */
+async function askPrometheusServers({ prometheus = {} }: Config, secrets: Secrets, redact: Redact): Promise<Part> {
+  const servers = Object.entries(prometheus).flatMap(([name, { url, replicas = [], bearer, basic }]) => {
+    const credentials = credentialsOf(bearer, basic, (one) => secrets.of(one).reveal());
+    return [url, ...replicas].map((each) => ({
+      what: `Prometheus ${name} ${redact(each)}`,
+      url: new URL(each),
+      credentials,
+    }));
+  });
+  const parts = await Promise.all(
+    servers.map(async ({ what, ...api }): Promise<Part> => {
+      const startedMono = systemClock.mono();
+      const answer = await within(ASK_MS, (signal) =>
+        askPrometheus(api, { promql: 'vector(1)', at: null, lookbackMs: ASK_MS }, { signal, log: () => undefined }),
+      );
+      const tookMs = Math.round(systemClock.mono() - startedMono);
+      if (answer.kind === 'value')
+        return { asked: [{ what, verdict: 'ok', says: 'answers queries', tookMs }], findings: [] };
+      const says = redact(answer.failure.message);
+      return {
+        asked: [{ what, verdict: 'bad', says, tookMs }],
+        findings: [finding('stop', what, says, METRIC_REMEDY)],
+      };
+    }),
+  );
+  return { asked: parts.flatMap(({ asked }) => asked), findings: parts.flatMap(({ findings }) => findings) };
 }
 
 /** Connects and hangs up: a page that nobody needs wakes people. */

@@ -1,6 +1,6 @@
 /** Every fact there is for a group: of each component and region as this vantage sees them, then those that rows read. PURE. */
 import type { Observation } from '../../model/evidence.ts';
-import { ROW_FACTS } from '../../model/row-facts.ts';
+import { metricFactName, type ReadableFact, ROW_FACTS } from '../../model/row-facts.ts';
 import { readFact } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import type { FactLine } from './report.ts';
@@ -29,7 +29,7 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
     });
     if (!supported) return [line(`${kind}.*`, '', 'unknown', `${kind} components of this make are not probed yet`)];
     const mine = observations.filter(
-      (one) => one.kind !== 'control' && one.group === view.group && one.component === id && one.vantage === vantage,
+      (one) => 'component' in one && one.group === view.group && one.component === id && one.vantage === vantage,
     );
     if (mine.length === 0)
       return regions.map((region) =>
@@ -53,6 +53,7 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
             line('postgres.timeline', one.region, one.facts?.timeline ?? null, why),
           ];
         case 'control':
+        case 'metric':
           return [];
         default:
           return one satisfies never;
@@ -61,8 +62,13 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
   });
 }
 
+const namesOf = (view: View): readonly ReadableFact[] => [
+  ...ROW_FACTS.map(({ name }) => name),
+  ...view.settings.metrics.map(({ id }) => metricFactName(id)),
+];
+
 const groupFacts = (view: View): FactLine[] =>
-  ROW_FACTS.map(({ name }) => {
+  namesOf(view).map((name) => {
     const { value, why } = readFact(view, name);
     return { group: view.group, fact: name, subject: '', value: value ?? 'unknown', why };
   });

@@ -2,7 +2,7 @@
 import { expressionOf } from '../../model/expression.ts';
 import { pathOf, type Verdict } from '../../model/primitives.ts';
 import { exampleWithin } from '../../model/row-examples.ts';
-import { type RowFactName, rowFact } from '../../model/row-facts.ts';
+import { type ReadableFact, rowFact } from '../../model/row-facts.ts';
 import type { AlertMeaning, GroupSettings, Row } from '../../model/settings.ts';
 import { judgeRow } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
@@ -69,19 +69,20 @@ function activeReachable(settings: GroupSettings, value: Value): string | null {
   const remedy = alerts
     ? 'a witness, or Prometheus in a third region'
     : 'a witness in a third region, or an alert mapped to region-unreachable from one';
-  return `probes, replication${alerts ? ' and alerts' : ''} all come by ${probes[0]}: one path is one sign, and two are needed (${remedy})`;
+  const all = ['probes', ...(has(settings, 'postgres') ? ['replication'] : []), ...(alerts ? ['alerts'] : [])];
+  return `${all.join(' and ')} come by ${probes[0]} alone: one path is one sign, and two are needed (${remedy})`;
 }
 
-const barOf = (settings: GroupSettings, fact: RowFactName, value: Value): string | null =>
+const barOf = (settings: GroupSettings, fact: ReadableFact, value: Value): string | null =>
   BARS[fact]?.(settings, value) ?? null;
 
 /** Why this row never fires; null where it can. */
 export function whyNever(settings: GroupSettings, row: Pick<Row, 'when'>): string | null {
-  const expression = expressionOf(row.when);
-  const can = (fact: RowFactName, value: Value): boolean => barOf(settings, fact, value) === null;
+  const expression = expressionOf(row.when, settings.metrics);
+  const can = (fact: ReadableFact, value: Value): boolean => barOf(settings, fact, value) === null;
   if (exampleWithin(expression, can) !== null) return null;
   const values = expression.facts.map((fact) => {
-    const wanted: readonly Value[] = rowFact(fact)?.type === 'verdict' ? ['bad', 'ok'] : [0];
+    const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0] : ['bad', 'ok'];
     const why = wanted.map((value) => barOf(settings, fact, value)).find((bar) => bar !== null);
     return why == null ? null : `${fact}: ${why}`;
   });
