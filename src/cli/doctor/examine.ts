@@ -99,6 +99,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     asked: [
       ...sights.asked,
       ...listing.asked,
+      ...monitoring.asked,
       ...pager.asked,
       ...zones.asked,
       stateDir.asked,
