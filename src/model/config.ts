@@ -14,6 +14,7 @@ import {
   ControlTarget,
   closed,
   described,
+  endOfHours,
   hostPort,
   Matcher,
   named,
@@ -93,7 +94,9 @@ export const AuthorityConfig = Type.Object(
           description: 'Days of the week',
         }),
         from: timeOfDay('Start of the business day, in the time zone above'),
-        to: timeOfDay('End of the business day, in the time zone above'),
+        to: endOfHours(
+          'End of the business day, in the time zone above; 24:00 is midnight. Earlier than from: on the next day, and the hours belong to the day they began on',
+        ),
         holidays: Type.Optional(
           Type.Array(CalendarDate, { default: [], description: 'Days that are no business days' }),
         ),

@@ -14,6 +14,7 @@ export type Form =
   | 'control-target'
   | 'secret'
   | 'time-of-day'
+  | 'end-of-hours'
   | 'date'
   | 'matcher'
   | 'digits'
@@ -85,6 +86,9 @@ export const ControlTarget = Type.String({
 export const digits = (description: string) => Type.String({ ...form('digits'), pattern: '^\\d{10,20}$', description });
 export const timeOfDay = (description: string) =>
   Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });
+/** `24:00` is the end of the day, which no clock shows and every shift plan does. */
+export const endOfHours = (description: string) =>
+  Type.String({ ...form('end-of-hours'), pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$', description });
 export const CalendarDate = Type.String({
   ...form('date'),
   pattern: '^\\d{4}-\\d{2}-\\d{2}$',

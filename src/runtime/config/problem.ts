@@ -125,7 +125,7 @@ export const PROBLEMS = {
   'auto-without-fence': 'Automatic failover without a fence.',
   'pager-missing': 'A group that needs people, and no pager.',
   'people-missing': 'Too few people for the approvals that are needed.',
-  'hours-reversed': 'Business hours that end before they begin.',
+  'hours-empty': 'Business hours that end when they begin.',
   // Alerts
   'webhook-credentials': 'Webhooks are to be proven by none of bearer and basic, or by both.',
   'api-credentials': 'Credentials for an API twice, or without an API.',
@@ -135,6 +135,7 @@ export const PROBLEMS = {
   'unknown-group': 'A group that is not declared.',
   'unknown-component': 'A component that is not declared in the group.',
   // Warnings
+  'hours-over-midnight': 'Business hours that end on the day after they began.',
   'group-homed-elsewhere': 'A group whose primary is not the region with the role primary.',
   'vantages-same-region': 'Two vantages in one region see one path.',
   'alertmanager-in-primary': 'Alertmanager stands in a region whose loss it should report.',
