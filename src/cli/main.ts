@@ -94,6 +94,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],
     load: async () => (await import('./status.ts')).status,
   },
+  explain: {
+    says: 'why a row answers as it does, and what would change it',
+    help: [
+      'failoverd explain [GROUP] [--row N] [--at TIME] [options]',
+      '',
+      'For each row: what it says, what it reads and from where, what stands in the way',
+      'and what would open it, and the least that would change the answer.',
+      '',
+      '  --row N             only this row of the matrix',
+      '  --at TIME           at an instant of the past, such as 2026-01-31T03:15:00Z, from',
+      '                      what the journal kept',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./explain.ts')).explain,
+  },
   approve: {
     says: 'say yes to a proposal, or let a waiting run go on',
     help: [

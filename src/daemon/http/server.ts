@@ -5,6 +5,7 @@
 import { type FastifyReply, fastify } from 'fastify';
 import type { App, HttpContext } from './context.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
+import { explainRoutes } from './explain.ts';
 import { healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi.ts';
 import { orderDesk } from './order-desk.ts';
@@ -73,6 +74,7 @@ function routes(app: App, context: HttpContext): void {
   const statusNow = statusNowOf(context);
   healthRoutes(app, context, statusNow);
   statusRoutes(app, context, statusNow);
+  explainRoutes(app, context);
   webhookRoutes(app, context);
   witnessRoutes(app, context);
   const desk = orderDesk(app, context);
