@@ -136,6 +136,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  report: {
+    says: 'what failoverd saw and would have done, over a week or another time',
+    help: [
+      'failoverd report [GROUP] [--since 7d] [options]',
+      '',
+      'Asks the daemon; with --journal it reads the journal of one, also a stopped one.',
+      '',
+      '  --since SPAN        how far to look back; default 7d',
+      '  --journal DIR       folder of a journal (stateDir); it is only read',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./report.ts')).report,
+  },
   flag: {
     says: 'report corruption or a deletion: it stands in the way of failover',
     help: [

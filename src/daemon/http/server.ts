@@ -12,6 +12,7 @@ import { orderDesk } from './order-desk.ts';
 import { orderRoutes } from './orders.ts';
 import { refuse } from './problem.ts';
 import { reportRoutes } from './reports.ts';
+import { reviewRoutes } from './review.ts';
 import { statusNowOf, statusRoutes } from './status.ts';
 import { validatorCompiler } from './validation.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -80,4 +81,5 @@ function routes(app: App, context: HttpContext): void {
   const desk = orderDesk(app, context);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
+  reviewRoutes(app, context, desk);
 }
