@@ -13,7 +13,9 @@ export function doctorLines(report: DoctorReport, paint: Paint): string[] {
   const stops = report.findings.filter(({ level }) => level === 'stop').length;
   const warns = report.findings.filter(({ level }) => level === 'warn').length;
   return [
-    paint('bold', `${report.file}, seen by ${report.vantage} in ${report.region}, ${utcText(report.at)}`),
+    ...wrap(`${report.file}, seen by ${report.vantage} in ${report.region}, ${utcText(report.at)}`).map((line) =>
+      paint('bold', line),
+    ),
     '',
     paint('bold', 'Asked, once'),
     ...report.asked.flatMap(({ what, verdict, says, tookMs }) =>

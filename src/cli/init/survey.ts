@@ -102,13 +102,13 @@ export function judgeSides(
   if (a.inRecovery === false && b.inRecovery === false)
     return fault(
       'both-primaries',
-      'both take writes (pg_is_in_recovery() is false on both): one was promoted beside the other',
-      'stop writes to the wrong one now; keep its log, then make it a standby again (pg_rewind or a new copy)',
+      'both take writes (pg_is_in_recovery() is false on both): one was promoted beside the other, or both addresses lead to one server',
+      'make sure that they are two servers; then stop writes to the wrong one, keep its log, then make it a standby again (pg_rewind or a new copy)',
     );
   if (a.inRecovery === true && b.inRecovery === true)
     return fault(
       'both-standbys',
-      'both are standbys (pg_is_in_recovery() is true on both)',
+      'both are standbys (pg_is_in_recovery() is true on both), or both addresses lead to one server',
       'name the server that takes writes as one of the two',
     );
   return { primary: a.inRecovery === false ? 'first' : 'second' };
