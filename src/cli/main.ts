@@ -42,7 +42,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --user NAME              default failoverd',
       '  --database NAME          default postgres',
       '  --password REFERENCE     default ${env:FAILOVERD_PG_PASSWORD}; or ${file:PATH}',
-      '  --tls MODE               verify-full, require or disable; default: what is offered',
+      '  --tls MODE               verify-full, require or disable; default: as offered',
       '  --prometheus URL         asked for Alertmanagers and alerts',
       '  --monitoring-region NAME where Prometheus stands',
       '  --daemon-region NAME     where failoverd will run; default: the secondary',
