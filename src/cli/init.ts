@@ -35,6 +35,7 @@ const OPTIONS = {
   database: { type: 'string' },
   password: { type: 'string' },
   tls: { type: 'string' },
+  ca: { type: 'string' },
   prometheus: { type: 'string' },
   'monitoring-region': { type: 'string' },
   'daemon-region': { type: 'string' },
@@ -142,10 +143,11 @@ async function interview(flags: Flags, shell: Shell, out: string, found: (line: 
     );
 
   const login = await askLogin(flags, ask, shell, out, [first, second]);
-  const tls = await agreeOnTls(flags, ask, [first, second], found);
+  const ca = await authorities(flags, shell, out);
+  const tls = await agreeOnTls(flags, ask, [first, second], ca, found);
   const surveyed = await Promise.all([
-    surveySide(regions.first, first, login, tls.mode),
-    surveySide(regions.second, second, login, tls.mode),
+    surveySide(regions.first, first, login, { mode: tls.mode, ca }),
+    surveySide(regions.second, second, login, { mode: tls.mode, ca }),
   ]);
   const [a, b] = surveyed;
   if (a.kind === 'fault' || b.kind === 'fault')
@@ -192,6 +194,7 @@ async function interview(flags: Flags, shell: Shell, out: string, found: (line: 
     database: login.database,
     password: login.reference,
     tls,
+    ca: flags.ca ?? null,
     systemIdentifier: primary.survey.facts.systemIdentifier ?? '',
     services: servicesOf(flags, sides.primary === 'second'),
     monitoring:
@@ -293,6 +296,17 @@ async function askLogin(
   );
 }
 
+/** Relative to the config that is written, as `ca` in it will be. */
+async function authorities({ ca }: Flags, shell: Shell, out: string): Promise<string | null> {
+  if (ca === undefined) return null;
+  const pem = await secretFile(resolve(dirname(resolve(shell.cwd, out)), ca));
+  if (pem !== undefined && /-----BEGIN CERTIFICATE-----/.test(pem)) return pem;
+  throw new UsageError(
+    `--ca ${ca} ${pem === undefined ? "can't be read" : 'holds no certificate'}`,
+    'name a file with certificates in PEM, relative to the config that is written',
+  );
+}
+
 async function secretFile(path: string): Promise<string | undefined> {
   const read = await readBounded(path, MOST_SECRET_BYTES);
   return read.kind === 'failed' ? undefined : read.bytes.toString('utf8').replace(/\r?\n$/, '');
@@ -303,6 +317,7 @@ async function agreeOnTls(
   flags: Flags,
   ask: Asker,
   addresses: readonly [DatabaseAddress, DatabaseAddress],
+  ca: string | null,
   found: (line: string) => void,
 ): Promise<Draft['tls']> {
   const given = MODES.find((mode) => mode === flags.tls);
@@ -310,7 +325,7 @@ async function agreeOnTls(
     throw new UsageError(`--tls ${flags.tls}`, `one of ${MODES.join(', ')}`);
   if (given !== undefined)
     return { mode: given, why: given === 'verify-full' ? 'the server proves who it is' : 'as asked for' };
-  const offers = await Promise.all(addresses.map(async (address) => ({ address, offer: await tlsOffer(address) })));
+  const offers = await Promise.all(addresses.map(async (address) => ({ address, offer: await tlsOffer(address, ca) })));
   const faults = offers.flatMap(({ address, offer }): InitFault[] =>
     offer.kind === 'failed'
       ? [
@@ -346,7 +361,7 @@ async function agreeOnTls(
       remedy:
         offer.kind === 'none'
           ? 'set ssl = on and a certificate on the server; or accept it on this network by --tls disable'
-          : 'trust its authority here (NODE_EXTRA_CA_CERTS=FILE); or accept an unproven server by --tls require',
+          : 'name the authority that signed it by --ca FILE; or accept an unproven server by --tls require',
       sql: [],
     },
   ]);

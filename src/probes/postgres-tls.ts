@@ -18,8 +18,8 @@ export type TlsOffer =
 /** SSLRequest: length 8, code 1234.5679 (PostgreSQL manual, 55.7). */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** Never rejects; the signal is the deadline. */
-export async function askTls(address: Address, signal: AbortSignal): Promise<TlsOffer> {
+/** `ca` is the PEM of who is trusted instead of the system's authorities. Never rejects; the signal is the deadline. */
+export async function askTls(address: Address, signal: AbortSignal, ca: string | null = null): Promise<TlsOffer> {
   const where = addressText(address);
   const socket = new Socket();
   let resolved = isIP(address.host) !== 0;
@@ -34,7 +34,7 @@ export async function askTls(address: Address, signal: AbortSignal): Promise<Tls
         failure: resolved ? timedOut(where, 'answer to a request for TLS') : notResolved(where),
       };
     if (answer === 'N') return { kind: 'none' };
-    if (answer === 'S') return await handshake(socket, address, signal);
+    if (answer === 'S') return await handshake(socket, address, signal, ca);
     const message = `what answers is not PostgreSQL (${where})`;
     return { kind: 'failed', failure: { code: 'protocol', message } };
   } catch (error) {
@@ -55,10 +55,10 @@ function firstByte(socket: Socket, address: Address): Promise<string> {
   });
 }
 
-async function handshake(socket: Socket, address: Address, signal: AbortSignal): Promise<TlsOffer> {
+async function handshake(socket: Socket, address: Address, signal: AbortSignal, ca: string | null): Promise<TlsOffer> {
   // An address has no name that a certificate could be sent for; it is compared with the certificate all the same.
   const name = isIP(address.host) === 0 ? { servername: address.host } : { host: address.host };
-  const secure = connectTls({ socket, ...name, rejectUnauthorized: false });
+  const secure = connectTls({ socket, ...name, ...(ca === null ? {} : { ca }), rejectUnauthorized: false });
   const done = await untilAborted(signal, once(secure, 'secureConnect'));
   if (done === ABORTED) return { kind: 'failed', failure: timedOut(addressText(address), 'end of the TLS handshake') };
   if (secure.authorized) return { kind: 'offered', mode: 'verify-full', why: null };

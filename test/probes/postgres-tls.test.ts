@@ -33,5 +33,6 @@ t.test('a certificate that nobody here trusts is no proof', async (t) => {
     });
   });
   t.match(await askTls(server, soon()), { kind: 'offered', mode: 'require', why: /self-signed|SELF_SIGNED/ });
+  t.match(await askTls(server, soon(), certificate), { kind: 'offered', mode: 'verify-full' }, 'unless it is named');
   await server.close();
 });

@@ -20,11 +20,12 @@ import { addressText } from '../../probes/target.ts';
 import { targetsOf } from '../../probes/targets.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Loaded } from '../../runtime/config/load.ts';
-import { type Problem, pathText, problemText } from '../../runtime/config/problem.ts';
+import { type KeyPath, type Problem, pathText, problemText } from '../../runtime/config/problem.ts';
 import { resolveSecrets, type SecretSources, type Secrets } from '../../runtime/config/secrets.ts';
 import { credentialsOf } from '../../runtime/http-credentials.ts';
 import { type Redact, redacting } from '../../runtime/redact.ts';
 import { systemTimers } from '../../runtime/timers.ts';
+import { createCertificates, type FindCertificates } from '../../runtime/tls.ts';
 import { probeContext, within } from '../asking.ts';
 import { grantsFor, postgresRemedy } from '../remedies.ts';
 import { factLines } from './facts.ts';
@@ -54,9 +55,10 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
   const { secrets, problems } = await obtainable(loaded, sources);
   const at = systemClock.wall();
   const redact = redacting(secrets.all());
-  const usable = withSecrets(config, secrets);
+  const usable = withoutBroken(config, problems);
+  const certificates = createCertificates(secrets);
   const targets: readonly Target[] = [
-    ...targetsOf(usable, secrets, vantage, { canary: false }),
+    ...targetsOf(usable, secrets, vantage, { canary: false, certificates }),
     // Prometheus is asked by the daemon alone.
     ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets) : []),
   ];
@@ -68,7 +70,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
       redact,
     ),
     examineStateDir(resolve(loaded.folder, config.daemon.stateDir)),
-    askAlertmanagers(config, secrets, redact),
+    askAlertmanagers(usable, secrets, certificates, redact),
     askPrometheusServers(usable, secrets, redact),
     connectPager(config, vantage),
     readZones(usable, secrets, redact),
@@ -136,34 +138,31 @@ const secretsAsked = (secrets: Secrets, problems: readonly Problem[]): Asked => 
   tookMs: null,
 });
 
-const obtained = (secrets: Secrets, reference: string): boolean => {
-  try {
-    secrets.of(reference);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
+/** Whether anything below this place of the config can't be had. */
+const broken = (problems: readonly Problem[], place: KeyPath): boolean => {
+  const text = pathText(place);
+  return problems.some(({ path }) => path === text || path.startsWith(`${text}.`) || path.startsWith(`${text}[`));
 };
 
-/** The config less the components whose secrets can't be had: there is nobody to ask as. */
-function withSecrets(config: Config, secrets: Secrets): Config {
+/** The config less what can't be asked, since a secret or a certificate of it can't be had. */
+function withoutBroken(config: Config, problems: readonly Problem[]): Config {
   const groups = Object.entries(config.groups).map(([id, group]) => {
-    const components = Object.entries(group.components).filter(([, component]) => {
-      const references =
-        component.kind === 'postgres'
-          ? [component.password]
-          : component.kind === 'dns'
-            ? [component.accessKeyId, component.secretAccessKey, component.sessionToken]
-            : [];
-      return references.every((reference) => reference === undefined || obtained(secrets, reference));
-    });
+    const components = Object.entries(group.components).filter(
+      ([component]) => !broken(problems, ['groups', id, 'components', component]),
+    );
     return [id, { ...group, components: Object.fromEntries(components) }] as const;
   });
-  const prometheus = Object.entries(config.prometheus ?? {}).filter(([, { bearer, basic }]) =>
-    [bearer, basic?.password].every((reference) => reference === undefined || obtained(secrets, reference)),
+  const prometheus = Object.entries(config.prometheus ?? {}).filter(
+    ([name]) => !broken(problems, ['prometheus', name]),
   );
-  return { ...config, prometheus: Object.fromEntries(prometheus), groups: Object.fromEntries(groups) };
+  const { alertmanager, ...rest } = config;
+  const asked = ['apiBearer', 'apiBasic', 'apiTls'].some((key) => broken(problems, ['alertmanager', key]));
+  return {
+    ...rest,
+    ...(alertmanager === undefined || asked ? {} : { alertmanager }),
+    prometheus: Object.fromEntries(prometheus),
+    groups: Object.fromEntries(groups),
+  };
 }
 
 const nameOf = (target: Target): string => {
@@ -377,19 +376,21 @@ function clockFindings(
 async function askAlertmanagers(
   config: Config,
   secrets: Secrets,
+  find: FindCertificates,
   redact: Redact,
 ): Promise<Part & { readonly listings: readonly Listing[] }> {
   const { alertmanager } = config;
-  const references = [alertmanager?.apiBearer, alertmanager?.apiBasic?.password].filter((one) => one !== undefined);
-  if (alertmanager?.apis === undefined || !references.every((one) => obtained(secrets, one)))
-    return { asked: [], findings: [], listings: [] };
+  if (alertmanager?.apis === undefined) return { asked: [], findings: [], listings: [] };
   const credentials = credentialsOf(alertmanager.apiBearer, alertmanager.apiBasic, (one: string) =>
     secrets.of(one).reveal(),
   );
+  const certificates = find(alertmanager.apiTls);
   const answers = await Promise.all(
     alertmanager.apis.map(async (api) => {
       const startedMono = systemClock.mono();
-      const answer = await within(ASK_MS, (signal) => askAlertmanager({ url: new URL(api), credentials }, signal));
+      const answer = await within(ASK_MS, (signal) =>
+        askAlertmanager({ url: new URL(api), credentials, certificates }, signal),
+      );
       return { what: `Alertmanager ${redact(api)}`, answer, tookMs: Math.round(systemClock.mono() - startedMono) };
     }),
   );

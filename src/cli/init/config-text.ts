@@ -15,6 +15,8 @@ export type Draft = {
   /** A reference, never a password. */
   readonly password: string;
   readonly tls: { readonly mode: 'verify-full' | 'require' | 'disable'; readonly why: string };
+  /** File of the authorities that are trusted, as people named it; null = the system's. */
+  readonly ca: string | null;
   readonly systemIdentifier: string;
   readonly services: { readonly primary: string; readonly secondary: string } | null;
   readonly monitoring: DraftMonitoring | null;
@@ -66,6 +68,7 @@ export function configText(draft: Draft): string {
     `        user: ${q(draft.user)}`,
     `        password: ${q(draft.password)}`,
     `        tls: ${draft.tls.mode} # ${draft.tls.why}`,
+    ...(draft.ca === null ? [] : [`        ca: ${q(draft.ca)}`]),
     `        systemIdentifier: '${draft.systemIdentifier}' # this cluster and no other`,
     '        instances:',
     `          ${q(primary.region)}: ${q(addressText(primary))}`,

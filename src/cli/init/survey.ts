@@ -1,4 +1,5 @@
 /** What `init` asks of the servers, and what is wrong with the answers: each fault with what was asked, what came back, and what helps. */
+import { createSecureContext } from 'node:tls';
 import { probeControl } from '../../probes/control.ts';
 import { type PostgresSurvey, surveyPostgres } from '../../probes/postgres-survey.ts';
 import { askTls, type TlsOffer } from '../../probes/postgres-tls.ts';
@@ -29,14 +30,19 @@ export type Login = {
 export type Place = { readonly host: string; readonly port: number };
 export type TlsMode = PostgresTarget['tls'];
 
-export const tlsOffer = async (place: Place): Promise<TlsOffer> =>
-  await within(ASK_MS, (signal) => askTls(place, signal));
+export const tlsOffer = async (place: Place, ca: string | null): Promise<TlsOffer> =>
+  await within(ASK_MS, (signal) => askTls(place, signal, ca));
 
 export type SideAnswer =
   | { readonly kind: 'surveyed'; readonly survey: PostgresSurvey }
   | { readonly kind: 'fault'; readonly fault: InitFault };
 
-export async function surveySide(name: string, place: Place, login: Login, tls: TlsMode): Promise<SideAnswer> {
+export type Tls = {
+  readonly mode: TlsMode /** PEM of who is trusted; null = whom the system trusts. */;
+  readonly ca: string | null;
+};
+
+export async function surveySide(name: string, place: Place, login: Login, tls: Tls): Promise<SideAnswer> {
   const target: PostgresTarget = {
     kind: 'postgres',
     key: name,
@@ -45,7 +51,8 @@ export async function surveySide(name: string, place: Place, login: Login, tls: 
     region: name,
     ...place,
     ...login,
-    tls,
+    tls: tls.mode,
+    certificates: tls.ca === null ? null : { secureContext: () => createSecureContext({ ca: tls.ca ?? '' }) },
     systemIdentifier: null,
     canarySchema: 'failoverd',
     canary: false,
