@@ -114,6 +114,28 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./explain.ts')).explain,
   },
+  backtest: {
+    says: 'what the matrix would have decided over the past of a Prometheus',
+    help: [
+      'failoverd backtest --config FILE --from TIME (--prometheus URL | --blocks DIR)',
+      '',
+      'The same judgement as in the daemon, over recorded data. It does nothing but ask.',
+      '',
+      '  -c, --config FILE   the config; no secret of it is needed',
+      '  --from TIME         such as 2026-01-31T03:15:00Z, 2026-01-31, or 30d for so long ago',
+      '  --to TIME           default: now',
+      '  --prometheus URL    a Prometheus that has the history',
+      '  --token-file FILE   file with a bearer token for it',
+      '  --blocks DIR        a folder of its blocks; a Prometheus from PATH (or named in',
+      '                      $FAILOVERD_PROMETHEUS) is started on links to them',
+      '  --map FILE          which expressions stand for which probes; see docs/backtest.md',
+      '  --step SPAN         how far apart it looks; default 15s',
+      '  --stale-after SPAN  how long a sample counts; longer than they are apart. Default:',
+      '                      four steps, 1m at least',
+      '  --json              print JSON',
+    ],
+    load: async () => (await import('./backtest.ts')).backtest,
+  },
   approve: {
     says: 'say yes to a proposal, or let a waiting run go on',
     help: [

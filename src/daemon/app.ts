@@ -229,7 +229,7 @@ function ownVantage(options: {
     vantage: OWN_VANTAGE,
     targets: [
       ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
-      ...metricTargetsOf(config, secrets),
+      ...metricTargetsOf(config, secrets, certificates),
     ],
     clock: systemClock,
     timers: systemTimers,

@@ -70,6 +70,8 @@ export type MetricTarget = Schedule & {
   readonly region: RegionId;
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
+  /** For https; without it what the system trusts, and none to show. */
+  readonly certificates?: Certificates | null | undefined;
   readonly promql: string;
   /** Which numbers are bad; null for a number that is no verdict. */
   readonly bad: BadWhen | null;
