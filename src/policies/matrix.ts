@@ -243,9 +243,8 @@ function recordOf(
 
 function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   if (view.ledger.decisions[row.id] !== undefined) return;
-  const heals = finding.values.some(({ fact }) => fact === 'workloads.healthy');
-  const held = `row ${row.id}: ${finding.why}`;
-  const why = heals ? `${held}; Kubernetes has not healed it` : `${held} for ${Math.round(hold.heldMs / 1000)} s`;
+  const note = row.note === null ? '' : `. ${row.note}`;
+  const why = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
@@ -253,13 +252,7 @@ function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Ho
     decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
   });
   if (view.settings.autonomy !== 'observe')
-    page(
-      turn,
-      'speak-up',
-      view.group,
-      heals ? `${view.settings.title}: not healed yet` : `${view.settings.title}: row ${row.id} has lasted its time`,
-      row.note === null ? finding.why : `${finding.why}. ${row.note}`,
-    );
+    page(turn, 'speak-up', view.group, `${view.settings.title}: a person should look`, why);
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */

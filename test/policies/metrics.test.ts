@@ -222,7 +222,7 @@ t.test('a metric may speak up, in its own words', async (t) => {
     h.pass(1000);
   }
   t.match(h.events('page.queued'), [
-    { page: { kind: 'speak-up', title: /row 85 has lasted its time/, body: 'errors is 0.9 ratio. Look at it.' } },
+    { page: { kind: 'speak-up', title: /a person should look/, body: /errors is 0.9 ratio for 3 s. Look at it./ } },
   ]);
 });
 

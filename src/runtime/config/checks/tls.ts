@@ -13,10 +13,12 @@ type Files = {
 };
 
 export const checkTls: Check = (subject) => {
-  const { daemon, alertmanager, pager } = subject.config;
+  const { daemon, alertmanager, prometheus, pager } = subject.config;
   checkListener(subject, daemon.tls, alertmanager);
   if (alertmanager?.apiTls !== undefined)
     checkClient(subject, ['alertmanager', 'apiTls'], alertmanager.apiTls, alertmanager.apis ?? []);
+  for (const [name, { url, replicas = [], tls }] of Object.entries(prometheus ?? {}))
+    if (tls !== undefined) checkClient(subject, ['prometheus', name, 'tls'], tls, [url, ...replicas]);
   if (pager?.tls !== undefined) checkClient(subject, ['pager', 'tls'], pager.tls, [pager.url]);
   for (const [name, { tls, url, replicas = [] }] of Object.entries(subject.config.prometheus ?? {}))
     if (tls !== undefined) checkClient(subject, ['prometheus', name, 'tls'], tls, [url, ...replicas]);
