@@ -8,6 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textOf } from '../lab/servers/errors.ts';
+import { backtest } from './backtest.ts';
 import { failoverOverhead } from './failover-overhead.ts';
 import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
@@ -20,7 +21,7 @@ const MOST_ROUNDS = 1_000;
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 
 type Bench = (pack: BenchPackage, options: BenchOptions) => Promise<BenchResult>;
-const BENCHES: Readonly<Record<string, Bench>> = { failover: failoverOverhead, start: startAndMemory };
+const BENCHES: Readonly<Record<string, Bench>> = { failover: failoverOverhead, start: startAndMemory, backtest };
 
 interface Wish {
   readonly only: string | undefined;

@@ -45,6 +45,9 @@ export function judgeRow(view: View, row: Pick<Row, 'when'>): RowFinding {
     vetoes: read.flatMap(({ vetoes }) => vetoes),
     impactAt: impacts.length === 0 ? null : Math.min(...impacts),
     values: read.map(({ fact, value, why }) => ({ fact, value: value ?? 'unknown', why })),
-    turnedBy: turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`),
+    // Made for whoever asks: every row is judged at every turn, and few judgements are written down.
+    get turnedBy() {
+      return turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`);
+    },
   };
 }
