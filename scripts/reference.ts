@@ -17,6 +17,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   'control-target': 'control target',
   secret: 'secret',
   'time-of-day': 'HH:MM',
+  'end-of-hours': 'HH:MM, or 24:00',
   date: 'YYYY-MM-DD',
   matcher: 'matcher',
   digits: 'digits',
@@ -24,6 +25,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   comparison: 'comparison',
   'fact-name': 'name of a fact',
   path: 'path',
+  file: 'PEM file',
 };
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

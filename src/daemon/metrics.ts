@@ -29,6 +29,8 @@ export type Metrics = {
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
   order(order: 'approve' | 'abort' | 'report' | 'clear-report', outcome: string): void;
+  /** How many listen to server-sent events now. */
+  eventStreams(open: number): void;
   observed(observations: readonly Observation[]): void;
   appended(entries: readonly JournalEntry[]): void;
   journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
@@ -52,6 +54,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     reconciliationAge: (ageMs) => showReconciliationAge(registry, ageMs),
     witnessReport: (code) => counters.witnessReports.inc({ code }),
     order: (order, outcome) => counters.orders.inc({ order, outcome }),
+    eventStreams: (open) => gauges.eventStreams.set(open),
     observed(observations) {
       for (const { kind, vantage, verdict, durationMs } of observations) {
         counters.observations.inc({ kind, vantage, verdict });
@@ -131,6 +134,7 @@ function createGauges(registry: Registry) {
     new Gauge({ name: `failoverd_${name}`, help, labelNames, registers });
   const buildInfo = gauge('build_info', 'Constant 1 with the version', ['version']);
   const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
+  const eventStreams = gauge('event_streams_open', 'Clients that listen to server-sent events', []);
   const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
   const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
@@ -140,6 +144,7 @@ function createGauges(registry: Registry) {
   slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
   return {
     buildInfo,
+    eventStreams,
     show(status: StatusDocument): void {
       engineUp.set(status.engine === 'running' ? 1 : 0);
       pages.set(status.pages.filter((page) => page.deliveredAt === null).length);

@@ -148,49 +148,32 @@ function compile(text: string, language: Language): Compiled {
   if (!types.valid || types.type !== 'bool') return refuse(illTyped(text, types.error));
   const facts = factsIn(parsed.ast, language);
   if (facts.length === 0) return refuse(constant(text));
-  const thresholds = thresholdsIn(parsed.ast, language);
-  const limits = facts.map((fact) => thresholds.filter((one) => one.fact === fact).map(({ number }) => number));
-  const answers = new Map<string, RowAnswer>();
   return {
     kind: 'expression',
     expression: {
       text,
       facts,
       typeOf: (fact) => language.places.get(fact)?.type,
-      thresholds,
-      answer(values) {
-        const situation = situationOf(facts, limits, values);
-        const before = answers.get(situation);
-        if (before !== undefined) return before;
-        const made = answer(parsed, facts, language, values);
-        if (answers.size >= MOST_KEPT) answers.clear();
-        answers.set(situation, made);
-        return made;
-      },
+      thresholds: thresholdsIn(parsed.ast, language),
+      answer: remembered(facts, language, (values) => answer(parsed, facts, language, values)),
     },
   };
 }
 
-/**
- * All that an answer can depend on: what each verdict is, and on which side of each threshold each number lies. The language
- * compares numbers with nothing else, so two values of one situation have one answer.
- */
-function situationOf(
+/** Verdicts combine in few ways, and a thousand groups ask for the same ones each second. Numbers are worked out anew. */
+function remembered(
   facts: readonly ReadableFact[],
-  limits: readonly (readonly number[])[],
-  values: RowValues,
-): string {
-  let situation = '';
-  for (const [index, fact] of facts.entries()) {
-    const value = values[fact] ?? null;
-    if (typeof value !== 'number') situation += `${value};`;
-    else if (!Number.isFinite(value)) situation += 'none;';
-    else {
-      for (const limit of limits[index] ?? []) situation += value < limit ? '<' : value > limit ? '>' : '=';
-      situation += ';';
-    }
-  }
-  return situation;
+  language: Language,
+  work: Expression['answer'],
+): Expression['answer'] {
+  if (!facts.every((fact) => language.places.get(fact)?.type === 'verdict')) return work;
+  const known = new Map<string, RowAnswer>();
+  return (values) => {
+    const asked = facts.map((fact) => values[fact] ?? '').join();
+    const told = known.get(asked) ?? work(values);
+    known.set(asked, told);
+    return told;
+  };
 }
 
 function answer(parsed: ParseResult, facts: readonly ReadableFact[], language: Language, values: RowValues): RowAnswer {

@@ -14,13 +14,15 @@ export type Form =
   | 'control-target'
   | 'secret'
   | 'time-of-day'
+  | 'end-of-hours'
   | 'date'
   | 'matcher'
   | 'digits'
   | 'expression'
   | 'comparison'
   | 'fact-name'
-  | 'path';
+  | 'path'
+  | 'file';
 
 const form = (form: Form) => ({ 'x-form': form });
 
@@ -72,6 +74,21 @@ export const secret = (description: string) =>
     'x-secret': true,
   });
 
+/** A file in PEM, read at the start and again whenever it changes; `x-file` has it checked as such. */
+export const pemFile = (description: string) =>
+  Type.String({ ...form('file'), pattern: '^[^{}$\\x00-\\x1f]+$', description, 'x-file': true });
+
+/** Certificates of a connection that failoverd opens over TLS. */
+export const tlsClient = (to: string) =>
+  Type.Object(
+    {
+      ca: Type.Optional(pemFile('Certificates to trust instead of the system’s (PEM)')),
+      cert: Type.Optional(pemFile('Certificate that is shown, with its chain (PEM); with key')),
+      key: Type.Optional(secret('Private key of that certificate (PEM); with cert')),
+    },
+    { ...described(`Certificates of connections to ${to}`), minProperties: 1 },
+  );
+
 const HOST_PORT = '(?:\\[[0-9A-Fa-f:.]+\\]|[^:/@\\s\\[\\]]+):\\d{1,5}';
 export const hostPort = (description: string) =>
   Type.String({ ...form('host-port'), pattern: `^${HOST_PORT}$`, description });
@@ -85,6 +102,9 @@ export const ControlTarget = Type.String({
 export const digits = (description: string) => Type.String({ ...form('digits'), pattern: '^\\d{10,20}$', description });
 export const timeOfDay = (description: string) =>
   Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });
+/** `24:00` is the end of the day, which no clock shows and every shift plan does. */
+export const endOfHours = (description: string) =>
+  Type.String({ ...form('end-of-hours'), pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$', description });
 export const CalendarDate = Type.String({
   ...form('date'),
   pattern: '^\\d{4}-\\d{2}-\\d{2}$',

@@ -9,16 +9,18 @@
  * - Before the fence is intended, a run that can't go on is undone. After it, it goes forward or waits for a person.
  * - A promotion that was begun has no end but proof (invariant 11).
  */
+import { byPart, withKey, withoutKey } from '../model/keyed.ts';
 import type { Run, StepState } from '../model/ledger.ts';
-import type { InputOf, Operation, OperationResult } from '../model/loop.ts';
+import type { InputOf, Operation, OperationResult, Volatile } from '../model/loop.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, READING_STEPS } from '../model/run.ts';
+import { type Left, leftAtPromotion } from './ceilings.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
 import { judgeRow } from './rows.ts';
-import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
+import { page, remember, say, type Turn, wakeAt } from './turn.ts';
 import { groupLedger, viewOf } from './view.ts';
 
 /** An effect that does not show this long after it was asked for is asked for again, after a fresh check. */
@@ -156,10 +158,14 @@ function overdue(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: St
   return true;
 }
 
+const busyGroupsIn = byPart<Volatile['operations'][string], ReadonlySet<GroupId>>(
+  (part) => new Set(Object.values(part).map((operation) => operation.group)),
+);
+
 function next(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepState): void {
   const key = keyOf(run, step);
   const { volatile, mono, incarnation, at } = turn.state;
-  if (Object.values(volatile.operations).some((operation) => operation.group === group)) return;
+  if (busyGroupsIn(volatile.operations).some((busy) => busy.has(group))) return;
   const notBefore = volatile.notBeforeMono[key] ?? 0;
   if (notBefore > mono) return wakeAt(turn, notBefore);
   const waiting = run.status !== 'running';
@@ -244,14 +250,17 @@ function ask(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepSt
   });
   remember(turn, {
     operationCount: count,
-    operations: {
-      ...volatile.operations,
-      [name]: { group, step: step.id, operation, startedMono: mono, deadlineMono: mono + timeoutMs },
-    },
+    operations: withKey(volatile.operations, name, {
+      group,
+      step: step.id,
+      operation,
+      startedMono: mono,
+      deadlineMono: mono + timeoutMs,
+    }),
     ...(operation === 'do'
       ? {
-          doAsked: { ...volatile.doAsked, [key]: state.attempt },
-          doAskedMono: { ...volatile.doAskedMono, [key]: mono },
+          doAsked: withKey(volatile.doAsked, key, state.attempt),
+          doAskedMono: withKey(volatile.doAskedMono, key, mono),
         }
       : {}),
   });
@@ -261,7 +270,7 @@ function ask(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepSt
 export function settle(turn: Turn, input: InputOf<'performed'>): void {
   const asked = turn.state.volatile.operations[input.operation];
   if (asked === undefined) return;
-  remember(turn, { operations: without(turn.state.volatile.operations, input.operation) });
+  remember(turn, { operations: withoutKey(turn.state.volatile.operations, input.operation) });
   const run = groupLedger(turn.state, asked.group).run;
   if (run === null || !input.operation.startsWith(`${run.id}/`)) return;
   const step = run.plan.steps.find((candidate) => candidate.id === asked.step);
@@ -269,10 +278,11 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
   if (step === undefined || state === undefined || state.status === 'done') return;
   const key = keyOf(run, step);
   remember(turn, {
-    lastAnswer: {
-      ...turn.state.volatile.lastAnswer,
-      [key]: { operation: asked.operation, result: input.result, mono: turn.state.mono },
-    },
+    lastAnswer: withKey(turn.state.volatile.lastAnswer, key, {
+      operation: asked.operation,
+      result: input.result,
+      mono: turn.state.mono,
+    }),
   });
   if (asked.operation === 'check') checked(turn, asked.group, run, step, state, input.result);
   else if (asked.operation === 'do') done(turn, asked.group, run, step, state, input.result);
@@ -284,7 +294,7 @@ function later(turn: Turn, run: Run, step: PlanStep): void {
   const tookMs = Math.max(0, turn.state.at - beganAt(run, step));
   const pauseMs = Math.min(POLL_MS.most, Math.max(POLL_MS.least, Math.ceil(tookMs / 10)));
   remember(turn, {
-    notBeforeMono: { ...turn.state.volatile.notBeforeMono, [keyOf(run, step)]: turn.state.mono + pauseMs },
+    notBeforeMono: withKey(turn.state.volatile.notBeforeMono, keyOf(run, step), turn.state.mono + pauseMs),
   });
 }
 
@@ -298,6 +308,20 @@ function halt(turn: Turn, group: GroupId, run: Run, step: PlanStep, result: Oper
     group,
     `${run.id} is halted at ${step.id}`,
     `${result.message}. Nothing more is done until a person has looked: approve ${run.id} to go on.`,
+  );
+}
+
+/** The yes that this run was opened with does not cover what its promotion would cost: a person looks again (invariant 22). */
+function outOfCeilings(turn: Turn, group: GroupId, run: Run, { why, ceilings }: Left): void {
+  const whose = run.trigger === 'auto' ? 'what a run may do by itself' : 'the approval';
+  const text = `${whose} no longer covers the promotion: ${why}`;
+  say(turn, { kind: 'run.paused', at: turn.state.at, group, run: run.id, person: null, why: text, asks: ceilings });
+  page(
+    turn,
+    'stuck',
+    group,
+    `${run.id} waits before the promotion`,
+    `${text}. The old side is fenced and nothing is promoted. To accept that loss, approve ${run.id}; executives are told. Or abort it to give it up.`,
   );
 }
 
@@ -317,6 +341,9 @@ function checked(
       message: `${run.plan.from} is on again after it was fenced: ${result.message}`,
     });
   if (result.kind !== 'ok' || run.status !== 'running') return later(turn, run, step);
+  // Once a promotion was asked for there is no way but forward (invariant 11).
+  const left = intended(run, 'promote') ? null : leftAtPromotion(run, step, result.facts);
+  if (left !== null) return outOfCeilings(turn, group, run, left);
   say(turn, {
     kind: 'step.intended',
     at: turn.state.at,
