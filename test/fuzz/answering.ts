@@ -5,6 +5,8 @@ import { must } from './target.ts';
 
 export type Served = {
   readonly h: Harness;
+  /** Whether the API's description has such an answer; true where it has no such address. */
+  readonly isDescribed: (method: string, url: string, status: number) => boolean;
   close(): Promise<void>;
 };
 
@@ -27,9 +29,24 @@ export async function begin(options: HarnessOptions = {}): Promise<Served> {
   });
   return {
     h,
+    isDescribed: await descriptionOf(h),
     async close() {
       for (const end of ends) await end();
     },
+  };
+}
+
+async function descriptionOf(h: Harness): Promise<Served['isDescribed']> {
+  const { body } = await h.app.inject({ url: '/api/v1/openapi.json' });
+  const { paths } = JSON.parse(body) as { paths: Record<string, Record<string, { responses: object }>> };
+  const known = Object.entries(paths).map(([path, methods]) => {
+    return { pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`), methods };
+  });
+  return (method, url, status) => {
+    const path = url.split('?')[0] ?? '';
+    const found = known.find(({ pattern }) => pattern.test(path));
+    const operation = found?.methods[method === 'HEAD' ? 'get' : method.toLowerCase()];
+    return operation === undefined || Object.hasOwn(operation.responses, String(status));
   };
 }
 
@@ -41,7 +58,7 @@ export type Asked = {
 };
 
 /** Asks without a socket, and judges the answer; returns its status and text. */
-export async function asking({ h }: Served, asked: Asked): Promise<{ readonly status: number; readonly text: string }> {
+export async function asking({ h, isDescribed }: Served, asked: Asked): Promise<{ readonly status: number; readonly text: string }> {
   const before = h.disk.rows.length;
   const answer = await h.app.inject({
     method: asked.method as 'POST',
@@ -53,6 +70,7 @@ export async function asking({ h }: Served, asked: Asked): Promise<{ readonly st
   const where = `${asked.method} ${asked.url} answered ${status}`;
   for (const secret of SECRETS) must(!text.includes(secret), () => `${where} and told a secret`);
   must(h.engine.health() === 'running', () => `${where}, and the engine stands still: ${h.engine.failure()?.message}`);
+  must(isDescribed(asked.method, asked.url, status), () => `${where}, which the description of the API does not have`);
   if (status < 400) return { status, text };
   must(
     /^application\/problem\+json/.test(String(answer.headers['content-type'])),

@@ -47,6 +47,7 @@ export function witnessRoutes(app: App, context: HttpContext): void {
           response: answers({ 204: TAKEN }, [
             ...Object.values(PROBLEM),
             'too-large',
+            'unsupported-media-type',
             'busy',
             'journal-failed',
             'core-failed',
