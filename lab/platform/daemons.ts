@@ -3,14 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generateKeys } from '../../src/probes/report.ts';
 import type { Log } from '../binaries/missing.ts';
-import { type LabConfigInput, labConfig, PEOPLE } from '../config.ts';
+import { type LabConfigInput, type LabVariant, labConfig, PEOPLE } from '../config.ts';
 import { type RunningDaemon, startDaemon } from '../servers/daemon.ts';
 import type { Webhook } from '../servers/monitoring.ts';
 import { freePort } from '../servers/ports.ts';
 import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
-import { type Address, type Network, textOfAddress } from './network.ts';
+import { type Address, type Network, textOfAddress, WEBHOOKS } from './network.ts';
 import type { Outside } from './outside.ts';
 import type { Regions } from './regions.ts';
 
@@ -37,7 +37,7 @@ export interface Daemons {
     readonly witness: RunningDaemon | undefined;
   };
   readonly start: (node?: DaemonNode) => Promise<void>;
-  /** The one that was killed, again: same configuration, same state. */
+  /** failoverd alone, again: same configuration, same state. It must have ended. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -50,6 +50,9 @@ export interface DaemonsOptions {
   readonly outside: Outside;
   readonly certificates?: LabCertificates | undefined;
   readonly autonomy: 'auto' | 'gated';
+  readonly alertmanagerApis: readonly string[];
+  readonly variant: LabVariant;
+  readonly withoutVetoes: boolean;
   readonly log: Log;
 }
 
@@ -60,6 +63,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
   const at: Address = { host, port: await freePort(host) };
   const url = `${scheme}://${textOfAddress(at)}`;
   const fromWitness = `${scheme}://${textOfAddress(await network.over('W->B', at))}`;
+  const fromAlertmanager = `${scheme}://${textOfAddress(await network.over(WEBHOOKS, at))}`;
   const stateDir = folder.at('state');
   const logs = { failoverd: folder.out('failoverd.log'), witness: folder.out('witness.log') };
   const keys = generateKeys();
@@ -109,7 +113,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
     logs,
     tokens: secrets,
     webhook: {
-      url: `${fromWitness}/webhooks/alertmanager`,
+      url: `${fromAlertmanager}/webhooks/alertmanager`,
       ...(certificates === undefined
         ? { bearerToken: secrets['alertmanager'] ?? '' }
         : { certificates: { ca: certificates.caFile, ...certificates.alertmanager } }),
@@ -140,7 +144,17 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
 
 /** The same group twice, as each vantage reaches it. */
 async function writeConfigs(
-  { folder, network, regions, outside, certificates, autonomy }: DaemonsOptions,
+  {
+    folder,
+    network,
+    regions,
+    outside,
+    certificates,
+    autonomy,
+    alertmanagerApis,
+    variant,
+    withoutVetoes,
+  }: DaemonsOptions,
   own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
 ): Promise<{ readonly daemon: string; readonly witness: string }> {
   const { inner, postgresPort } = network;
@@ -158,6 +172,9 @@ async function writeConfigs(
   const shared = {
     ...own,
     autonomy,
+    variant,
+    withoutVetoes,
+    ...(alertmanagerApis.length === 0 ? {} : { alertmanagerApis }),
     certificates,
     controlTargets: {
       daemon: `http://${await over('B->control', outside.control)}`,
@@ -177,18 +194,25 @@ async function writeConfigs(
     { host: inner.a, port: publicPort },
     { host: inner.b, port: publicPort },
   ] as const;
+  // Whether the region is up and whether its database answers are two things only where a row tells them apart.
+  const edgeOf = (service: LabConfigInput['service']) =>
+    variant.rows?.includes('postgres-down') === true ? { edge: service } : {};
+  const fromB = { a: await over('B->A', serviceA), b: textOfAddress(serviceB) };
+  const fromW = { a: await over('W->A', serviceA), b: await over('W->B', serviceB) };
   const daemon = labConfig({
     ...shared,
     postgres: {
-      a: textOfAddress(regions.upstream),
+      a: await over('B->A', databaseA),
       b: textOfAddress(certificates === undefined ? databaseB : { ...databaseB, host: '::1' }),
     },
-    service: { a: await over('B->A', serviceA), b: textOfAddress(serviceB) },
+    service: fromB,
+    ...edgeOf(fromB),
   });
   const witness = labConfig({
     ...shared,
     postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
-    service: { a: await over('W->A', serviceA), b: await over('W->B', serviceB) },
+    service: fromW,
+    ...edgeOf(fromW),
   });
   const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
   await writeFile(files.daemon, daemon);

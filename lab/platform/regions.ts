@@ -17,15 +17,13 @@ import {
 import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
-import type { Address, Network } from './network.ts';
+import { type Network, REPLICATION } from './network.ts';
 
 /** The two regions: a PostgreSQL and a service each, and the hypervisor that owns their machines. */
 export interface Regions {
   readonly hypervisor: Hypervisor;
   readonly postgres: { readonly a: PostgresInstance; readonly b: PostgresInstance };
   readonly passwords: LabPasswords;
-  /** A's database as seen from B. */
-  readonly upstream: Address;
 }
 
 export interface RegionsOptions {
@@ -50,7 +48,7 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
   const a = await createPrimary({ install, dir: folder.at('pg', 'a'), host: inner.a, port, passwords, tls, log });
   endings.stillOpen();
   await startPostgres(a, { log });
-  const upstream = await network.over('B->A', { host: inner.a, port });
+  const upstream = await network.over(REPLICATION, { host: inner.a, port });
   endings.stillOpen();
   const b = await createStandby({
     primary: a,
@@ -90,7 +88,7 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
   await endings.add('hypervisor', async () => await hypervisor.stop());
   await hypervisor.act(REGION.a, 'start', 'service');
   await hypervisor.act(REGION.b, 'on');
-  return { hypervisor, postgres: { a, b }, passwords, upstream };
+  return { hypervisor, postgres: { a, b }, passwords };
 }
 
 function databaseTls(certificates: LabCertificates | undefined): PostgresTls | undefined {

@@ -10,6 +10,7 @@ import { openWrites, type Writes } from './writes.ts';
  * PostgreSQL and nothing else, as an application would.
  *
  *     GET  /healthz   200 when its database answers, else 503
+ *     GET  /livez     200 as long as it runs
  *     POST /writes    {id}: 201 once committed, 409 when that id was there already (committed too),
  *                     503 with `applied: "no" | "unknown"` when it could not
  *     GET  /metrics   Prometheus text
@@ -45,6 +46,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.method === 'GET' && pathname === '/healthz') {
     const health = await writes.health();
     sendJson(response, health.up ? 200 : 503, { region, ...health });
+  } else if (request.method === 'GET' && pathname === '/livez') {
+    sendJson(response, 200, { region });
   } else if (request.method === 'GET' && pathname === '/metrics') {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(await metrics(writes));
   } else if (request.method === 'POST' && pathname === '/writes') {

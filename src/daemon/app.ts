@@ -9,6 +9,7 @@ import { type ConfiguredActor, createActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer, Pager } from '../engine/ports.ts';
 import { IllegalEvent } from '../journal/illegal.ts';
+import { readGroupEvents } from '../journal/reader.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { Observation } from '../model/evidence.ts';
@@ -129,6 +130,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     secure: secureListenerOf(config, secrets),
     alertsTruncated: () => reconciler?.soon(),
     witnesses: createReportDesk({ session, keys: witnessKeys(config.vantages), clock: systemClock }),
+    past: (group, at) => readGroupEvents(resolve(loaded.folder, config.daemon.stateDir), group, at),
     metrics,
     log,
     clock: systemClock,

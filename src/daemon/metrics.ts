@@ -169,6 +169,12 @@ function createGroupGauges(gauge: MakeGauge) {
     declared: gauge('group_autonomy_declared', '1 for the autonomy that the config asks for', ['group', 'autonomy']),
     finding: gauge('diagnosis_verdict', '1 bad, 0 ok, -1 unknown', ['group', 'diagnosis']),
     connected: gauge('vantage_connected', '1 connected, 0 isolated, -1 unknown', ['group', 'vantage']),
+    probe: gauge('probe_verdict', '1 ok, 0 bad, -1 unknown, of each target by each vantage', [
+      'group',
+      'vantage',
+      'component',
+      'region',
+    ]),
     hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row']),
     holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row']),
     alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
@@ -185,6 +191,9 @@ function createGroupGauges(gauge: MakeGauge) {
     loss: gauge('last_run_loss_high_seconds', 'Upper end of the last run’s loss', ['group']),
     receiveGap: gauge('postgres_receive_gap_bytes', 'Flushed by the primary, not received by the standby', ['group']),
     replayLag: gauge('postgres_replay_lag_bytes', 'Received by the standby, not replayed', ['group']),
+    replayLagSeconds: gauge('postgres_replay_lag_seconds', 'Age of the last commit replayed while more was received', [
+      'group',
+    ]),
     rpoTarget: gauge('rpo_target_seconds', 'Loss of data promised at most', ['group']),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
@@ -205,6 +214,7 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   for (const { code, verdict } of status.findings)
     g.finding.set({ group, diagnosis: code }, verdict === 'bad' ? 1 : verdict === 'ok' ? 0 : -1);
   for (const { id, connected } of status.vantages) g.connected.set({ group, vantage: id }, signed[connected]);
+  for (const { verdict, ...target } of status.targets) g.probe.set({ group, ...target }, signed[verdict]);
   for (const { row, heldMs, forMs } of status.holds) {
     g.hold.set({ group, row }, heldMs / 1000);
     g.holdFor.set({ group, row }, forMs / 1000);
@@ -240,6 +250,7 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
   g.streaming.set({ group }, signed[replication.streaming]);
   if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
   if (replication.replayLagBytes !== null) g.replayLag.set({ group }, replication.replayLagBytes);
+  if (replication.replayLagSeconds !== null) g.replayLagSeconds.set({ group }, replication.replayLagSeconds);
 }
 
 /** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */

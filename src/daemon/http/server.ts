@@ -6,6 +6,7 @@ import type { Server as HttpsServer } from 'node:https';
 import { type FastifyReply, fastify } from 'fastify';
 import type { App, HttpContext } from './context.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
+import { explainRoutes } from './explain.ts';
 import { healthRoutes } from './health.ts';
 import { clientOf, createLimits, type Limits, RATES } from './limits.ts';
 import { openApiRoute } from './openapi.ts';
@@ -90,6 +91,7 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const statusNow = statusNowOf(context);
   healthRoutes(app, context, statusNow);
   statusRoutes(app, context, statusNow);
+  explainRoutes(app, context);
   webhookRoutes(app, context);
   witnessRoutes(app, context);
   const desk = orderDesk(app, context, limits);

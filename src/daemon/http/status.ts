@@ -65,12 +65,11 @@ export type StatusContext = EventContext & Pick<HttpContext, 'version'>;
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** Nothing comes from elsewhere; what runs and what paints is this very text; the script may ask this origin alone. */
-const policyOf = ({ style, script }: { readonly style: string; readonly script: string }): string =>
+export const policyOf = ({ style, script }: { readonly style: string; readonly script: string | null }): string =>
   [
     "default-src 'none'",
     `style-src ${hashOf(style)}`,
-    `script-src ${hashOf(script)}`,
-    "connect-src 'self'",
+    ...(script === null ? [] : [`script-src ${hashOf(script)}`, "connect-src 'self'"]),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

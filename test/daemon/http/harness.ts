@@ -17,6 +17,7 @@ import { type Engine, startEngine } from '../../../src/engine/engine.ts';
 import type { Ports, Timers } from '../../../src/engine/ports.ts';
 import { type MemoryFault, memoryDisk, openMemoryJournal } from '../../../src/journal/memory.ts';
 import type { Config } from '../../../src/model/config.ts';
+import type { EventBody } from '../../../src/model/events.ts';
 import type { Observation, PostgresFacts } from '../../../src/model/evidence.ts';
 import { settingsOf } from '../../../src/model/settings.ts';
 import { createReportDesk, generateKeys, readPrivateKey, readPublicKey } from '../../../src/probes/report.ts';
@@ -248,6 +249,11 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
         clock: systemClock,
       }),
+      past: async (_group, at) => {
+        const events = disk.rows.map(({ body }) => JSON.parse(body) as EventBody);
+        const lastAt = events.findLast((event) => event.at <= at)?.at ?? null;
+        return { events, firstAt: events[0]?.at ?? null, lastAt };
+      },
       metrics,
       log,
       clock: systemClock,
