@@ -24,7 +24,7 @@ const ALL = { burst: 1e9, perSecond: 1e9 };
 export async function begin(options: HarnessOptions = {}): Promise<Served> {
   const ends: (() => unknown)[] = [];
   const h = await serve({ teardown: (end: () => unknown) => void ends.push(end) } as never, {
-    rates: { client: ALL, person: ALL, guess: ALL },
+    rates: { client: ALL, person: ALL, guess: ALL, past: ALL },
     ...options,
   });
   return {
@@ -58,7 +58,10 @@ export type Asked = {
 };
 
 /** Asks without a socket, and judges the answer; returns its status and text. */
-export async function asking({ h, isDescribed }: Served, asked: Asked): Promise<{ readonly status: number; readonly text: string }> {
+export async function asking(
+  { h, isDescribed }: Served,
+  asked: Asked,
+): Promise<{ readonly status: number; readonly text: string }> {
   const before = h.disk.rows.length;
   const answer = await h.app.inject({
     method: asked.method as 'POST',

@@ -17,6 +17,8 @@ const ORDERS = [
 const READS = [
   '/status',
   '/api/v1/status',
+  '/groups/orders/explain',
+  '/api/v1/groups/orders/explain',
   '/-/healthy',
   '/-/ready',
   '/metrics',
@@ -57,9 +59,12 @@ const query = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .array(fc.tuple(fc.oneof(fc.constantFrom('group', 'refresh', ...PROTOTYPE_NAMES), segment), segment), {
-        maxLength: 3,
-      })
+      .array(
+        fc.tuple(fc.oneof(fc.constantFrom('group', 'refresh', 'row', 'at', ...PROTOTYPE_NAMES), segment), segment),
+        {
+          maxLength: 3,
+        },
+      )
       .map((pairs) => `?${pairs.map(([name, value]) => `${name}=${value}`).join('&')}`),
   },
 );
