@@ -32,7 +32,12 @@ export const run: Command = async (args, shell) => {
   if (resolved.kind === 'refused') return refuse(resolved.problems, shell);
 
   const log = createLog({ level: loaded.config.daemon.logLevel ?? 'info', pretty: shell.color });
-  for (const secret of resolved.secrets.all()) log.protect(secret);
+  const { secrets } = resolved;
+  const protect = (): void => {
+    for (const secret of secrets.all()) log.protect(secret);
+  };
+  protect();
+  secrets.onRenewed(protect);
   const lifecycle = createLifecycle({ log, timers: systemTimers });
   const deaf = onFault({ log, exit: (code) => process.exit(code) });
   const stopped = new Promise<string>((ended) => {
@@ -50,7 +55,6 @@ export const run: Command = async (args, shell) => {
     Promise.allSettled([journal]),
   ]);
   try {
-    const { secrets } = resolved;
     const version = packageVersion();
     const { engine } = await startDaemon({
       loaded,

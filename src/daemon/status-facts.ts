@@ -4,8 +4,9 @@
  */
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
+import { sightKey } from '../policies/evidence.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
-import type { FactStatus } from './status-document.ts';
+import type { FactStatus, GroupStatus } from './status-document.ts';
 
 export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
@@ -40,8 +41,22 @@ function probed(state: State, view: View): FactStatus[] {
   return facts;
 }
 
+/** Every pair of vantage and target that is probed, whether or not it was seen: what is not known is told as unknown. */
+export function targetsOf(state: State, { group, settings }: View): GroupStatus['targets'] {
+  const probed = settings.components.filter(({ kind, supported }) => supported && kind !== 'dns');
+  return probed.flatMap((component) =>
+    component.regions.flatMap((region) =>
+      settings.vantages.map(({ id: vantage }) => {
+        const kept = state.volatile.sights[group]?.[sightKey(vantage, component.id, region)];
+        const fresh = kept !== undefined && state.mono - kept.receivedMono <= component.freshMs;
+        return { vantage, component: component.id, region, verdict: fresh ? kept.observation.verdict : 'unknown' };
+      }),
+    ),
+  );
+}
+
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
-  o.kind !== 'control' && o.vantage === vantage && o.component === component;
+  o.kind !== 'control' && o.kind !== 'metric' && o.vantage === vantage && o.component === component;
 
 const placeOf = ({ observation: o }: KeptObservation): string => (o.kind === 'control' ? o.target : o.region);
 
@@ -83,6 +98,8 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'metric':
+      return 'metrics';
     default:
       return exhausted(kind);
   }
@@ -92,6 +109,8 @@ function subjectOf({ observation: o }: KeptObservation): string {
   switch (o.kind) {
     case 'control':
       return o.target;
+    case 'metric':
+      return o.fact;
     case 'dns':
       return `${o.component} at ${o.facts.resolver}`;
     default:
@@ -118,6 +137,8 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
     case 'control':
       return `answers in ${took}`;
+    case 'metric':
+      return `${o.facts?.value ?? 'no value'} in ${took}`;
     default:
       return exhausted(o);
   }

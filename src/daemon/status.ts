@@ -3,6 +3,7 @@
  * the policies, evaluated at the instant of the question, so that evidence that expired since reads as unknown even
  * when the engine stands still.
  */
+import type { FailureKind } from '../engine/engine.ts';
 import type { Report } from '../model/events.ts';
 import { expressionOf } from '../model/expression.ts';
 import type { KeptPage } from '../model/ledger.ts';
@@ -13,7 +14,7 @@ import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
-import { judgeRow } from '../policies/rows.ts';
+import { judgeRow, readFact } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type {
   FindingStatus,
@@ -24,13 +25,15 @@ import type {
   RowStatus,
   StatusDocument,
 } from './status-document.ts';
-import { factsOf } from './status-facts.ts';
+import { factsOf, targetsOf } from './status-facts.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
 export type StatusQuestion = {
   readonly state: State;
   readonly engine: StatusDocument['engine'];
+  /** What of the engine failed, where it did. */
+  readonly failure?: FailureKind | null;
   readonly version: string;
   readonly at: WallMs;
   readonly mono: MonoMs;
@@ -38,7 +41,7 @@ export type StatusQuestion = {
 
 /** Of one group, or of all where `only` is null; a group that isn't there gives an empty list. */
 export function statusOf(
-  { state: last, engine, version, at, mono }: StatusQuestion,
+  { state: last, engine, failure = null, version, at, mono }: StatusQuestion,
   only: GroupId | null = null,
 ): StatusDocument {
   const state: State = { ...last, at, mono };
@@ -51,7 +54,7 @@ export function statusOf(
     journal: { entries: ledger.seq, newestAt: ledger.lastAt },
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
-      .map((group) => groupStatus(state, group, engine)),
+      .map((group) => groupStatus(state, group, { engine, failure })),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }
@@ -71,7 +74,9 @@ type PageStatus = StatusDocument['pages'][number];
 const byUrgency = (a: PageStatus, b: PageStatus): number =>
   Number(b.deliveredAt === null) - Number(a.deliveredAt === null) || b.queuedAt - a.queuedAt;
 
-function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']): GroupStatus {
+type Health = { readonly engine: StatusDocument['engine']; readonly failure: FailureKind | null };
+
+function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
   const view = viewOf(state, id);
   const { settings, ledger } = view;
   const holds = holdsOf(state, view);
@@ -94,7 +99,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     group: id,
     title: settings.title,
     timeZone: settings.businessHours?.timeZone ?? null,
-    summary: summaryOf({ view, engine, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
+    summary: summaryOf({ view, ...health, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
     active: view.active,
     standby: view.standby,
     epoch: ledger.epoch,
@@ -113,6 +118,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view),
+    targets: targetsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,
       summary: alert.summary,
@@ -124,11 +130,13 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
   };
 }
 
-function replicationOf({ postgres }: View): GroupStatus['replication'] {
-  const first = postgres[0];
+function replicationOf(view: View): GroupStatus['replication'] {
+  const first = view.postgres[0];
   if (first === undefined) return null;
   const { streaming, streamingWhy: why, receiveGapBytes, replayLagBytes } = first;
-  return { streaming, why, receiveGapBytes, replayLagBytes };
+  const seconds = readFact(view, 'replication.replay_lag_seconds').value;
+  const replayLagSeconds = typeof seconds === 'number' ? seconds : null;
+  return { streaming, why, receiveGapBytes, replayLagBytes, replayLagSeconds };
 }
 
 function holdsOf(state: State, view: View): HoldStatus[] {
@@ -178,7 +186,9 @@ function reportsOf({ ledger, settings, at: now }: View): ReportStatus[] {
     const made = ledger.reports[report];
     if (made === undefined) return [];
     const { at, by, what } = made;
-    const reading = settings.rows.filter((row) => expressionOf(row.when).facts.includes(`reports.${report}`));
+    const reading = settings.rows.filter((row) =>
+      expressionOf(row.when, settings.metrics).facts.includes(`reports.${report}`),
+    );
     return [
       {
         report,

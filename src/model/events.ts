@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
+import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
 import { Autonomy, GateAnswer, Name, PageId, ProposalId, Role, RunId, Verdict, WallMs } from './primitives.ts';
 
@@ -18,7 +19,7 @@ const step = { ...group, run: RunId, step: StepId };
 /** One sign that a decision stands on, as it was seen. */
 export const Sign = Type.Object(
   {
-    class: Type.Enum(['client-probe', 'replication', 'alert']),
+    class: Type.Enum(['client-probe', 'replication', 'alert', 'metric']),
     vantage: Type.String(),
     path: Type.String(),
     verdict: Verdict,
@@ -197,11 +198,20 @@ export const EventBody = Type.Union([
   event('step.overdue', { ...step, message: Text }),
   event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
   event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
-  event('run.paused', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
+  /** `asks`: the ceilings that whoever lets it go on accepts, where facts have left those it was approved with. */
+  event('run.paused', {
+    ...group,
+    run: RunId,
+    person: Type.Union([Name, Type.Null()]),
+    why: Text,
+    asks: Type.Optional(Ceilings),
+  }),
   event('run.resumed', { ...group, run: RunId, person: Name }),
   event('run.halted', { ...group, run: RunId, code: Type.String(), why: Text }),
   event('run.overdue', { ...group, run: RunId, message: Text }),
   event('run.ended', { ...group, run: RunId, outcome: RunOutcome, why: Text, clocks: Clocks }),
+  /** What a person was told of an order that took effect; beside it in the same turn, and given again for the same key. */
+  event('order.answered', { answer: KeptAnswer }),
   event('page.queued', { page: Page }),
   event('page.delivered', { page: PageId }),
   event('page.overdue', { page: PageId }),

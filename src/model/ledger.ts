@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
+import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
 import { Name, ProposalId, Role, RunId, WallMs } from './primitives.ts';
 
@@ -71,6 +72,8 @@ export const Run = Type.Object({
   decision: DecisionRecord,
   status: RunStatus,
   why: Maybe(Type.String()),
+  /** The ceilings that letting it go on accepts; null while those it has are kept. */
+  asks: Maybe(Ceilings),
   steps: Type.Record(Type.String(), StepState),
   epochTaken: Type.Boolean(),
   loss: LossBracket,
@@ -154,6 +157,8 @@ export const Ledger = Type.Object({
   /** Undelivered pages, and the newest delivered ones. */
   pages: Type.Record(Type.String(), KeptPage),
   pageCount: Type.Integer(),
+  /** Answers to orders with a key, by person and key; oldest first. */
+  answers: Type.Record(Type.String(), KeptAnswer),
 });
 export type Ledger = Static<typeof Ledger>;
 
@@ -181,4 +186,5 @@ export const EMPTY_LEDGER: Ledger = {
   alerts: {},
   pages: {},
   pageCount: 0,
+  answers: {},
 };

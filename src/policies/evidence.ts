@@ -2,9 +2,10 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { EventOf } from '../model/events.ts';
-import { type Alert, type AlertKey, alertKey, type Observation } from '../model/evidence.ts';
+import { type Alert, type AlertKey, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
 import { withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
+import type { GroupSettings } from '../model/settings.ts';
 import { indexOf } from '../model/settings-index.ts';
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
@@ -13,9 +14,18 @@ const SAMPLES_KEPT = 60;
 export const sightKey = (vantage: string, component: string, place: string): string =>
   `${vantage}/${component}/${place}`;
 
+/** Who asks Prometheus: the daemon alone. */
+export const METRICS_VANTAGE = 'daemon';
+
+/** Behind a dot, which no component's name has. */
+export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
+  sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
+
 type Sight = Exclude<Observation, { kind: 'control' }>;
-const keyOf = (o: Sight): string =>
-  sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
+function keyOf(o: Sight): string {
+  if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
+  return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
+}
 
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
@@ -23,10 +33,22 @@ const known = (state: State, o: Observation): boolean => {
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
   if (group === undefined || !group.vantages.some(({ id }) => id === o.vantage)) return false;
+  if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
   if (component === undefined || component.kind !== o.kind) return false;
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
+};
+/** Of a fact that the config names, from a server that it names for it. */
+const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
+  const metric = metrics.find(({ id }) => id === o.fact);
+  return (
+    metric !== undefined &&
+    o.vantage === METRICS_VANTAGE &&
+    o.server === metric.server &&
+    o.region === metric.from &&
+    o.replica < metric.replicas
+  );
 };
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
@@ -49,7 +71,8 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
       badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
     };
     if (observation.kind === 'control') continue;
-    if (bad && before?.badSinceMono == null) unvouched = withUnvouched(unvouched, observation);
+    if (bad && before?.badSinceMono == null && observation.kind !== 'metric')
+      unvouched = withUnvouched(unvouched, observation);
     samples = withSample(state, samples, observation, input);
   }
   return {

@@ -184,7 +184,9 @@ function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold:
 
 /** Vantages that differ, or a first sign, are looked at again at once over fresh connections (design §4). */
 function askOnDisagreement(turn: Turn, view: View, finding: RowFinding): void {
-  const verdicts = new Set(finding.signs.filter((sign) => sign.verdict !== 'unknown').map((sign) => sign.verdict));
+  // A metric that is bad while clients are served is no disagreement.
+  const signs = finding.signs.filter((sign) => sign.verdict !== 'unknown' && sign.class !== 'metric');
+  const verdicts = new Set(signs.map((sign) => sign.verdict));
   const lastMono = turn.state.volatile.probeAskedMono[view.group];
   if (verdicts.size < 2 || (lastMono !== undefined && turn.state.mono - lastMono < 1000)) return;
   turn.effects.push({ kind: 'probe', group: view.group });
@@ -241,7 +243,8 @@ function recordOf(
 
 function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   if (view.ledger.decisions[row.id] !== undefined) return;
-  const why = `row ${row.id}: ${finding.why}; Kubernetes has not healed it`;
+  const note = row.note === null ? '' : `. ${row.note}`;
+  const why = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
@@ -249,7 +252,7 @@ function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Ho
     decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
   });
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'speak-up', view.group, `${view.settings.title}: not healed yet`, finding.why);
+    page(turn, 'speak-up', view.group, `${view.settings.title}: a person should look`, why);
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */

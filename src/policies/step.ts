@@ -10,6 +10,7 @@ import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts
 import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
 import { indexOf } from '../model/settings-index.ts';
 import { answeringIn, type Post, takeAlerts, takeObservations } from './evidence.ts';
+import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
@@ -76,16 +77,16 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return group === undefined ? [] : [group];
     }
     case 'approve':
-      approve(turn, input);
+      once(turn, input, approve);
       return spokenIn(turn);
     case 'abort':
-      abort(turn, input);
+      once(turn, input, abort);
       return spokenIn(turn);
     case 'report':
-      report(turn, input);
+      once(turn, input, report);
       return spokenIn(turn);
     case 'clear-report':
-      clearReport(turn, input);
+      once(turn, input, clearReport);
       return spokenIn(turn);
     case 'paged':
       paged(turn, input);

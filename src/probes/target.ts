@@ -1,7 +1,10 @@
 /** What is probed, as data: everything a probe needs to know of its target, and how often it is asked. */
 import type { PostgresComponent } from '../model/config.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
+import type { BadWhen } from '../model/prometheus.ts';
+import type { HttpCredentials } from '../runtime/http-credentials.ts';
 import type { SecretValue } from '../runtime/secret.ts';
+import type { Certificates } from '../runtime/tls.ts';
 
 type Schedule = {
   /** Names the target for good within one vantage. */
@@ -22,6 +25,8 @@ export type PostgresTarget = Schedule &
     /** null = the server is expected to let us in without one. */
     readonly password: SecretValue | null;
     readonly tls: NonNullable<PostgresComponent['tls']>;
+    /** Without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
     /** The cluster this has to be; null = not pinned by the config. */
     readonly systemIdentifier: string | null;
     readonly canarySchema: string;
@@ -30,7 +35,13 @@ export type PostgresTarget = Schedule &
   };
 
 export type HttpTarget = Schedule &
-  Subject & { readonly kind: 'http'; readonly url: string; readonly expectStatus: readonly number[] };
+  Subject & {
+    readonly kind: 'http';
+    readonly url: string;
+    readonly expectStatus: readonly number[];
+    /** For https; without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
+  };
 
 export type DnsTarget = Schedule &
   Subject & {
@@ -47,7 +58,27 @@ export type ControlTarget = Schedule & {
   readonly target: string;
 };
 
-export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget;
+export type MetricTarget = Schedule & {
+  readonly kind: 'metric';
+  readonly group: GroupId;
+  /** Its name in the config. */
+  readonly fact: string;
+  readonly server: string;
+  /** 0 = the server itself, more = its replicas. */
+  readonly replica: number;
+  /** Where the server stands. */
+  readonly region: RegionId;
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+  /** For https; without it what the system trusts, and none to show. */
+  readonly certificates?: Certificates | null | undefined;
+  readonly promql: string;
+  /** Which numbers are bad; null for a number that is no verdict. */
+  readonly bad: BadWhen | null;
+  readonly freshMs: number;
+};
+
+export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

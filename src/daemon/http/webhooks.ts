@@ -5,17 +5,22 @@
 import type { FastifyReply } from 'fastify';
 import { WebhookPayload } from '../../model/evidence.ts';
 import { alertsOf, type Intake } from '../intake.ts';
+import { createGate, declaredBytes } from './backpressure.ts';
+import { clientCertificate } from './client-certificate.ts';
 import type { App, HttpContext } from './context.ts';
-import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { refuse } from './problem.ts';
 import { webhookProof } from './webhook-proof.ts';
 
 /** Ten thousand alerts with twenty labels each. */
 export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 
+/** Under way at once: several times what a pair of Alertmanagers sends in a storm. */
+const ROOM = { most: 256, mostBytes: 8 * WEBHOOK_LIMIT_BYTES };
+
 export function webhookRoutes(app: App, context: HttpContext): void {
   const { engine, replies, metrics, clock, webhookCredentials, alertsTruncated } = context;
-  const proof = webhookCredentials === null ? null : webhookProof(webhookCredentials);
+  const gate = createGate(ROOM);
   let count = 0;
 
   app.post(
@@ -24,12 +29,18 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       bodyLimit: WEBHOOK_LIMIT_BYTES,
       schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
       onRequest: async (request, reply) => {
-        if (proof === null)
+        const credentials = webhookCredentials();
+        if (credentials === null)
           return refuse(reply, 'not-configured', { field: 'alertmanager', remedy: 'add `alertmanager` to the config' });
-        if (!proof.holds(request.headers.authorization)) {
-          reply.header('www-authenticate', proof.challenge);
-          return refuse(reply, 'unauthenticated', { field: 'Authorization', remedy: proof.remedy });
+        const proof = webhookProof(credentials);
+        if (!proof.holds(request.headers.authorization, () => clientCertificate(request.raw.socket))) {
+          if (proof.challenge !== null) reply.header('www-authenticate', proof.challenge);
+          return refuse(reply, 'unauthenticated', { field: proof.field, remedy: proof.remedy });
         }
+        const leave = gate.enter(declaredBytes(request.headers['content-length'], WEBHOOK_LIMIT_BYTES));
+        if (leave === null) return refuse(reply.header('retry-after', '1'), 'busy');
+        // However it ends: answered, refused, or hung up on.
+        reply.raw.once('close', leave);
       },
       onResponse: async (_request, reply) => metrics.webhook(reply.problem ?? 'accepted'),
     },
@@ -47,7 +58,7 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       waiting.cancel();
       if (durability !== 'durable') {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-        return refuse(reply, durability === 'late' ? 'not-durable-in-time' : 'journal-failed');
+        return refuse(reply, durability === 'late' ? 'not-durable-in-time' : failedCode(engine));
       }
       if ((request.body.truncatedAlerts ?? 0) > 0) alertsTruncated();
       return taken(reply, intake, await waiting.reply, metrics);

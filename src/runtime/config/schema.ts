@@ -25,7 +25,11 @@ export type Schema = {
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
   readonly 'x-form'?: Form;
+  /** The form of names that people choose in a mapping; without it `name`. */
+  readonly 'x-key-form'?: Form;
   readonly 'x-secret'?: boolean;
+  /** A PEM file that is read as such. */
+  readonly 'x-file'?: boolean;
   readonly 'x-discriminator'?: string;
 };
 

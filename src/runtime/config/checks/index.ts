@@ -12,10 +12,12 @@ import { type Check, type Finding, problemAt } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
 import { checkMatrix } from './matrix.ts';
+import { checkFacts, checkPrometheus } from './metrics.ts';
 import { checkNames } from './names.ts';
 import { checkAuthority, checkAutonomy, checkPager, checkTokens } from './people.ts';
 import { checkControlTargets, checkGroupRegions, checkQuorum, checkRegionRoles, checkVantages } from './regions.ts';
 import { checkBudgets, checkHoldGap } from './times.ts';
+import { checkTls } from './tls.ts';
 
 const CHECKS: readonly Check[] = [
   checkNames,
@@ -29,6 +31,8 @@ const CHECKS: readonly Check[] = [
   checkPostgresAddresses,
   checkDns,
   checkDnsNames,
+  checkPrometheus,
+  checkFacts,
   checkMatrix,
   checkBudgets,
   checkHoldGap,
@@ -37,6 +41,7 @@ const CHECKS: readonly Check[] = [
   checkPager,
   checkTokens,
   checkAlertmanager,
+  checkTls,
   checkAlerts,
 ];
 
