@@ -108,7 +108,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'and what would open it, and the least that would change the answer.',
       '',
       '  --row N             only this row of the matrix',
-      '  --at TIME           at an instant of the past, from what the journal kept,',
+      '  --at TIME           at an instant of the past, from what the journal kept;',
       '                      such as 2026-01-31T03:15:00Z',
       ...CLIENT_HELP,
     ],
