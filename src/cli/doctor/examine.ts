@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { createRoute53 } from '../../actions/route53.ts';
 import { type Listing, reconcile } from '../../daemon/reconcile.ts';
+import { counted } from '../../daemon/text.ts';
 import { initialState, turn } from '../../engine/core.ts';
 import type { Config } from '../../model/config.ts';
 import type { Observation, ProbeErrorCode } from '../../model/evidence.ts';
@@ -409,7 +410,7 @@ async function askAlertmanagers(
     listings: answers.flatMap(({ answer }) => (answer.kind === 'answered' ? [answer] : [])),
     asked: answers.map(({ what, answer, tookMs }) =>
       answer.kind === 'answered'
-        ? { what, verdict: 'ok', says: `lists ${answer.alerts.length} alerts`, tookMs }
+        ? { what, verdict: 'ok', says: `lists ${counted(answer.alerts.length, 'alert')}`, tookMs }
         : { what, verdict: 'bad', says: redact(answer.failure.message), tookMs },
     ),
     findings: answers.flatMap(({ what, answer }) =>
