@@ -8,6 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textOf } from '../lab/servers/errors.ts';
+import { backtest } from './backtest.ts';
 import { failoverOverhead } from './failover-overhead.ts';
 import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   webhooks: durableWebhooks,
   probes: async (_pack, options) => await probesOfManyTargets(options),
   step: async (_pack, options) => await stepOfManyGroups(options),
+  backtest,
 };
 
 interface Wish {

@@ -76,6 +76,17 @@ t.test('invariant 14: once the journal failed, nothing follows', async (t) => {
   t.strictSame(engine.state().ledger.alerts, {}, 'and the state holds nothing that is not durable');
 });
 
+t.test('a defect of the judgement is not told as a failed journal', async (t) => {
+  const { ports, failures } = world();
+  const engine = await startEngine({ ...options, store: await openMemoryJournal(), ports, incarnation: 'one' });
+  await t.rejects(engine.submit({ kind: 'nonsense' } as never), { name: 'EngineFailed', kind: 'core' });
+  t.equal(engine.health(), 'failed');
+  t.equal(engine.failureKind(), 'core');
+  t.equal(failures.length, 1);
+  await t.rejects(engine.submit({ kind: 'tick' }), { kind: 'core', message: /judgement/ });
+  await engine.stop();
+});
+
 t.test('webhooks that come while the journal is written are taken in as one, and answered each', async (t) => {
   const { ports, replies, appended } = world();
   const held = Promise.withResolvers<void>();
@@ -116,17 +127,6 @@ t.test('webhooks that come while the journal is written are taken in as one, and
     ],
   );
   t.equal(appended.filter(({ body }) => body.kind === 'alerts.received').length, 3);
-  await engine.stop();
-});
-
-t.test('a defect of the judgement is not told as a failed journal', async (t) => {
-  const { ports, failures } = world();
-  const engine = await startEngine({ ...options, store: await openMemoryJournal(), ports, incarnation: 'one' });
-  await t.rejects(engine.submit({ kind: 'nonsense' } as never), { name: 'EngineFailed', kind: 'core' });
-  t.equal(engine.health(), 'failed');
-  t.equal(engine.failureKind(), 'core');
-  t.equal(failures.length, 1);
-  await t.rejects(engine.submit({ kind: 'tick' }), { kind: 'core', message: /judgement/ });
   await engine.stop();
 });
 
