@@ -68,12 +68,12 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
 const resolvedIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
-  Object.entries(part).flatMap(([key, { alert, receivedAt }]) =>
+  [...part].flatMap(([key, { alert, receivedAt }]) =>
     alert.status === 'resolved' ? [[key, receivedAt] as const] : [],
   ),
 );
 const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
-  Object.entries(part).flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
+  [...part].flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
 );
 
 /** Without the oldest of those in `parts`, once there are more than `kept` and `over` of them. */

@@ -330,7 +330,7 @@ function firingIn(state: State): readonly FiringOf[] {
   const find =
     finders.get(settings) ??
     byPart<KeptAlert, readonly FiringOf[]>((part) =>
-      Object.values(part).flatMap((kept) =>
+      [...part.values()].flatMap((kept) =>
         kept.alert.status === 'firing'
           ? indexOf(settings)
               .meaningsOf(kept.alert)
