@@ -89,6 +89,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --vantage NAME   which of its vantages this is',
       '  --key FILE       private key of this witness (Ed25519, PEM)',
       '  --ca FILE        what to trust the daemon by (PEM); default $FAILOVERD_CA',
+      '  --tls-cert FILE  client certificate to show (PEM); default $FAILOVERD_CERT',
+      '  --tls-key FILE   its private key; default $FAILOVERD_KEY',
       '  --daemon URL     the daemon that takes its reports',
       '  --keygen         make the key, and print the public key for the config',
     ],

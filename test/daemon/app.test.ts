@@ -313,6 +313,21 @@ t.test('an address in use is refused, and says what to do', async (t) => {
   t.match(refused.said(), /daemon\.listen/);
 });
 
+t.test('of two daemons on one address the first goes on, and the second leaves nothing behind', async (t) => {
+  const at = await place(t);
+  const first = start(t, at);
+  await ready(at, first);
+  const other = { ...at, file: join(at.folder, 'other.yaml') };
+  writeFileSync(other.file, readFileSync(at.file, 'utf8').replace('stateDir: state', 'stateDir: other'));
+  const second = start(t, other);
+  t.equal(await ended(second), 1);
+  t.match(second.said(), /EADDRINUSE/);
+  t.equal((await fetch(`${at.url}/-/ready`)).status, 200);
+  const third = start(t, { ...other, file: other.file });
+  t.equal(await ended(third), 1, 'its state folder was given back: the address is what is in the way again');
+  t.match(third.said(), /EADDRINUSE/);
+});
+
 t.test('a config that is wrong, or secrets that are missing, never start', async (t) => {
   const wrong = await place(t, (text) => text.replace('stateDir:', 'stateDri:'));
   const first = start(t, wrong);
