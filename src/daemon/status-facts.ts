@@ -2,6 +2,8 @@
  * The fact sheet: what every vantage saw of every component, and what follows from it, each with its age. PURE.
  * What is expected and was never seen has a row too: a silent vantage must not look like a shorter table.
  */
+
+import type { Observation } from '../model/evidence.ts';
 import type { FailureEpisode } from '../model/failures.ts';
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
@@ -23,8 +25,12 @@ export function factsOf(state: State, view: View): FactStatus[] {
 
 const URGENCY = { bad: 0, unknown: 1, ok: 2 } as const satisfies Record<Verdict, number>;
 
+/** What a probe saw. Metrics have a sheet of their own (`status-metrics.ts`). */
+type Probed = KeptObservation & { readonly observation: Exclude<Observation, { kind: 'metric' }> };
+const isProbed = (kept: KeptObservation): kept is Probed => kept.observation.kind !== 'metric';
+
 function probed(state: State, view: View): FactStatus[] {
-  const sights = Object.values(state.volatile.sights[view.group] ?? {});
+  const sights = Object.values(state.volatile.sights[view.group] ?? {}).filter(isProbed);
   const facts: FactStatus[] = [];
   for (const component of view.settings.components.filter((c) => c.supported)) {
     for (const vantage of view.settings.vantages) {
@@ -37,7 +43,7 @@ function probed(state: State, view: View): FactStatus[] {
     }
   }
   for (const vantage of view.settings.vantages) {
-    const own = Object.values(state.volatile.controls[vantage.id] ?? {});
+    const own = Object.values(state.volatile.controls[vantage.id] ?? {}).filter(isProbed);
     for (const one of own) facts.push(sight(state, one, CONTROL_FRESH_MS));
     if (own.length === 0) facts.push(neverSeen('vantage.connected', vantage.id, vantage.id));
   }
@@ -58,10 +64,10 @@ export function targetsOf(state: State, { group, settings }: View): GroupStatus[
   );
 }
 
-const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
+const isOf = (o: Probed['observation'], vantage: string, component: string): boolean =>
   'component' in o && o.vantage === vantage && o.component === component;
 
-const placeOf = ({ observation: o }: KeptObservation): string => ('region' in o ? o.region : o.target);
+const placeOf = ({ observation: o }: Probed): string => ('region' in o ? o.region : o.target);
 
 const neverSeen = (fact: string, subject: string, vantage: string): FactStatus => ({
   fact,
@@ -75,7 +81,7 @@ const neverSeen = (fact: string, subject: string, vantage: string): FactStatus =
   failures: [],
 });
 
-function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus {
+function sight(state: State, kept: Probed, freshMs: number): FactStatus {
   const { observation: o } = kept;
   const ageMs = Math.max(0, state.mono - kept.receivedMono);
   const expired = ageMs > freshMs;
@@ -99,7 +105,7 @@ export const monitorsOf = (state: State): FactStatus[] =>
     .map((monitor) => {
       const kept = state.volatile.monitors[monitorKey(monitor)];
       const subject = `${serverText(monitor, monitor.replica)} in ${monitor.region}`;
-      return kept === undefined
+      return kept === undefined || !isProbed(kept)
         ? neverSeen(factName(monitor.kind), subject, METRICS_VANTAGE)
         : sight(state, kept, monitor.freshMs);
     })
@@ -115,7 +121,7 @@ export const failuresOf = (state: State, episodes: readonly FailureEpisode[]): F
     }))
     .sort((a, b) => a.lastAgeMs - b.lastAgeMs);
 
-function factName(kind: KeptObservation['observation']['kind']): string {
+function factName(kind: Probed['observation']['kind']): string {
   switch (kind) {
     case 'postgres':
       return 'postgres.reachable';
@@ -127,8 +133,6 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'vantage.connected';
     case 'tcp':
       return 'tcp.reachable';
-    case 'metric':
-      return 'metrics';
     case 'prometheus':
       return 'prometheus.scraping';
     case 'alertmanager':
@@ -138,12 +142,10 @@ function factName(kind: KeptObservation['observation']['kind']): string {
   }
 }
 
-function subjectOf({ observation: o }: KeptObservation): string {
+function subjectOf({ observation: o }: Probed): string {
   switch (o.kind) {
     case 'control':
       return o.target;
-    case 'metric':
-      return o.fact;
     case 'prometheus':
     case 'alertmanager':
       return `${serverText(o, o.replica)} in ${o.region}`;
@@ -154,7 +156,7 @@ function subjectOf({ observation: o }: KeptObservation): string {
   }
 }
 
-function answerText({ observation: o }: KeptObservation): string {
+function answerText({ observation: o }: Probed): string {
   if (o.verdict !== 'ok') {
     const why = o.message ?? o.code ?? 'no answer';
     return `${o.code === null ? '' : `${o.code} at `}${o.reached}${why === o.code ? '' : `: ${why}`}`;
@@ -175,8 +177,6 @@ function answerText({ observation: o }: KeptObservation): string {
       return `answers in ${took}`;
     case 'tcp':
       return `${o.reached === 'handshake' ? 'connected, handshake done' : 'connected'} in ${took}`;
-    case 'metric':
-      return `${o.facts?.value ?? 'no value'} in ${took}`;
     case 'prometheus':
       return `scrapes ${counted(o.facts?.targets ?? 0, 'target')}, answered in ${took}`;
     case 'alertmanager':
