@@ -15,6 +15,7 @@ import {
 } from '../model/ledger.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
+import { foldMandate } from './fold-mandate.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
@@ -43,8 +44,18 @@ export const foldAll = (ledger: Ledger, entries: readonly JournalEntry[]): Ledge
 
 function foldBody(ledger: Ledger, event: EventBody): Ledger {
   switch (event.kind) {
-    case 'daemon.started':
-      return { ...ledger, incarnation: event.incarnation };
+    case 'daemon.started': {
+      const config = { hash: event.configHash, since: event.at, restartNeeded: [], refused: null };
+      return { ...ledger, incarnation: event.incarnation, config };
+    }
+    case 'config.loaded': {
+      const { configHash: hash, at: since, restartNeeded } = event;
+      return { ...ledger, config: { hash, since, restartNeeded, refused: null } };
+    }
+    case 'config.refused': {
+      const { at, by, problems } = event;
+      return { ...ledger, config: { ...ledger.config, refused: { at, by, problems } } };
+    }
     case 'alerts.received':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
     case 'page.queued':
@@ -135,6 +146,11 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
       return { ...group, decisions: without(group.decisions, String(event.row)) };
     }
+    case 'mandate.set':
+    case 'raise.opened':
+    case 'raise.approved':
+    case 'raise.closed':
+      return foldMandate(group, event);
     case 'proposal.opened':
     case 'proposal.closed':
     case 'approval.given':

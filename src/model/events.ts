@@ -4,8 +4,9 @@
  */
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
+import { Mandate } from './mandate.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
-import { Autonomy, GateAnswer, Name, PageId, ProposalId, Role, RunId, Verdict, WallMs } from './primitives.ts';
+import { Autonomy, GateAnswer, Name, PageId, ProposalId, RaiseId, Role, RunId, Verdict, WallMs } from './primitives.ts';
 
 const Text = Type.String({ maxLength: 2000 });
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -118,6 +119,32 @@ export const AttemptOutcome = Type.Enum(['ok', 'failed', 'indeterminate']);
 
 export const EventBody = Type.Union([
   event('daemon.started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  /** A config was read while running, and is in force: `by` is a person, or the signal that asked. */
+  event('config.loaded', { by: Text, configHash: Type.String(), restartNeeded: Type.Array(Text) }),
+  /** It was refused, and the old one goes on. The hash is null where the file could not be understood. */
+  event('config.refused', {
+    by: Text,
+    configHash: Type.Union([Type.String(), Type.Null()]),
+    problems: Type.Array(Text),
+  }),
+  /** What is agreed for a group from now on: at its first start, when it is lowered, and when a raise was approved. */
+  event('mandate.set', { ...group, mandate: Mandate, why: Text }),
+  event('raise.opened', {
+    ...group,
+    raise: RaiseId,
+    configHash: Type.String(),
+    mandate: Mandate,
+    widens: Type.Array(Text),
+    needs: Type.Array(Role),
+    expiresAt: WallMs,
+  }),
+  event('raise.approved', { ...group, raise: RaiseId, configHash: Type.String(), approval: Approval }),
+  event('raise.closed', {
+    ...group,
+    raise: RaiseId,
+    reason: Type.Enum(['approved', 'expired', 'withdrawn', 'aborted']),
+    why: Text,
+  }),
   event('alerts.received', { alerts: Type.Array(Alert) }),
   event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
   event('hold.started', {

@@ -42,6 +42,20 @@ export type Person = Static<typeof Person>;
 
 export const Input = Type.Union([
   input('started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  /** A config was read and found valid while running; `settings` are those it gives. */
+  input('reloaded', {
+    request: Type.String(),
+    by: Type.String({ maxLength: 120 }),
+    configHash: Type.String(),
+    settings: Type.Unsafe<Settings>(Type.Unknown()),
+    restartNeeded: Type.Array(Type.String({ maxLength: 300 })),
+  }),
+  /** One was read and can't be taken. */
+  input('reload-refused', {
+    by: Type.String({ maxLength: 120 }),
+    configHash: Type.Union([Type.String(), Type.Null()]),
+    problems: Type.Array(Type.String({ maxLength: 1000 })),
+  }),
   input('tick', {}),
   input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
   input('observed', { observations: Type.Array(Observation) }),
@@ -186,7 +200,10 @@ export const State = Type.Object({
   incarnation: Type.String(),
   at: WallMs,
   mono: MonoMs,
+  /** In force: as configured, held to what is agreed for each group. */
   settings: Type.Unsafe<Settings>(Type.Unknown()),
+  /** As the config says them. */
+  configured: Type.Unsafe<Settings>(Type.Unknown()),
   ledger: Ledger,
   volatile: Volatile,
 });

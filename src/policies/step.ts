@@ -11,6 +11,8 @@ import { takeAlerts, takeObservations } from './evidence.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
+import { expireRaise } from './raises.ts';
+import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
@@ -23,6 +25,7 @@ export function step(before: State, input: Input): StepOutput {
     for (const group of concerned) {
       const said: number = turn.events.length;
       remind(turn, group);
+      if (turn.events.length === said) expireRaise(turn, group);
       if (turn.events.length === said) advanceRun(turn, group);
       // What one group has to say does not keep another waiting.
       if (turn.events.length === said) judgeGroup(turn, group);
@@ -55,6 +58,13 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
         version: input.version,
         configHash: input.configHash,
       });
+      takeIn(turn, turn.state.configured, input.configHash, null);
+      return all;
+    case 'reloaded':
+      reload(turn, input);
+      return Object.keys(turn.state.settings.groups);
+    case 'reload-refused':
+      refuseReload(turn, input);
       return all;
     case 'tick':
       return all;

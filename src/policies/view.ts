@@ -306,11 +306,13 @@ export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(st
 
 type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
 /** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
-const sorted = new WeakMap<State['ledger']['alerts'], ReadonlyMap<GroupId, readonly Firing[]>>();
+type Sorted = { readonly settings: State['settings']; readonly firing: ReadonlyMap<GroupId, readonly Firing[]> };
+const sorted = new WeakMap<State['ledger']['alerts'], Sorted>();
 
 function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   const known = sorted.get(state.ledger.alerts);
-  if (known !== undefined) return known;
+  // Other settings make something else of the same alerts.
+  if (known?.settings === state.settings) return known.firing;
   const made = new Map<GroupId, Firing[]>();
   for (const kept of Object.values(state.ledger.alerts)) {
     if (kept.alert.status !== 'firing') continue;
@@ -321,7 +323,7 @@ function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
       else own.push(firing);
     }
   }
-  sorted.set(state.ledger.alerts, made);
+  sorted.set(state.ledger.alerts, { settings: state.settings, firing: made });
   return made;
 }
 
