@@ -22,6 +22,8 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   matcher: 'matcher',
   digits: 'digits',
   expression: 'expression',
+  comparison: 'comparison',
+  'fact-name': 'name of a fact',
   path: 'path',
 };
 
@@ -109,6 +111,8 @@ const FORMS = [
   ['host:port', '`db.example.com:5432`, `10.0.0.5:5432`, `[2001:db8::5]:5432`.'],
   ['control target', '`tcp://host:port`, which must accept a connection, or a URL, which must answer at all.'],
   ['matcher', 'By equality alone: `label="value"` or `label!="value"`. No regular expressions.'],
+  ['comparison', 'Which numbers are meant, in quotes: `"> 0.05"`, `"== 0"`; also `>=`, `<`, `<=`, `!=`.'],
+  ['name of a fact', 'Lower-case letters, digits and underscores, beginning with a letter; 63 at most.'],
   ['name', 'Lower-case letters, digits and dashes; 63 at most.'],
   ['secret', 'Exactly one reference: `${env:NAME}` or `${file:PATH}`, relative to the file. Never the secret itself.'],
 ] as const;
@@ -128,7 +132,18 @@ function matrixLines(): string[] {
     'brackets; nothing else of CEL, and no negation, by which unknown would pass for well. What is unknown makes the row one',
     'that can’t tell, unless the rest decides alone. Any fact may be unknown.',
     '',
-    ...table(['fact', 'type', 'from', 'meaning'], rows),
+    ...table(
+      ['fact', 'type', 'from', 'meaning'],
+      [
+        ...rows,
+        [
+          code('metrics.NAME'),
+          'number or verdict',
+          'metrics',
+          'a fact that the group names under `facts`, from one value of PromQL; unknown unless Prometheus gave exactly one fresh value',
+        ],
+      ],
+    ),
   ];
 }
 

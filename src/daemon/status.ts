@@ -183,7 +183,9 @@ function reportsOf({ ledger, settings, at: now }: View): ReportStatus[] {
     const made = ledger.reports[report];
     if (made === undefined) return [];
     const { at, by, what } = made;
-    const reading = settings.rows.filter((row) => expressionOf(row.when).facts.includes(`reports.${report}`));
+    const reading = settings.rows.filter((row) =>
+      expressionOf(row.when, settings.metrics).facts.includes(`reports.${report}`),
+    );
     return [
       {
         report,

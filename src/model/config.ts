@@ -9,6 +9,7 @@ import Type, { type Static } from 'typebox';
 import { ComponentConfig } from './components.ts';
 import {
   argv,
+  basic,
   CalendarDate,
   ControlTarget,
   closed,
@@ -17,6 +18,7 @@ import {
   hostPort,
   Matcher,
   named,
+  namedFacts,
   reference,
   says,
   secret,
@@ -26,9 +28,11 @@ import {
 } from './forms.ts';
 import { MatrixRow } from './matrix.ts';
 import { Autonomy } from './primitives.ts';
+import { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 
 export { ComponentConfig, DnsComponent, HttpComponent, PostgresComponent } from './components.ts';
 export { MatrixRow } from './matrix.ts';
+export { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 
 export const RegionConfig = Type.Object(
   {
@@ -159,6 +163,7 @@ export const GroupConfig = Type.Object(
     ),
     components: named(ComponentConfig, 'What moves together', 1),
     fence: Type.Optional(FenceConfig),
+    facts: Type.Optional(namedFacts(MetricFactConfig, 'PromQL that is named as facts; rows read them as metrics.NAME')),
     matrix: Type.Optional(
       Type.Array(MatrixRow, {
         minItems: 1,
@@ -221,15 +226,6 @@ export const AlertFactRule = Type.Object(
   described('What an alert means'),
 );
 
-const basic = (description: string) =>
-  Type.Object(
-    {
-      user: Type.String({ minLength: 1, description: 'Name, without a colon' }),
-      password: secret('Password'),
-    },
-    described(description),
-  );
-
 export const AlertmanagerConfig = Type.Object(
   {
     region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
@@ -268,6 +264,7 @@ export const Config = Type.Object(
     regions: named(RegionConfig, 'The regions, by name', 2),
     vantages: named(VantageConfig, 'Places from which probes run; the one named daemon is this process', 1),
     alertmanager: Type.Optional(AlertmanagerConfig),
+    prometheus: Type.Optional(named(PrometheusConfig, 'Prometheus servers that are asked for facts, by name')),
     people: Type.Optional(named(PersonConfig, 'Who may use the API, by name')),
     pager: Type.Optional(
       Type.Object(

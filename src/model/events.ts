@@ -19,7 +19,7 @@ const step = { ...group, run: RunId, step: StepId };
 /** One sign that a decision stands on, as it was seen. */
 export const Sign = Type.Object(
   {
-    class: Type.Enum(['client-probe', 'replication', 'alert']),
+    class: Type.Enum(['client-probe', 'replication', 'alert', 'metric']),
     vantage: Type.String(),
     path: Type.String(),
     verdict: Verdict,

@@ -19,6 +19,8 @@ export type Form =
   | 'matcher'
   | 'digits'
   | 'expression'
+  | 'comparison'
+  | 'fact-name'
   | 'path';
 
 const form = (form: Form) => ({ 'x-form': form });
@@ -36,6 +38,17 @@ export const Name = Type.String({
 /** A mapping from names that people choose. */
 export const named = <T extends Type.TSchema>(schema: T, description: string, minProperties = 0) =>
   Type.Record(Name, schema, { ...described(description), ...(minProperties === 0 ? {} : { minProperties }) });
+
+/** Names that stand in an expression behind a dot (`metrics.error_ratio`), so a dash would be a minus. */
+export const FactName = Type.String({
+  ...form('fact-name'),
+  pattern: '^[a-z][a-z0-9_]{0,62}$',
+  description: 'Lower-case letters, digits, underscores',
+});
+
+/** A mapping from names of facts. */
+export const namedFacts = <T extends Type.TSchema>(schema: T, description: string) =>
+  Type.Record(FactName, schema, { ...described(description), 'x-key-form': 'fact-name' });
 
 export const perRegion = <T extends Type.TSchema>(schema: T, description: string) => named(schema, description, 1);
 
@@ -88,6 +101,21 @@ export const Matcher = Type.String({
   pattern: '^[a-zA-Z_][a-zA-Z0-9_]*(=|!=)"[^"\\\\]*"$',
   description: 'A matcher by equality, such as alertname="RegionDown" or severity!="info"',
 });
+
+/** Which numbers are meant, such as `> 0.05`. */
+export const Comparison = Type.String({
+  ...form('comparison'),
+  pattern: '^(?:[<>]=?|[=!]=) ?-?\\d{1,15}(?:\\.\\d{1,15})?$',
+});
+
+export const basic = (description: string) =>
+  Type.Object(
+    {
+      user: Type.String({ minLength: 1, description: 'Name, without a colon' }),
+      password: secret('Password'),
+    },
+    described(description),
+  );
 
 export const argv = (description: string) =>
   Type.Array(Type.String({ minLength: 1 }), {

@@ -53,6 +53,8 @@ export const Mandate = Type.Object(
     /** Alerts that may speak for a failover, and those that may stand in its way. */
     alertsFor: Type.Array(Type.String()),
     alertsAgainst: Type.Array(Type.String()),
+    /** Metrics that rows may read, with what is asked. */
+    metrics: Type.Array(Type.String()),
     rpoMs: Ms,
     replicationLossBytes: Type.Union([Type.Number(), Type.Null()]),
     cooldownMs: Ms,

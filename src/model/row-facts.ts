@@ -10,7 +10,7 @@ export type RowFactSpec = {
   readonly type: 'verdict' | 'number';
   readonly unit: string | null;
   /** Where it comes from; `alerts` are heard of by Alertmanager only, and quiet ones count while its watchdog barks. */
-  readonly from: 'probes' | 'alerts' | 'reports' | 'config';
+  readonly from: 'probes' | 'alerts' | 'reports' | 'config' | 'metrics';
   readonly says: string;
 };
 
@@ -124,3 +124,14 @@ export const ROW_FACTS = [
 export type RowFactName = (typeof ROW_FACTS)[number]['name'];
 
 export const rowFact = (name: string): RowFactSpec | undefined => ROW_FACTS.find((fact) => fact.name === name);
+
+/** A fact that a config names itself (`groups.X.facts.NAME`), from one value of a metric. */
+export type MetricFact = { readonly id: string; readonly type: RowFactSpec['type'] };
+export type MetricFactName = `metrics.${string}`;
+export const metricFactName = (id: string): MetricFactName => `metrics.${id}`;
+/** The name behind `metrics.`, or null for a fact that every group has. */
+export const metricIn = (fact: ReadableFact): string | null =>
+  fact.startsWith('metrics.') ? fact.slice('metrics.'.length) : null;
+
+/** What a row of a group may read: the facts above, and those its config names. */
+export type ReadableFact = RowFactName | MetricFactName;

@@ -9,6 +9,7 @@ import { NOT_SUPPORTED_YET } from './config.ts';
 import type { Against } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
+import { type MetricSettings, metricSettings } from './prometheus.ts';
 
 export type Vantage = { readonly id: VantageId; readonly region: RegionId };
 
@@ -82,6 +83,8 @@ export type GroupSettings = {
   readonly fenceHash: string;
   /** SHA-256 of what a plan acts on: regions, components with their addresses, the fence. Holds no secret. */
   readonly boundHash: string;
+  /** Metrics that the config names as facts; rows read them as `metrics.NAME`. */
+  readonly metrics: readonly MetricSettings[];
   readonly rows: readonly Row[];
   readonly rtoMs: number;
   readonly rpoMs: number;
@@ -234,6 +237,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     fenceHash: hashOf(group.fence ?? null),
     boundHash: boundHashOf(group),
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
+    metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
     rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
       id: row.id,
       kind: row.kind,

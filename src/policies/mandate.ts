@@ -5,6 +5,7 @@
 import type { Mandate, MandateRow } from '../model/mandate.ts';
 import type { Autonomy } from '../model/primitives.ts';
 import { durationText, leastAutonomy } from '../model/primitives.ts';
+import type { MetricSettings } from '../model/prometheus.ts';
 import { type AlertMeaning, declaredAutonomy, type GroupSettings, type Row } from '../model/settings.ts';
 
 /** Alerts of these kinds stand in the way of a failover, or tell that others can't be trusted. */
@@ -15,6 +16,9 @@ const alertText = ({ match, fact, region, component }: AlertMeaning): string =>
   `${fact} of ${component ?? 'the group'} in ${region} by ${match
     .map(({ label, equal, value }) => `${label}${equal ? '=' : '!='}"${value}"`)
     .join(',')}`;
+
+const metricText = ({ id, promql, type, bad, server, about, freshMs }: MetricSettings): string =>
+  `metrics.${id}: ${type} ${promql}${bad === null ? '' : `, bad ${bad.comparator} ${bad.limit}`}, of ${server} about ${about ?? 'the active region'}, fresh for ${durationText(freshMs)}`;
 
 const rowOf = ({ id, kind, when, forMs, action, against, unknown, auto }: Row): MandateRow => ({
   id,
@@ -51,6 +55,7 @@ export function mandateOf(settings: GroupSettings): Mandate {
     fence: settings.fence === 'none' ? 'none' : `${settings.fence} ${settings.fenceHash}`,
     alertsFor: alerts(false),
     alertsAgainst: alerts(true),
+    metrics: settings.metrics.map(metricText).sort(),
     rpoMs,
     replicationLossBytes,
     cooldownMs,
@@ -224,6 +229,7 @@ function barsRemoved(agreed: Mandate, wanted: Mandate): string[] {
     ...(wanted.fence === agreed.fence ? [] : ['another fence']),
     ...lacks(agreed.vantages, wanted.vantages).map((vantage) => `vantage ${vantage} testifies`),
     ...lacks(agreed.alertsFor, wanted.alertsFor).map((alert) => `an alert says ${alert}`),
+    ...lacks(wanted.metrics, agreed.metrics).map((metric) => `another metric in the place of ${metric}`),
     ...lacks(wanted.alertsAgainst, agreed.alertsAgainst).map((alert) => `no alert says ${alert} any more`),
   ];
 }

@@ -162,10 +162,13 @@ function forgetHolds(
     if (rowIn(now, row)?.when !== when) say(turn, { kind: 'decision.cleared', at, group, row, why });
 }
 
+const sourcesOf = (settings: GroupSettings | undefined): string =>
+  settings === undefined ? '' : `${settings.boundHash} ${JSON.stringify(settings.metrics)}`;
+
 /** An answer from another address says nothing of this one; nor does one of a group that is gone. */
 function forgetSights(turn: Turn, before: Settings, now: Settings): void {
   const moved = Object.entries(before.groups)
-    .filter(([group, was]) => now.groups[group]?.boundHash !== was.boundHash)
+    .filter(([group, was]) => sourcesOf(now.groups[group]) !== sourcesOf(was))
     .map(([group]) => group);
   if (moved.length === 0) return;
   const { sights, samples } = turn.state.volatile;

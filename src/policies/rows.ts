@@ -5,10 +5,10 @@ import type { DecisionRecord } from '../model/events.ts';
 import { expressionOf, type RowValues } from '../model/expression.ts';
 import type { RegionId, Verdict } from '../model/primitives.ts';
 import { turnsOf } from '../model/row-examples.ts';
-import type { RowFactName } from '../model/row-facts.ts';
+import { metricIn, type ReadableFact, type RowFactName } from '../model/row-facts.ts';
 import type { Row } from '../model/settings.ts';
 import type { Finding } from './diagnoses.ts';
-import { READERS, type Reading } from './facts.ts';
+import { READERS, type Reading, readMetric } from './facts.ts';
 import type { View } from './view.ts';
 
 /** `bad` = the row matches, `ok` = it does not, `unknown` = it can't tell. */
@@ -18,12 +18,13 @@ export type RowFinding = Omit<Finding, 'code'> & {
 };
 
 /** Readings of one view, made once however many rows ask. */
-const readings = new WeakMap<View, Map<RowFactName, Reading>>();
+const readings = new WeakMap<View, Map<ReadableFact, Reading>>();
 
-export function readFact(view: View, fact: RowFactName): Reading {
-  const known = readings.get(view) ?? new Map<RowFactName, Reading>();
+export function readFact(view: View, fact: ReadableFact): Reading {
+  const known = readings.get(view) ?? new Map<ReadableFact, Reading>();
   readings.set(view, known);
-  const reading = known.get(fact) ?? READERS[fact](view);
+  const metric = metricIn(fact);
+  const reading = known.get(fact) ?? (metric === null ? READERS[fact as RowFactName](view) : readMetric(view, metric));
   known.set(fact, reading);
   return reading;
 }
@@ -31,7 +32,7 @@ export function readFact(view: View, fact: RowFactName): Reading {
 const VERDICT = { yes: 'bad', no: 'ok', unknown: 'unknown' } as const satisfies Record<string, Verdict>;
 
 export function judgeRow(view: View, row: Pick<Row, 'when'>): RowFinding {
-  const expression = expressionOf(row.when);
+  const expression = expressionOf(row.when, view.settings.metrics);
   const read = expression.facts.map((fact) => ({ fact, ...readFact(view, fact) }));
   const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
   const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));

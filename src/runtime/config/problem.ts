@@ -47,6 +47,7 @@ export const PROBLEMS = {
   'bad-time': 'A time of day that is not written as HH:MM.',
   'bad-date': 'A day that is not written as YYYY-MM-DD, or that no calendar has.',
   'bad-matcher': 'An alert matcher that is not written as label="value" or label!="value".',
+  'bad-comparison': 'Which numbers are bad is not written as a comparison with a number.',
   'bad-time-zone': 'A time zone that is not in the IANA database.',
   // Secrets
   'plain-secret': 'A secret stands in the file itself.',
@@ -102,6 +103,15 @@ export const PROBLEMS = {
   'row-auto': 'A row that decides nothing and may act by itself.',
   'row-for-zero': 'A row that would fail over at the first sight.',
   'row-shadowed': 'A row that never gets its turn.',
+  'row-on-metrics-alone': 'A row that would act by itself on metrics alone.',
+  // Metrics
+  'prometheus-missing': 'A fact that no Prometheus is there to be asked for.',
+  'unknown-server': 'A Prometheus that is not declared.',
+  'fact-verdict': 'A verdict that does not say which values are bad, or a number that does.',
+  'fact-promql': 'An expression that PromQL certainly does not take.',
+  'fact-fresh-short': 'A fact that would be unknown between two samples.',
+  'fact-every-zero': 'A fact or a server that is given no time.',
+  'server-twice': 'One Prometheus is named twice.',
   // Times
   'budget-zero': 'A phase without time.',
   'budget-over-rto': 'Phases that wait for each other and take longer than the RTO.',
@@ -118,10 +128,10 @@ export const PROBLEMS = {
   'hours-empty': 'Business hours that end when they begin.',
   // Alerts
   'webhook-credentials': 'Webhooks are to be proven by none of bearer and basic, or by both.',
-  'api-credentials': 'Credentials for Alertmanager’s API twice, or without an API.',
+  'api-credentials': 'Credentials for an API twice, or without an API.',
   'basic-user': 'A user name that basic authentication can’t carry.',
   'api-twice': 'One Alertmanager is named twice.',
-  'api-url': 'The address of an API with a query or a fragment.',
+  'api-url': 'The address of an API, or of Prometheus, with a query or a fragment.',
   'unknown-group': 'A group that is not declared.',
   'unknown-component': 'A component that is not declared in the group.',
   // Warnings
@@ -129,7 +139,8 @@ export const PROBLEMS = {
   'group-homed-elsewhere': 'A group whose primary is not the region with the role primary.',
   'vantages-same-region': 'Two vantages in one region see one path.',
   'alertmanager-in-primary': 'Alertmanager stands in a region whose loss it should report.',
-  'api-plain-http': 'Credentials are sent to Alertmanager’s API over plain HTTP.',
+  'api-plain-http': 'Credentials are sent to Alertmanager’s API, or to Prometheus, over plain HTTP.',
+  'prometheus-in-primary': 'Prometheus stands in a region whose loss takes its facts along.',
   'public-url-not-moved': 'A public URL whose name no DNS component of the group moves.',
   'row-auto-ineffective': 'A row that may act by itself in a group that is not auto.',
   'row-for-short': 'A hold shorter than one observation counts.',

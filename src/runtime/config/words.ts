@@ -65,6 +65,17 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message: 'this is no identifier of 10 to 20 digits',
     remedy: 'take it from: select system_identifier from pg_control_system(); and put it in quotes',
   },
+  comparison: {
+    code: 'bad-comparison',
+    message: 'this says not which numbers are meant',
+    remedy: 'write a comparison with a number, in quotes, such as "> 0.05" or "== 0"',
+  },
+  'fact-name': {
+    code: 'bad-name',
+    message:
+      'names of facts are made of lower-case letters, digits and underscores, and begin with a letter; 63 at most',
+    remedy: 'rename it, such as error_ratio',
+  },
   path: { code: 'bad-path', message: 'this is no path', remedy: 'begin it with a slash, without blanks' },
 };
 
