@@ -13,6 +13,7 @@ import type { HttpCredentials } from '../../runtime/http-credentials.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
+import type { Reload } from './reload.ts';
 import type { ReplyBook } from './replies.ts';
 import type { WitnessDesk } from './witness-desk.ts';
 
@@ -23,11 +24,12 @@ export type HttpContext = {
   readonly engine: EngineFace;
   readonly replies: ReplyBook;
   readonly people: People;
-  /** What Alertmanager must present; null where the config has no alertmanager section. */
+  /** What Alertmanager must present now: a reload may change it. Null where the config has no alertmanager section. */
   readonly webhookCredentials: HttpCredentials | null;
   /** Told when Alertmanager said that it left alerts out of a webhook. */
   readonly alertsTruncated: () => void;
   readonly witnesses: WitnessDesk;
+  readonly reload: Reload;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;

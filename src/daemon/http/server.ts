@@ -10,6 +10,7 @@ import { openApiRoute } from './openapi.ts';
 import { orderDesk } from './order-desk.ts';
 import { orderRoutes } from './orders.ts';
 import { refuse } from './problem.ts';
+import { reloadRoute } from './reload.ts';
 import { reportRoutes } from './reports.ts';
 import { statusNowOf, statusRoutes } from './status.ts';
 import { validatorCompiler } from './validation.ts';
@@ -78,4 +79,5 @@ function routes(app: App, context: HttpContext): void {
   const desk = orderDesk(app, context);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
+  reloadRoute(app, context, desk);
 }

@@ -8,14 +8,14 @@ import { alertsOf, type Intake } from '../intake.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { refuse } from './problem.ts';
-import { webhookProof } from './webhook-proof.ts';
+import { type WebhookProof, webhookProof } from './webhook-proof.ts';
 
 /** Ten thousand alerts with twenty labels each. */
 export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 
 export function webhookRoutes(app: App, context: HttpContext): void {
-  const { engine, replies, metrics, clock, webhookCredentials, alertsTruncated } = context;
-  const proof = webhookCredentials === null ? null : webhookProof(webhookCredentials);
+  const { engine, replies, metrics, clock, alertsTruncated } = context;
+  const proofNow = changingProof(context);
   let count = 0;
 
   app.post(
@@ -24,6 +24,7 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       bodyLimit: WEBHOOK_LIMIT_BYTES,
       schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
       onRequest: async (request, reply) => {
+        const proof = proofNow();
         if (proof === null)
           return refuse(reply, 'not-configured', { field: 'alertmanager', remedy: 'add `alertmanager` to the config' });
         if (!proof.holds(request.headers.authorization)) {
@@ -53,6 +54,20 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       return taken(reply, intake, await waiting.reply, metrics);
     },
   );
+}
+
+/** Hashed once for each set of credentials that there is. */
+function changingProof(context: Pick<HttpContext, 'webhookCredentials'>): () => WebhookProof | null {
+  let of: HttpContext['webhookCredentials'] = null;
+  let proof: WebhookProof | null = null;
+  return () => {
+    const now = context.webhookCredentials;
+    if (now !== of) {
+      of = now;
+      proof = now === null ? null : webhookProof(now);
+    }
+    return proof;
+  };
 }
 
 function taken(

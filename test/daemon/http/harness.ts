@@ -4,7 +4,8 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
-import { createReplies } from '../../../src/daemon/http/replies.ts';
+import type { Reload } from '../../../src/daemon/http/reload.ts';
+import { createReplies, type ReplyBook } from '../../../src/daemon/http/replies.ts';
 import { createHttp } from '../../../src/daemon/http/server.ts';
 import { createMetrics, type Metrics } from '../../../src/daemon/metrics.ts';
 import { createObserver } from '../../../src/daemon/observer.ts';
@@ -187,6 +188,8 @@ export type HarnessOptions = {
   readonly hurry?: number;
   readonly port?: number;
   readonly actor?: Ports['actor'];
+  /** What reads the config anew, over this engine. */
+  readonly reload?: (parts: { engine: Engine; replies: ReplyBook; log: Log }) => Reload;
 };
 
 export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
@@ -242,6 +245,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       clock: systemClock,
       timers: hurried,
       newNonce,
+      reload: options.reload?.({ engine, replies, log }) ?? (async () => ({ kind: 'failed' })),
       version: '0.0.0-test',
     },
     15_000 / hurry,
