@@ -13,6 +13,9 @@ type Entry = { readonly says: string; readonly help: readonly string[]; readonly
 const CLIENT_HELP = [
   '  --url URL           daemon; default $FAILOVERD_URL or http://127.0.0.1:8080',
   '  --token-file FILE   file with your token; default $FAILOVERD_TOKEN',
+  '  --ca FILE           what to trust the daemon by (PEM); default $FAILOVERD_CA',
+  '  --cert FILE         client certificate to show (PEM); default $FAILOVERD_CERT',
+  '  --key FILE          its private key; default $FAILOVERD_KEY',
   '  --json              print JSON',
 ];
 
@@ -40,9 +43,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL',
       'failoverd witness --keygen --key FILE',
       '',
-      '  --config FILE    the daemon’s config; only its database passwords are needed',
+      '  --config FILE    the daemon’s config; only what probes use must be there',
       '  --vantage NAME   which of its vantages this is',
       '  --key FILE       private key of this witness (Ed25519, PEM)',
+      '  --ca FILE        what to trust the daemon by (PEM); default $FAILOVERD_CA',
       '  --daemon URL     the daemon that takes its reports',
       '  --keygen         make the key, and print the public key for the config',
     ],

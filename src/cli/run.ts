@@ -5,7 +5,7 @@ import type { Read } from '../daemon/reload.ts';
 import { openSqliteJournal } from '../journal/sqlite.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { type Problem, problemText } from '../runtime/config/problem.ts';
-import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
+import { resolveSecrets, type Secrets, secretSources } from '../runtime/config/secrets.ts';
 import { createLifecycle } from '../runtime/lifecycle.ts';
 import { createLog } from '../runtime/log.ts';
 import { onFault, onReloadSignal, onStopSignals } from '../runtime/signals.ts';
@@ -28,7 +28,11 @@ export const run: Command = async (args, shell) => {
   const { loaded, secrets } = found;
 
   const log = createLog({ level: loaded.config.daemon.logLevel ?? 'info', pretty: shell.color });
-  for (const secret of secrets.all()) log.protect(secret);
+  const protect = (from: Secrets): void => {
+    for (const secret of from.all()) log.protect(secret);
+  };
+  protect(secrets);
+  secrets.onRenewed(() => protect(secrets));
   const lifecycle = createLifecycle({ log, timers: systemTimers });
   const deaf = onFault({ log, exit: (code) => process.exit(code) });
   const stopped = new Promise<string>((ended) => {
@@ -52,8 +56,9 @@ export const run: Command = async (args, shell) => {
       ...{ loaded, secrets, version, journal, log, lifecycle },
       variable: shell.variable,
       read: () => read(file, shell),
-      taken(next, { all }) {
-        for (const secret of all()) log.protect(secret);
+      taken(next, renewed) {
+        protect(renewed);
+        renewed.onRenewed(() => protect(renewed));
         log.level = next.config.daemon.logLevel ?? 'info';
         for (const warning of next.warnings) log.warn({ path: warning.path }, problemText(warning));
       },

@@ -9,6 +9,7 @@ import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer } from '../engine/ports.ts';
 import { IllegalEvent } from '../journal/illegal.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
+import type { Config } from '../model/config.ts';
 import type { State } from '../model/loop.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createReportDesk } from '../probes/report.ts';
@@ -20,9 +21,11 @@ import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import { redacting } from '../runtime/redact.ts';
+import { keepRenewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
+import type { SecureListener } from './http/secure.ts';
 import { createHttp } from './http/server.ts';
 import { createMetrics, type Metrics, meteredStore } from './metrics.ts';
 import { createObserver } from './observer.ts';
@@ -31,7 +34,14 @@ import { createReloader, hashOf, listenOf, type Read, type ReloadAnswer } from '
 import { keepWarm, type Warming } from './warming.ts';
 
 /** How long each part may take to end; what hangs costs its wait and no more. */
-const STOP_MS = { http: 3_000, evidence: 2_000, engine: 5_000, actor: 3_000, journal: 5_000 } as const;
+const STOP_MS = {
+  http: 3_000,
+  evidence: 2_000,
+  renewal: 2_000,
+  engine: 5_000,
+  actor: 3_000,
+  journal: 5_000,
+} as const;
 
 export type DaemonOptions = {
   readonly loaded: Loaded;
@@ -74,7 +84,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const metrics = createMetrics({ version });
   const store = await opened(options, metrics);
   const make = (from: Loaded, secrets: Secrets): Parts =>
-    createParts({ config: from.config, secrets, metrics, log, variable });
+    createParts({
+      ...{ config: from.config, secrets, metrics, log, variable },
+      renewedElsewhere: secrets === options.secrets,
+    });
 
   /** The set in force, and the secrets that came with it. */
   let live = { parts: make(loaded, options.secrets), secrets: options.secrets };
@@ -141,9 +154,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         return live.parts.people.count;
       },
     },
-    get webhookCredentials() {
-      return live.parts.webhookCredentials;
-    },
+    webhookCredentials: () => live.parts.webhookCredentials(),
+    secure: secureListenerOf(config, options.secrets),
     alertsTruncated: () => live.parts.reconcileSoon(),
     witnesses: createReportDesk({ session: newSessionId(), keys: keys.now, clock: systemClock }),
     reload: reloader.reload,
@@ -156,6 +168,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   lifecycle.onStop('http', STOP_MS.http, () => http.close());
   const url = await listen(http, listenOf(config));
+  // The listener keeps the certificates it was started with, so these are looked at for as long as it listens.
+  const renewal = keepRenewing({ secrets: options.secrets, timers: systemTimers, log });
+  lifecycle.onStop('renewal', STOP_MS.renewal, () => renewal.stop());
   lifecycle.onStop('evidence', STOP_MS.evidence, () => live.parts.hush());
   live.parts.begin(engine);
   log.info(
@@ -163,6 +178,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     'failoverd is ready',
   );
   return { url, engine, reload: reloader.reload };
+}
+
+function secureListenerOf({ daemon: { tls } }: Config, secrets: Secrets): SecureListener | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, clientCa, requireClientCertificate, minVersion } = tls;
+  return {
+    context: () => ({
+      cert: secrets.file(cert),
+      key: secrets.of(key).reveal(),
+      ...(clientCa === undefined ? {} : { ca: secrets.file(clientCa) }),
+      minVersion: minVersion ?? 'TLSv1.2',
+    }),
+    clients: clientCa === undefined ? 'none' : requireClientCertificate === true ? 'must' : 'may',
+    onRenewed: secrets.onRenewed,
+  };
 }
 
 /** Keys of the witnesses, as the desk looks them up: one map, whose entries change with the config. */

@@ -29,6 +29,8 @@ export type Metrics = {
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
   order(order: 'approve' | 'abort' | 'report' | 'clear-report' | 'reload', outcome: string): void;
+  /** How many listen to server-sent events now. */
+  eventStreams(open: number): void;
   observed(observations: readonly Observation[]): void;
   appended(entries: readonly JournalEntry[]): void;
   journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
@@ -52,6 +54,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     reconciliationAge: (ageMs) => showReconciliationAge(registry, ageMs),
     witnessReport: (code) => counters.witnessReports.inc({ code }),
     order: (order, outcome) => counters.orders.inc({ order, outcome }),
+    eventStreams: (open) => gauges.eventStreams.set(open),
     observed(observations) {
       for (const { kind, vantage, verdict, durationMs } of observations) {
         counters.observations.inc({ kind, vantage, verdict });
@@ -137,6 +140,7 @@ function createGauges(registry: Registry) {
   const reloadOk = gauge('config_last_reload_successful', '1 unless the config on disk was refused when last read', []);
   const reloadAt = gauge('config_last_reload_success_timestamp_seconds', 'When the config in force was taken', []);
   const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
+  const eventStreams = gauge('event_streams_open', 'Clients that listen to server-sent events', []);
   const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
   const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
@@ -146,6 +150,7 @@ function createGauges(registry: Registry) {
   slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
   return {
     buildInfo,
+    eventStreams,
     show(status: StatusDocument): void {
       reloadOk.set(status.config.refused === null ? 1 : 0);
       if (status.config.since !== null) reloadAt.set(status.config.since / 1000);

@@ -17,11 +17,14 @@ import { targetsOf } from '../probes/targets.ts';
 import { chance } from '../runtime/chance.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
-import { credentialsOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import { credentialsOf } from '../runtime/http-credentials.ts';
 import type { Log } from '../runtime/log.ts';
-import { redacting } from '../runtime/redact.ts';
+import { redactingLive } from '../runtime/redact.ts';
+import { keepRenewing, type Renewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { createCertificates, type FindCertificates } from '../runtime/tls.ts';
 import { mayWriteCanary } from './canaries.ts';
+import type { WebhookCredentials } from './http/webhook-proof.ts';
 import type { Metrics } from './metrics.ts';
 import { createPeople, type People } from './people.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
@@ -34,6 +37,8 @@ const DRAIN_MS = 60_000;
 export type PartsOptions = {
   readonly config: Config;
   readonly secrets: Secrets;
+  /** Whether somebody else looks again and again if the secrets are others now. */
+  readonly renewedElsewhere: boolean;
   readonly metrics: Metrics;
   readonly log: Log;
   /** What programs that fence may see of the environment. */
@@ -42,7 +47,8 @@ export type PartsOptions = {
 
 export type Parts = {
   readonly people: People;
-  readonly webhookCredentials: HttpCredentials | null;
+  /** What Alertmanager must present now. */
+  webhookCredentials(): WebhookCredentials | null;
   readonly witnessKeys: ReturnType<typeof witnessKeys>;
   readonly actor: Pick<ConfiguredActor, 'perform' | 'warm'>;
   readonly pager: Pager;
@@ -63,27 +69,27 @@ export type Parts = {
 export function createParts(options: PartsOptions): Parts {
   const { config, secrets, log, variable } = options;
   const secret = (reference: string): string => secrets.of(reference).reveal();
-  const actor = createActor({ config, secret, clock: systemClock, timers: systemTimers, log, variable });
+  const certificates = createCertificates(secrets);
+  const actor = createActor({ config, secret, certificates, clock: systemClock, timers: systemTimers, log, variable });
   const drain = draining();
-  const own = ownVantage(options);
-  const { bearer, basic } = config.alertmanager ?? {};
+  const own = ownVantage(options, certificates);
   let reconciler: Reconciler | null = null;
+  let renewing: Renewing | null = null;
   const hush = async (): Promise<void> => {
-    await Promise.all([own.runner.stop(), reconciler?.stop()]);
+    await Promise.all([own.runner.stop(), reconciler?.stop(), renewing?.stop()]);
   };
   return {
-    people: createPeople(
-      Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({ id, roles, token: secret(token) })),
-    ),
-    webhookCredentials: credentialsOf(bearer, basic, secret),
+    people: livePeople(config, secrets),
+    webhookCredentials: () => webhookCredentialsOf(config, secret),
     witnessKeys: witnessKeys(config.vantages),
     actor: { perform: (operation, signal) => drain.counted(actor.perform(operation, signal)), warm: actor.warm },
-    pager: pagerOf(config, secrets, log),
+    pager: pagerOf(config, secrets, certificates, log),
     prober: own.runner,
     reconcileSoon: () => reconciler?.soon(),
     begin(engine) {
       own.begin(engine);
-      reconciler = reconcilerOf(options, engine);
+      if (!options.renewedElsewhere) renewing = keepRenewing({ secrets, timers: systemTimers, log });
+      reconciler = reconcilerOf(options, certificates, engine);
       if (reconciler === null) options.metrics.reconciliationAge(null);
       reconciler?.start();
     },
@@ -121,7 +127,7 @@ function draining(): {
 type OwnVantage = { readonly runner: Runner; begin(engine: Engine): void };
 
 /** Probes of the daemon itself. The engine asks for them and they feed the engine, so they begin once it is there. */
-function ownVantage({ config, secrets, metrics }: PartsOptions): OwnVantage {
+function ownVantage({ config, secrets, metrics }: PartsOptions, certificates: FindCertificates): OwnVantage {
   let engine: Engine | null = null;
   const emit = (observations: readonly Observation[]): void => {
     metrics.observed(observations);
@@ -132,11 +138,14 @@ function ownVantage({ config, secrets, metrics }: PartsOptions): OwnVantage {
   };
   const runner = createRunner({
     vantage: OWN_VANTAGE,
-    targets: [...targetsOf(config, secrets, OWN_VANTAGE, { canary: true }), ...metricTargetsOf(config, secrets)],
+    targets: [
+      ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
+      ...metricTargetsOf(config, secrets),
+    ],
     clock: systemClock,
     timers: systemTimers,
     random: chance,
-    redact: redacting(secrets.all()),
+    redact: redactingLive(secrets),
     emit,
     mayWrite: (target) => mayWriteCanary(engine, target),
   });
@@ -150,13 +159,14 @@ function ownVantage({ config, secrets, metrics }: PartsOptions): OwnVantage {
 }
 
 /** Without a pager nobody is told, so nothing counts as delivered: pages stay on the status until there is one. */
-function pagerOf(config: Config, secrets: Secrets, log: Log): Pager {
+function pagerOf(config: Config, secrets: Secrets, certificates: FindCertificates, log: Log): Pager {
   const { pager } = config;
   if (pager !== undefined)
     return createPager({
       url: pager.url,
       secret: secrets.of(pager.secret),
       timeoutMs: durationMs(pager.timeout ?? '5s'),
+      certificates: certificates(pager.tls),
       log,
       clock: systemClock,
       timers: systemTimers,
@@ -171,19 +181,58 @@ function pagerOf(config: Config, secrets: Secrets, log: Log): Pager {
   };
 }
 
+/** People by the tokens that hold now. */
+function livePeople(config: Config, secrets: Secrets): People {
+  const now = (): People =>
+    createPeople(
+      Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({
+        id,
+        roles,
+        token: secrets.of(token).reveal(),
+      })),
+    );
+  let people = now();
+  secrets.onRenewed(() => {
+    people = now();
+  });
+  return { identify: (authorization) => people.identify(authorization), count: people.count };
+}
+
+function webhookCredentialsOf(
+  { alertmanager }: Config,
+  secret: (reference: string) => string,
+): WebhookCredentials | null {
+  const match = alertmanager?.clientCertificate;
+  if (match !== undefined) return { kind: 'certificate', match };
+  return credentialsOf(alertmanager?.bearer, alertmanager?.basic, secret);
+}
+
 /** Null where the config names no API of Alertmanager: webhooks are all there is then. */
-function reconcilerOf({ config, secrets, metrics, log }: PartsOptions, engine: Engine): Reconciler | null {
-  const { apis, apiBearer, apiBasic } = config.alertmanager ?? {};
+function reconcilerOf(
+  { config, secrets, metrics, log }: PartsOptions,
+  certificates: FindCertificates,
+  engine: Engine,
+): Reconciler | null {
+  const { apis, apiBearer, apiBasic, apiTls } = config.alertmanager ?? {};
   if (apis === undefined) return null;
-  const credentials = credentialsOf(apiBearer, apiBasic, (reference) => secrets.of(reference).reveal());
+  const secret = (reference: string): string => secrets.of(reference).reveal();
   return createReconciler({
-    sources: apis.map((url) => alertSourceOf({ url: new URL(url), credentials })),
+    sources: apis.map((url) =>
+      alertSourceOf({
+        url: new URL(url),
+        // Read anew for each request: a secret may have been renewed.
+        get credentials() {
+          return credentialsOf(apiBearer, apiBasic, secret);
+        },
+        certificates: certificates(apiTls),
+      }),
+    ),
     engine,
     metrics,
     log,
     clock: systemClock,
     timers: systemTimers,
     random: chance,
-    redact: redacting(secrets.all()),
+    redact: redactingLive(secrets),
   });
 }

@@ -154,6 +154,9 @@ function restartNeededBy(started: Pick<Loaded, 'config' | 'folder'>, now: Loaded
     before === after ? [] : [`${key}: ${before} until a restart, then ${after}`];
   return [
     ...changed('daemon.listen', listenOf(started.config), listenOf(now.config)),
+    ...(canonicalize(started.config.daemon.tls ?? null) === canonicalize(now.config.daemon.tls ?? null)
+      ? []
+      : ['daemon.tls: as it was until a restart']),
     ...(stateDir(started) === stateDir(now)
       ? []
       : changed('daemon.stateDir', started.config.daemon.stateDir, now.config.daemon.stateDir)),

@@ -13,6 +13,7 @@ import {
   type Ledger,
   type Proposal,
 } from '../model/ledger.ts';
+import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
 import { foldMandate } from './fold-mandate.ts';
@@ -58,6 +59,13 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     }
     case 'alerts.received':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
+    case 'order.answered': {
+      const { answer } = event;
+      const earlier = ledger.answers[answerKey(answer.person, answer.key)];
+      if (earlier !== undefined && isKept(earlier, answer.at))
+        refuse(event, `the key of ${answer.person} was used already`);
+      return { ...ledger, answers: withAnswer(ledger.answers, answer) };
+    }
     case 'page.queued':
     case 'page.delivered':
     case 'page.overdue':

@@ -9,12 +9,14 @@ import type {
 } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import type { Clock, Timers } from '../../engine/ports.ts';
-import type { HttpCredentials } from '../../runtime/http-credentials.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
+import type { Rates } from './limits.ts';
 import type { Reload } from './reload.ts';
 import type { ReplyBook } from './replies.ts';
+import type { SecureListener } from './secure.ts';
+import type { WebhookCredentials } from './webhook-proof.ts';
 import type { WitnessDesk } from './witness-desk.ts';
 
 /** The engine as its HTTP face knows it. */
@@ -24,8 +26,8 @@ export type HttpContext = {
   readonly engine: EngineFace;
   readonly replies: ReplyBook;
   readonly people: People;
-  /** What Alertmanager must present now: a reload may change it. Null where the config has no alertmanager section. */
-  readonly webhookCredentials: HttpCredentials | null;
+  /** What Alertmanager must present, asked at each webhook; null where the config has no alertmanager section. */
+  readonly webhookCredentials: () => WebhookCredentials | null;
   /** Told when Alertmanager said that it left alerts out of a webhook. */
   readonly alertsTruncated: () => void;
   readonly witnesses: WitnessDesk;
@@ -37,6 +39,10 @@ export type HttpContext = {
   /** Draws what must never come twice: the nonce of an approval (design §6). */
   readonly newNonce: () => string;
   readonly version: string;
+  /** Certificates to listen with; without it the listener speaks plain HTTP. */
+  readonly secure?: SecureListener | undefined;
+  /** Other limits than those of `limits.ts`. */
+  readonly rates?: Rates;
 };
 
 export type App = FastifyInstance<

@@ -76,6 +76,11 @@ export const FORMS: Readonly<Record<Form, Words>> = {
       'names of facts are made of lower-case letters, digits and underscores, and begin with a letter; 63 at most',
     remedy: 'rename it, such as error_ratio',
   },
+  file: {
+    code: 'bad-file',
+    message: 'this is no path of a file',
+    remedy: 'write the path itself, relative to this file',
+  },
   path: { code: 'bad-path', message: 'this is no path', remedy: 'begin it with a slash, without blanks' },
 };
 

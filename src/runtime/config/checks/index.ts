@@ -17,6 +17,7 @@ import { checkNames } from './names.ts';
 import { checkAuthority, checkAutonomy, checkPager, checkTokens } from './people.ts';
 import { checkControlTargets, checkGroupRegions, checkQuorum, checkRegionRoles, checkVantages } from './regions.ts';
 import { checkBudgets, checkHoldGap } from './times.ts';
+import { checkTls } from './tls.ts';
 
 const CHECKS: readonly Check[] = [
   checkNames,
@@ -40,6 +41,7 @@ const CHECKS: readonly Check[] = [
   checkPager,
   checkTokens,
   checkAlertmanager,
+  checkTls,
   checkAlerts,
 ];
 
