@@ -150,6 +150,11 @@ export function proposalLines(proposal: ProposalStatus, timeZone: string | null,
     ...(proposal.fence === 'none'
       ? line('fence', UNFENCED).map((text) => paint('red', text))
       : line('fence', 'the old side is stopped and read back as stopped before anything is promoted')),
+    ...proposal.decision.gates
+      .filter(({ gate }) => gate === 'target-matches')
+      .flatMap(({ answer, why }) =>
+        line('the target', printable(why)).map((text) => (answer === 'pass' ? text : paint('red', text))),
+      ),
     ...line('epoch', String(proposal.epoch)),
     ...line('plan', proposal.planHash),
     ...line('approved', given === '' ? 'by nobody yet' : `by ${given}`),

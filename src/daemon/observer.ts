@@ -17,6 +17,8 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'raise.closed': 'warn',
   'alerts.received': 'info',
   'identity.pinned': 'info',
+  'readiness.seen': 'info',
+  'readiness.forgotten': 'info',
   'hold.started': 'warn',
   'hold.advanced': 'debug',
   'hold.ended': 'warn',
@@ -53,6 +55,7 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
 const SHOWN = [
   'group',
   'row',
+  'component',
   'region',
   'proposal',
   'raise',

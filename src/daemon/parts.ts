@@ -11,6 +11,7 @@ import { durationMs } from '../model/primitives.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
 import { metricTargetsOf } from '../probes/metric-targets.ts';
+import { readinessTargetsOf } from '../probes/readiness-targets.ts';
 import { witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -140,6 +141,7 @@ function ownVantage({ config, secrets, metrics }: PartsOptions, certificates: Fi
     vantage: OWN_VANTAGE,
     targets: [
       ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
+      ...readinessTargetsOf(config, secrets, OWN_VANTAGE, certificates),
       ...metricTargetsOf(config, secrets),
     ],
     clock: systemClock,

@@ -4,6 +4,7 @@
  */
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
+import { READY_FRESH_MS } from '../policies/readiness.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
 import type { FactStatus } from './status-document.ts';
 
@@ -25,9 +26,11 @@ function probed(state: State, view: View): FactStatus[] {
   for (const component of view.settings.components.filter((c) => c.supported)) {
     for (const vantage of view.settings.vantages) {
       const own = sights.filter(({ observation: o }) => isOf(o, vantage.id, component.id));
-      for (const one of own) facts.push(sight(state, one, component.freshMs));
+      for (const one of own) facts.push(sight(state, one, isReadiness(one) ? READY_FRESH_MS : component.freshMs));
       if (component.kind !== 'dns') {
-        for (const region of component.regions.filter((r) => !own.some((one) => placeOf(one) === r)))
+        for (const region of component.regions.filter(
+          (r) => !own.some((one) => !isReadiness(one) && placeOf(one) === r),
+        ))
           facts.push(neverSeen(`${component.kind}.reachable`, `${component.id} in ${region}`, vantage.id));
       } else if (own.length === 0) facts.push(neverSeen('dns.answers', component.id, vantage.id));
     }
@@ -39,6 +42,8 @@ function probed(state: State, view: View): FactStatus[] {
   }
   return facts;
 }
+
+const isReadiness = ({ observation }: KeptObservation): boolean => observation.kind === 'readiness';
 
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
   o.kind !== 'control' && o.kind !== 'metric' && o.vantage === vantage && o.component === component;
@@ -83,6 +88,8 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'readiness':
+      return 'postgres.readiness';
     case 'metric':
       return 'metrics';
     default:
@@ -120,6 +127,8 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.status ?? 'no status'} in ${took}`;
     case 'dns':
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
+    case 'readiness':
+      return `${o.facts?.databases.length ?? 0} databases${o.message === null ? '' : `; ${o.message}`}, in ${took}`;
     case 'control':
       return `answers in ${took}`;
     case 'metric':

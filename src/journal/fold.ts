@@ -117,6 +117,12 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.identities[event.component] !== undefined) refuse(event, `${event.component} is pinned already`);
       return { ...group, identities: { ...group.identities, [event.component]: event.systemIdentifier } };
     }
+    case 'readiness.seen': {
+      const { component, region, readiness, at } = event;
+      return { ...group, readiness: { ...group.readiness, [`${component}/${region}`]: { at, readiness } } };
+    }
+    case 'readiness.forgotten':
+      return { ...group, readiness: {} };
     case 'hold.started': {
       const { row, region, impactAt, sample, at } = event;
       if (group.holds[row] !== undefined) refuse(event, `row ${row} holds already`);

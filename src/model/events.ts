@@ -8,6 +8,7 @@ import { Mandate } from './mandate.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
 import { Autonomy, GateAnswer, Name, PageId, ProposalId, RaiseId, Role, RunId, Verdict, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
 const Text = Type.String({ maxLength: 2000 });
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -148,6 +149,10 @@ export const EventBody = Type.Union([
   }),
   event('alerts.received', { alerts: Type.Array(Alert) }),
   event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
+  /** How a PostgreSQL is made, at its first sight and whenever it is made otherwise. */
+  event('readiness.seen', { ...group, component: Name, region: Name, readiness: Readiness }),
+  /** It stands for another server now. */
+  event('readiness.forgotten', { ...group }),
   event('hold.started', {
     ...group,
     row: Type.Integer(),

@@ -7,8 +7,9 @@
 import Type, { type Static } from 'typebox';
 import { FactName } from './forms.ts';
 import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
-export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control', 'metric']);
+export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control', 'metric', 'readiness']);
 export type ProbeKind = Static<typeof ProbeKind>;
 
 /** Why a probe did not come back well. A closed set: code decides by these, people read `message`. */
@@ -152,7 +153,13 @@ export const MetricObservation = Type.Object(
   },
   { additionalProperties: false },
 );
+/** How a PostgreSQL server is made; asked seldom, by the daemon alone. */
+export const ReadinessObservation = Type.Object(
+  { kind: Type.Literal('readiness'), ...subject, ...observed, facts: Maybe(Readiness) },
+  { additionalProperties: false },
+);
 export const Observation = Type.Union([
+  ReadinessObservation,
   PostgresObservation,
   HttpObservation,
   DnsObservation,
@@ -163,6 +170,7 @@ export type PostgresObservation = Static<typeof PostgresObservation>;
 export type HttpObservation = Static<typeof HttpObservation>;
 export type DnsObservation = Static<typeof DnsObservation>;
 export type ControlObservation = Static<typeof ControlObservation>;
+export type ReadinessObservation = Static<typeof ReadinessObservation>;
 export type MetricObservation = Static<typeof MetricObservation>;
 export type Observation = Static<typeof Observation>;
 

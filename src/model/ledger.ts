@@ -9,6 +9,7 @@ import { Mandate } from './mandate.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
 import { Name, ProposalId, RaiseId, Role, RunId, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
 const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -130,6 +131,8 @@ export const GroupLedger = Type.Object({
   /** Highest epoch ever taken; only grows (invariant 2). */
   epoch: Type.Integer(),
   identities: Type.Record(Name, Type.String()),
+  /** How each PostgreSQL was last seen to be made, by `component/region`. */
+  readiness: Type.Record(Type.String(), Type.Object({ at: WallMs, readiness: Readiness })),
   holds: Type.Record(Type.String(), Hold),
   decisions: Type.Record(Type.String(), DecisionRecord),
   /** Open reports, by what they report. */
@@ -196,6 +199,7 @@ export const EMPTY_GROUP: GroupLedger = {
   active: null,
   epoch: 0,
   identities: {},
+  readiness: {},
   holds: {},
   decisions: {},
   reports: {},

@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
 import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 import type { Settings } from './settings.ts';
 
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -197,6 +198,8 @@ export const Volatile = Type.Object({
   pagesUnderWay: Type.Record(Type.String(), MonoMs),
   pageFailures: Type.Record(Type.String(), Type.Integer()),
   probeAskedMono: Type.Record(Type.String(), MonoMs),
+  /** How each PostgreSQL was last seen to be made, by `group/component/region`; kept while it can't be asked. */
+  readiness: Type.Record(Type.String(), Type.Object({ facts: Readiness, mono: MonoMs })),
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -231,4 +234,5 @@ export const EMPTY_VOLATILE: Volatile = {
   pagesUnderWay: {},
   pageFailures: {},
   probeAskedMono: {},
+  readiness: {},
 };

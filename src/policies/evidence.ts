@@ -19,9 +19,13 @@ export const METRICS_VANTAGE = 'daemon';
 export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
   sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
 
+export const readinessKey = (group: string, component: string, region: string): string =>
+  `${group}/${component}/${region}`;
+
 type Sight = Exclude<Observation, { kind: 'control' }>;
 function keyOf(o: Sight): string {
   if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
+  if (o.kind === 'readiness') return sightKey(o.vantage, o.component, `readiness/${o.region}`);
   return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
 }
 
@@ -33,6 +37,9 @@ const known = (state: State, o: Observation): boolean => {
   if (group === undefined || !isVantage([group], o.vantage)) return false;
   if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
+  // Who asks Prometheus asks this: one answer for all, which no witness may make up.
+  if (o.kind === 'readiness')
+    return component?.kind === 'postgres' && o.vantage === METRICS_VANTAGE && component.regions.includes(o.region);
   if (component === undefined || component.kind !== o.kind) return false;
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
@@ -65,6 +72,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     return copy;
   };
   const samples = { ...state.volatile.samples };
+  const readiness = { ...state.volatile.readiness };
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
     const [shelf, key] =
@@ -82,8 +90,14 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     };
     shelf[key] = kept;
     addSample(state, samples, observation, input);
+    // One that could not tell takes nothing away of what it told before.
+    if (observation.kind === 'readiness' && observation.facts !== null)
+      readiness[readinessKey(observation.group, observation.component, observation.region)] = {
+        facts: observation.facts,
+        mono: input.mono,
+      };
   }
-  return { ...state.volatile, ...next, samples };
+  return { ...state.volatile, ...next, samples, readiness };
 }
 
 /** Into the samples, which are this call's own. */

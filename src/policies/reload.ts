@@ -171,11 +171,16 @@ function forgetSights(turn: Turn, before: Settings, now: Settings): void {
     .filter(([group, was]) => sourcesOf(now.groups[group]) !== sourcesOf(was))
     .map(([group]) => group);
   if (moved.length === 0) return;
-  const { sights, samples } = turn.state.volatile;
+  const { at, ledger } = turn.state;
+  for (const group of moved)
+    if (Object.keys(ledger.groups[group]?.readiness ?? {}).length > 0)
+      say(turn, { kind: 'readiness.forgotten', at, group });
+  const { sights, samples, readiness } = turn.state.volatile;
+  const others = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(record).filter(([key]) => !moved.some((group) => key.startsWith(`${group}/`))));
   remember(turn, {
     sights: Object.fromEntries(Object.entries(sights).filter(([group]) => !moved.includes(group))),
-    samples: Object.fromEntries(
-      Object.entries(samples).filter(([key]) => !moved.some((group) => key.startsWith(`${group}/`))),
-    ),
+    samples: others(samples),
+    readiness: others(readiness),
   });
 }

@@ -13,6 +13,7 @@ import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
 import { expireRaise } from './raises.ts';
+import { noteReadiness } from './readiness-kept.ts';
 import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
@@ -71,6 +72,7 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return all;
     case 'observed': {
       remember(turn, takeObservations(turn.state, input));
+      noteReadiness(turn, input.observations);
       const groups = new Set<GroupId>();
       for (const observation of input.observations) {
         if (observation.kind === 'control') return all;

@@ -13,6 +13,8 @@ import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
 import { sightKey } from './evidence.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
+import type { SeenReadiness } from './readiness.ts';
+import { seenReadiness } from './readiness-kept.ts';
 
 /** Control targets are probed every second; three missed answers and a deadline make them unknown. */
 export const CONTROL_FRESH_MS = 6000;
@@ -61,6 +63,8 @@ export type PostgresView = {
   readonly streaming: Verdict;
   readonly streamingWhy: string;
   readonly sample: Sample | null;
+  /** How both sides were last seen to be made. */
+  readonly made: { readonly active: SeenReadiness | null; readonly standby: SeenReadiness | null };
   /** Flushed by the primary when last sampled, and not received by the standby. */
   readonly receiveGapBytes: number | null;
   readonly replayLagBytes: number | null;
@@ -255,6 +259,10 @@ function postgresView(
     streaming: streaming.verdict,
     streamingWhy: streaming.why,
     sample,
+    made: {
+      active: seenReadiness(state, ledger, settings.id, component.id, active),
+      standby: seenReadiness(state, ledger, settings.id, component.id, standby),
+    },
     receiveGapBytes:
       sample === null || received === null || sample.timeline !== facts?.timeline
         ? null

@@ -9,6 +9,7 @@ import { probeHttp } from './http.ts';
 import { probeMetric } from './metric.ts';
 import { createPostgresProbe } from './postgres.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
+import { probeReadiness } from './readiness.ts';
 import type { Target, TargetOf } from './target.ts';
 
 export type ProbeMap = { readonly [K in ProbeKind]: Probe<K> };
@@ -21,7 +22,14 @@ export type Probes = {
 export function createProbes(): Probes {
   const postgres = createPostgresProbe();
   return {
-    map: { postgres: postgres.probe, http: probeHttp, dns: probeDns, control: probeControl, metric: probeMetric },
+    map: {
+      postgres: postgres.probe,
+      http: probeHttp,
+      dns: probeDns,
+      control: probeControl,
+      metric: probeMetric,
+      readiness: probeReadiness,
+    },
     close: postgres.close,
   };
 }
@@ -44,6 +52,8 @@ export async function askTarget(map: ProbeMap, target: Target, context: ProbeCon
       return { kind: target.kind, target, answer: await map.control(target, context) };
     case 'metric':
       return { kind: target.kind, target, answer: await map.metric(target, context) };
+    case 'readiness':
+      return { kind: target.kind, target, answer: await map.readiness(target, context) };
     default:
       return target satisfies never;
   }
@@ -54,6 +64,8 @@ export function unanswered(target: Target, failure: Failure): Asked {
   const outcome = { verdict: verdictOf(failure), reached: 'none', code: failure.code, message: failure.message };
   switch (target.kind) {
     case 'postgres':
+      return { kind: target.kind, target, answer: { ...outcome, facts: null } };
+    case 'readiness':
       return { kind: target.kind, target, answer: { ...outcome, facts: null } };
     case 'http':
       return { kind: target.kind, target, answer: { ...outcome, facts: { status: null } } };
@@ -106,6 +118,8 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log, reda
   const { group, component, region } = asked.target;
   const subject = { group, component, region };
   switch (asked.kind) {
+    case 'readiness':
+      return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     case 'postgres':
       return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     case 'http':

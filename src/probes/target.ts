@@ -34,6 +34,9 @@ export type PostgresTarget = Schedule &
     readonly canary: boolean;
   };
 
+/** What a connection is made with. */
+export type PostgresPlace = Omit<PostgresTarget, 'kind'>;
+
 export type HttpTarget = Schedule &
   Subject & {
     readonly kind: 'http';
@@ -76,7 +79,10 @@ export type MetricTarget = Schedule & {
   readonly freshMs: number;
 };
 
-export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget;
+/** The same server, asked seldom of how it is made. */
+export type ReadinessTarget = Omit<PostgresTarget, 'kind'> & { readonly kind: 'readiness' };
+
+export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget | ReadinessTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

@@ -24,6 +24,7 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { newNonce } from '../../../src/runtime/ids.ts';
 import { createLog, type Log } from '../../../src/runtime/log.ts';
 import { createTimers } from '../../../src/runtime/timers.ts';
+import { ALIKE } from '../../support/readiness.ts';
 
 export const BEARER = 'alertmanager-says-hello';
 export const TOKENS = { ann: 'token-of-ann', vera: 'token-of-vera', eve: 'token-of-eve', vic: 'token-of-vic' } as const;
@@ -129,7 +130,8 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
     ...(log.length === 0 ? {} : { log: [...log] }),
   } as const;
   const primary = primaryDown ? bad : ok;
-  const db = { kind: 'postgres', group: 'orders', component: 'db' } as const;
+  const subject = { group: 'orders', component: 'db' } as const;
+  const db = { kind: 'postgres', ...subject } as const;
   const api = { kind: 'http', group: 'orders', component: 'api' } as const;
   return [
     { kind: 'control', target: 'tcp://192.0.2.53:53', ...ok },
@@ -153,6 +155,18 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
         replayPaused: false,
       }),
     },
+    ...(vantage === 'daemon'
+      ? [
+          {
+            kind: 'readiness',
+            ...subject,
+            region: 'us-east-1',
+            ...primary,
+            facts: primaryDown ? null : ALIKE,
+          } as const,
+          { kind: 'readiness', ...subject, region: 'eu-central-1', ...ok, facts: ALIKE } as const,
+        ]
+      : []),
     { ...api, region: 'us-east-1', ...primary, facts: { status: primaryDown ? null : 200 } },
     { ...api, region: 'eu-central-1', ...ok, facts: { status: 200 } },
     {
