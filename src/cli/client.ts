@@ -7,6 +7,8 @@ import { resolve } from 'node:path';
 import Value from 'typebox/value';
 import { Problem, problemCode } from '../daemon/http/problem.ts';
 import { StatusDocument } from '../daemon/status-document.ts';
+import { ToldExplanation } from '../model/explanation.ts';
+import { Reviews } from '../model/review.ts';
 import { newSessionId } from '../runtime/ids.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { isBearerToken } from '../runtime/token.ts';
@@ -43,6 +45,9 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export type Client = {
   readonly url: string;
   status(): Promise<Answer<StatusDocument>>;
+  /** Why rows of a group answer as they do; `query` holds row and at. */
+  explain(group: string, query: URLSearchParams): Promise<Answer<ToldExplanation>>;
+  report(query: URLSearchParams): Promise<Answer<Reviews>>;
   /** Posts an order; the value is the core's answer. */
   post(path: string, body: object): Promise<Answer<Record<string, unknown>>>;
 };
@@ -76,6 +81,19 @@ export function createClient(args: ClientArgs, shell: Shell): Client {
       if (!answer.ok) return answer;
       if (Value.Check(StatusDocument, answer.value)) return { ok: true, value: answer.value };
       return strange(url, 'its status has another shape: is it another version?');
+    },
+    async explain(group, query) {
+      const path = `/api/v1/groups/${encodeURIComponent(group)}/explain${query.size === 0 ? '' : `?${query}`}`;
+      const answer = judge(url, await send(caller, path, null, {}));
+      if (!answer.ok) return answer;
+      if (Value.Check(ToldExplanation, answer.value)) return { ok: true, value: answer.value };
+      return strange(url, 'its explanation has another shape: is it another version?');
+    },
+    async report(query) {
+      const answer = judge(url, await send(caller, `/api/v1/report?${query}`, null, {}));
+      if (!answer.ok) return answer;
+      if (Value.Check(Reviews, answer.value)) return { ok: true, value: answer.value };
+      return strange(url, 'its report has another shape: is it another version?');
     },
     async post(path, body) {
       const answer = await order(caller, path, body);

@@ -3,6 +3,7 @@
  * clear message. Each command is loaded only when it is called.
  */
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { type Environment, processEnvironment } from '../runtime/environment.ts';
 import { type Command, EXIT, nearest, type Shell, UsageError } from './command.ts';
 import { wrap } from './terminal.ts';
@@ -32,6 +33,47 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./check.ts')).check,
   },
+  init: {
+    says: 'ask both databases and Prometheus, and write a config that observes',
+    help: [
+      'failoverd init --primary ADDRESS --secondary ADDRESS [options]',
+      '',
+      'Asks for what is not given where there is a terminal. It only reads.',
+      '',
+      '  --primary, --secondary HOST:PORT   or postgres://USER@HOST:PORT/DATABASE',
+      '  --primary-region, --secondary-region NAME',
+      '  --user NAME              default failoverd',
+      '  --database NAME          default postgres',
+      '  --password REFERENCE     default ${env:FAILOVERD_PG_PASSWORD}; or ${file:PATH}',
+      '  --tls MODE               verify-full, require or disable; default: as offered',
+      '  --ca FILE                authorities to trust (PEM); relative to the config',
+      '  --prometheus URL         asked for Alertmanagers and alerts',
+      '  --monitoring-region NAME where Prometheus stands',
+      '  --daemon-region NAME     where failoverd will run; default: the secondary',
+      '  --control-target TARGET  always answers; may be given more than once',
+      '  --primary-url, --secondary-url URL  health of a service in each region',
+      '  --group NAME             default main',
+      '  --state-dir DIR          default ./state',
+      '  -o, --out FILE           default failover.yaml',
+      '  --force                  write over a file that is there',
+      '  -y, --yes                take defaults, ask nothing',
+      '  --json                   print JSON, ask nothing',
+    ],
+    load: async () => (await import('./init.ts')).init,
+  },
+  doctor: {
+    says: 'what failoverd gets to see from here, and what is missing',
+    help: [
+      'failoverd doctor FILE [--vantage NAME] [--json]',
+      '',
+      'Asks everything the config names once, and writes nothing anywhere.',
+      'Exit 0: all well. Exit 1: something is in the way. Exit 2: the config is bad.',
+      '',
+      '  --vantage NAME      as this vantage of the config; default daemon',
+      '  --json              print JSON',
+    ],
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
   run: {
     says: 'run the daemon',
     help: ['failoverd run --config FILE', '', '  --config FILE   the config; see `failoverd check`'],
@@ -47,6 +89,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --vantage NAME   which of its vantages this is',
       '  --key FILE       private key of this witness (Ed25519, PEM)',
       '  --ca FILE        what to trust the daemon by (PEM); default $FAILOVERD_CA',
+      '  --tls-cert FILE  client certificate to show (PEM); default $FAILOVERD_CERT',
+      '  --tls-key FILE   its private key; default $FAILOVERD_KEY',
       '  --daemon URL     the daemon that takes its reports',
       '  --keygen         make the key, and print the public key for the config',
     ],
@@ -56,6 +100,43 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     says: 'what is wrong, what failoverd will do, and why not sooner',
     help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],
     load: async () => (await import('./status.ts')).status,
+  },
+  explain: {
+    says: 'why a row answers as it does, and what would change it',
+    help: [
+      'failoverd explain [GROUP] [--row N] [--at TIME] [options]',
+      '',
+      'For each row: what it says, what it reads and from where, what stands in the way',
+      'and what would open it, and the least that would change the answer.',
+      '',
+      '  --row N             only this row of the matrix',
+      '  --at TIME           at an instant of the past, from what the journal kept;',
+      '                      such as 2026-01-31T03:15:00Z',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  backtest: {
+    says: 'what the matrix would have decided over the past of a Prometheus',
+    help: [
+      'failoverd backtest --config FILE --from TIME (--prometheus URL | --blocks DIR)',
+      '',
+      'The same judgement as in the daemon, over recorded data. It does nothing but ask.',
+      '',
+      '  -c, --config FILE   the config; no secret of it is needed',
+      '  --from TIME         such as 2026-01-31T03:15:00Z, 2026-01-31, or 30d for so long ago',
+      '  --to TIME           default: now',
+      '  --prometheus URL    a Prometheus that has the history',
+      '  --token-file FILE   file with a bearer token for it',
+      '  --blocks DIR        a folder of its blocks; a Prometheus from PATH (or named in',
+      '                      $FAILOVERD_PROMETHEUS) is started on links to them',
+      '  --map FILE          which expressions stand for which probes; see docs/backtest.md',
+      '  --step SPAN         how far apart it looks; default 15s',
+      '  --stale-after SPAN  how long a sample counts; longer than they are apart. Default:',
+      '                      four steps, 1m at least',
+      '  --json              print JSON',
+    ],
+    load: async () => (await import('./backtest.ts')).backtest,
   },
   approve: {
     says: 'say yes to a proposal, or let a waiting run go on',
@@ -84,6 +165,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  report: {
+    says: 'what failoverd saw and would have done, over a week or another time',
+    help: [
+      'failoverd report [GROUP] [--since 7d] [options]',
+      '',
+      'Asks the daemon; with --journal it reads the journal of one, also a stopped one.',
+      '',
+      '  --since SPAN        how far to look back; default 7d',
+      '  --journal DIR       folder of a journal (stateDir); it is only read',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./report.ts')).report,
+  },
   flag: {
     says: 'report corruption or a deletion: it stands in the way of failover',
     help: [
@@ -92,7 +186,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --reason TEXT       what was seen, for the journal and the page',
       ...CLIENT_HELP,
     ],
-    load: async () => (await import('./report.ts')).flag,
+    load: async () => (await import('./flag.ts')).flag,
   },
   clear: {
     says: 'say that a report no longer stands',
@@ -102,7 +196,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --reason TEXT       why, for the journal',
       ...CLIENT_HELP,
     ],
-    load: async () => (await import('./report.ts')).clear,
+    load: async () => (await import('./flag.ts')).clear,
   },
 };
 
@@ -176,16 +270,27 @@ function shellOf(environment: Environment): Shell {
     color: environment.isTerminal && (environment.variable('NO_COLOR') ?? '') === '',
     cwd: environment.workingDirectory,
     variable: environment.variable,
-    ask: async (question) => {
-      if (!environment.isTerminal || process.stdin.isTTY !== true) return null;
-      const lines = createInterface({ input: process.stdin, output: process.stdout });
-      // The end of the input answers too: without it the question would never be settled.
-      const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
-      try {
-        return await Promise.race([lines.question(question), closed]);
-      } finally {
-        lines.close();
-      }
+    ask: async (question) => (atTerminal(environment) ? await prompt(question, process.stdout) : null),
+    askSecret: async (question) => {
+      if (!atTerminal(environment)) return null;
+      environment.print(question);
+      // Readline echoes what is typed to its output: this one shows nothing.
+      const answer = await prompt('', new Writable({ write: (_chunk, _encoding, done) => done() }));
+      environment.print('\n');
+      return answer;
     },
   };
+}
+
+const atTerminal = (environment: Environment): boolean => environment.isTerminal && process.stdin.isTTY === true;
+
+async function prompt(question: string, output: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  // The end of the input answers too: without it the question would never be settled.
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
 }

@@ -2,12 +2,16 @@
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import type { Read } from '../daemon/reload.ts';
+import { isAlive, serviceStatus } from '../daemon/service-status.ts';
+import type { Engine } from '../engine/engine.ts';
 import { openSqliteJournal } from '../journal/sqlite.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { type Problem, problemText } from '../runtime/config/problem.ts';
 import { resolveSecrets, type Secrets, secretSources } from '../runtime/config/secrets.ts';
-import { createLifecycle } from '../runtime/lifecycle.ts';
-import { createLog } from '../runtime/log.ts';
+import { createLifecycle, type Lifecycle } from '../runtime/lifecycle.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { serviceManager } from '../runtime/service-manager.ts';
 import { onFault, onReloadSignal, onStopSignals } from '../runtime/signals.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
@@ -68,6 +72,7 @@ export const run: Command = async (args, shell) => {
       SIGNALS_OFF_WITHIN_MS,
       onReloadSignal({ log, reload: (signal) => void daemon.reload(signal) }),
     );
+    tellService(daemon.engine, shell, log, lifecycle);
     // For the next start; at the end it may be too late, since a crash leaves no time for it.
     flushCompileCache();
     const report = await lifecycle.stop(await stopped);
@@ -90,6 +95,31 @@ async function read(file: string, shell: Shell): Promise<Read> {
   const resolved = await resolveSecrets(loaded, secretSources(shell));
   if (resolved.kind === 'refused') return { kind: 'refused', problems: resolved.problems };
   return { kind: 'read', loaded, secrets: resolved.secrets };
+}
+
+/** Half of the time systemd waits is what it recommends; a third leaves room for a ping that is late. */
+const PINGS_IN_TIME = 3;
+const TOLD_EVERY_MS = 10_000;
+const TOLD_WITHIN_MS = 1_000;
+
+/** From now on systemd hears how the engine is, until the end begins; where there is no systemd, nobody does. */
+function tellService(engine: Engine, shell: Shell, log: Log, lifecycle: Lifecycle): void {
+  const service = serviceManager({ environment: { variable: shell.variable, pid: process.pid }, log });
+  const status = (): string => serviceStatus(engine.health(), engine.state());
+  const everyMs = service.watchdogMs === null ? TOLD_EVERY_MS : service.watchdogMs / PINGS_IN_TIME;
+  let cancel = (): void => undefined;
+  const ping = (): void => {
+    if (isAlive(engine.health(), engine.state(), systemClock.mono())) service.alive(status());
+    else log.error({ engine: engine.health() }, 'the engine stands still: its watchdog is not told that it is alive');
+    cancel = systemTimers.after(everyMs, ping);
+  };
+  lifecycle.onStop('service manager', TOLD_WITHIN_MS, () => {
+    cancel();
+    service.stopping('stopping');
+    return service.sent();
+  });
+  service.ready(status());
+  if (service.isHeard) ping();
 }
 
 function refuse(problems: readonly Problem[], shell: Shell): number {

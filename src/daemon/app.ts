@@ -8,6 +8,7 @@ import type { ConfiguredActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer } from '../engine/ports.ts';
 import { IllegalEvent } from '../journal/illegal.ts';
+import { readGroupEvents } from '../journal/reader.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { State } from '../model/loop.ts';
@@ -159,6 +160,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     alertsTruncated: () => live.parts.reconcileSoon(),
     witnesses: createReportDesk({ session: newSessionId(), keys: keys.now, clock: systemClock }),
     reload: reloader.reload,
+    past: (group, at) => readGroupEvents(resolve(loaded.folder, config.daemon.stateDir), group, at),
     metrics,
     log,
     clock: systemClock,

@@ -145,6 +145,10 @@ function createGauges(registry: Registry) {
   const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
   const slaBudget = gauge('sla_error_budget_seconds', 'Unavailability that 30 days may hold', []);
+  const monitor = gauge('monitor_up', 'A Prometheus or Alertmanager that watches for us: 1 well, 0 bad, -1 unknown', [
+    'monitor',
+    'server',
+  ]);
   const perGroup = createGroupGauges(gauge);
   slaTarget.set(SLA_RATIO);
   slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
@@ -160,6 +164,9 @@ function createGauges(registry: Registry) {
         pagesOverdue.set({ kind }, status.pages.filter((page) => page.kind === kind && isOverdue(page)).length);
       // Reset: a phase or hold that is over must not go on being shown.
       for (const one of Object.values(perGroup)) one.reset();
+      monitor.reset();
+      for (const { fact, subject, verdict } of status.monitors)
+        monitor.set({ monitor: fact.split('.')[0] ?? '', server: subject }, signed[verdict]);
       for (const group of status.groups) showGroup(perGroup, group, status.at);
     },
   };
@@ -177,6 +184,12 @@ function createGroupGauges(gauge: MakeGauge) {
     declared: gauge('group_autonomy_declared', '1 for the autonomy that the config asks for', ['group', 'autonomy']),
     finding: gauge('diagnosis_verdict', '1 bad, 0 ok, -1 unknown', ['group', 'diagnosis']),
     connected: gauge('vantage_connected', '1 connected, 0 isolated, -1 unknown', ['group', 'vantage']),
+    probe: gauge('probe_verdict', '1 ok, 0 bad, -1 unknown, of each target by each vantage', [
+      'group',
+      'vantage',
+      'component',
+      'region',
+    ]),
     hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row']),
     holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row']),
     alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
@@ -194,7 +207,19 @@ function createGroupGauges(gauge: MakeGauge) {
     loss: gauge('last_run_loss_high_seconds', 'Upper end of the last run’s loss', ['group']),
     receiveGap: gauge('postgres_receive_gap_bytes', 'Flushed by the primary, not received by the standby', ['group']),
     replayLag: gauge('postgres_replay_lag_bytes', 'Received by the standby, not replayed', ['group']),
+    replayLagSeconds: gauge('postgres_replay_lag_seconds', 'Age of the last commit replayed while more was received', [
+      'group',
+    ]),
     rpoTarget: gauge('rpo_target_seconds', 'Loss of data promised at most', ['group']),
+    metric: gauge('metric_fact', 'Value of a metric that is named as a fact; missing while it is unknown', [
+      'group',
+      'fact',
+    ]),
+    metricKnown: gauge('metric_fact_known', '1 while the metric that is named as a fact is known', ['group', 'fact']),
+    metricAge: gauge('metric_fact_age_seconds', 'Age of the oldest sample that the fact was last made from', [
+      'group',
+      'fact',
+    ]),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
   };
@@ -214,6 +239,7 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   for (const { code, verdict } of status.findings)
     g.finding.set({ group, diagnosis: code }, verdict === 'bad' ? 1 : verdict === 'ok' ? 0 : -1);
   for (const { id, connected } of status.vantages) g.connected.set({ group, vantage: id }, signed[connected]);
+  for (const { verdict, ...target } of status.targets) g.probe.set({ group, ...target }, signed[verdict]);
   for (const { row, heldMs, forMs } of status.holds) {
     g.hold.set({ group, row }, heldMs / 1000);
     g.holdFor.set({ group, row }, forMs / 1000);
@@ -228,9 +254,21 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   g.rtoTarget.set({ group }, status.rtoMs / 1000);
   g.rpoTarget.set({ group }, status.rpoMs / 1000);
   for (const { gate, answer } of status.gates) g.gate.set({ group, gate }, answers[answer]);
+  showMetrics(g, status);
   showRuns(g, status);
   showPostgres(g, status);
   g.downtime.set({ group }, downtimeMs(status, at) / 1000);
+}
+
+/** Names of facts are the config's own, so they are bounded. */
+function showMetrics(g: ReturnType<typeof createGroupGauges>, { group, metrics }: GroupStatus): void {
+  for (const { fact: name, verdict, value, ageMs } of metrics) {
+    const fact = name.replace(/^metrics\./, '');
+    const known = verdict !== 'unknown' && value !== null;
+    g.metricKnown.set({ group, fact }, known ? 1 : 0);
+    if (known) g.metric.set({ group, fact }, value);
+    if (ageMs !== null) g.metricAge.set({ group, fact }, ageMs / 1000);
+  }
 }
 
 function showRuns(g: ReturnType<typeof createGroupGauges>, { group, run, ended }: GroupStatus): void {
@@ -250,6 +288,7 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
   g.streaming.set({ group }, signed[replication.streaming]);
   if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
   if (replication.replayLagBytes !== null) g.replayLag.set({ group }, replication.replayLagBytes);
+  if (replication.replayLagSeconds !== null) g.replayLagSeconds.set({ group }, replication.replayLagSeconds);
 }
 
 /** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */

@@ -11,6 +11,7 @@ import { durationMs } from '../model/primitives.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
 import { metricTargetsOf } from '../probes/metric-targets.ts';
+import { monitorTargetsOf } from '../probes/monitor-targets.ts';
 import { readinessTargetsOf } from '../probes/readiness-targets.ts';
 import { witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
@@ -142,7 +143,8 @@ function ownVantage({ config, secrets, metrics }: PartsOptions, certificates: Fi
     targets: [
       ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
       ...readinessTargetsOf(config, secrets, OWN_VANTAGE, certificates),
-      ...metricTargetsOf(config, secrets),
+      ...metricTargetsOf(config, secrets, certificates),
+      ...monitorTargetsOf(config, secrets, certificates),
     ],
     clock: systemClock,
     timers: systemTimers,

@@ -14,7 +14,7 @@ import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
-import { judgeRow } from '../policies/rows.ts';
+import { judgeRow, readFact } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type {
   FindingStatus,
@@ -26,7 +26,8 @@ import type {
   RowStatus,
   StatusDocument,
 } from './status-document.ts';
-import { factsOf } from './status-facts.ts';
+import { factsOf, monitorsOf, targetsOf } from './status-facts.ts';
+import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
@@ -57,6 +58,7 @@ export function statusOf(
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
       .map((group) => groupStatus(state, group, { engine, failure })),
+    monitors: monitorsOf(state),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }
@@ -121,6 +123,8 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view),
+    metrics: metricsOf(state, view),
+    targets: targetsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,
       summary: alert.summary,
@@ -148,11 +152,13 @@ function raiseOf({ ledger: { raise }, at }: View): RaiseStatus | null {
   };
 }
 
-function replicationOf({ postgres }: View): GroupStatus['replication'] {
-  const first = postgres[0];
+function replicationOf(view: View): GroupStatus['replication'] {
+  const first = view.postgres[0];
   if (first === undefined) return null;
   const { streaming, streamingWhy: why, receiveGapBytes, replayLagBytes } = first;
-  return { streaming, why, receiveGapBytes, replayLagBytes };
+  const seconds = readFact(view, 'replication.replay_lag_seconds').value;
+  const replayLagSeconds = typeof seconds === 'number' ? seconds : null;
+  return { streaming, why, receiveGapBytes, replayLagBytes, replayLagSeconds };
 }
 
 function holdsOf(state: State, view: View): HoldStatus[] {

@@ -4,7 +4,8 @@
  * of a group or an effect below the durable epoch (invariants 2, 3, 7, 12).
  */
 import type { EventBody, EventOf, JournalEntry } from '../model/events.ts';
-import { alertKey } from '../model/evidence.ts';
+import { type AlertKey, alertKey } from '../model/evidence.ts';
+import { byPart, type Keyed, sizeOf, withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import {
   EMPTY_GROUP,
   type GroupLedger,
@@ -22,12 +23,9 @@ import { refuse } from './illegal.ts';
 
 /** Resolved alerts kept, so that a late *firing* of the same alert is known to be old. */
 const RESOLVED_ALERTS_KEPT = 2000;
+/** They are counted out so many at a time. */
+const RESOLVED_ALERTS_OVER = 200;
 const DELIVERED_PAGES_KEPT = 50;
-
-const without = <T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> => {
-  const { [key]: _gone, ...rest } = record;
-  return rest;
-};
 
 type RunEvent = Parameters<typeof foldRun>[1];
 type GroupEvent = Extract<EventBody, { group: GroupId }>;
@@ -73,42 +71,64 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     default: {
       const before = ledger.groups[event.group] ?? EMPTY_GROUP;
       const after = isRunEvent(event) ? foldRun(before, event) : foldGroup(before, event);
-      return { ...ledger, groups: { ...ledger.groups, [event.group]: after } };
+      return { ...ledger, groups: withKey(ledger.groups, event.group, after) };
     }
   }
 }
 
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
-function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Record<string, KeptAlert> {
-  const alerts = { ...ledger.alerts };
+const resolvedIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
+  Object.entries(part).flatMap(([key, { alert, receivedAt }]) =>
+    alert.status === 'resolved' ? [[key, receivedAt] as const] : [],
+  ),
+);
+const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
+  Object.entries(part).flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
+);
+
+/** Without the oldest of those in `parts`, once there are more than `kept` and `over` of them. */
+function trimmed<T>(
+  record: Keyed<T>,
+  parts: readonly (readonly (readonly [key: string, at: number])[])[],
+  kept: number,
+  over: number,
+): Keyed<T> {
+  const count = parts.reduce((sum, part) => sum + part.length, 0);
+  if (count <= kept + over) return record;
+  const oldest = parts.flat().sort(([, a], [, b]) => a - b);
+  return withKeys(record, new Map(oldest.slice(0, count - kept).map(([key]) => [key, null])));
+}
+
+function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Keyed<KeptAlert> {
+  const received = new Map<AlertKey, KeptAlert>();
   for (const alert of event.alerts) {
     const key = alertKey(alert);
+    const before = received.get(key) ?? ledger.alerts[key];
     // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
-    if (alerts[key]?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
-    alerts[key] = { alert, receivedAt: event.at };
+    if (before?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
+    received.set(key, { alert, receivedAt: event.at });
   }
-  const resolved = Object.entries(alerts).filter(([, kept]) => kept.alert.status === 'resolved');
-  for (const [key] of resolved.slice(0, Math.max(0, resolved.length - RESOLVED_ALERTS_KEPT))) delete alerts[key];
-  return alerts;
+  const alerts = withKeys(ledger.alerts, received);
+  return sizeOf(alerts) <= RESOLVED_ALERTS_KEPT
+    ? alerts
+    : trimmed(alerts, resolvedIn(alerts), RESOLVED_ALERTS_KEPT, RESOLVED_ALERTS_OVER);
 }
 
 function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered' | 'page.overdue'>): Ledger {
   if (event.kind === 'page.queued') {
     if (ledger.pages[event.page.id] !== undefined) refuse(event, `page ${event.page.id} was queued already`);
     const kept: KeptPage = { page: event.page, queuedAt: event.at, deliveredAt: null, overdue: false };
-    return { ...ledger, pageCount: ledger.pageCount + 1, pages: { ...ledger.pages, [event.page.id]: kept } };
+    return { ...ledger, pageCount: ledger.pageCount + 1, pages: withKey(ledger.pages, event.page.id, kept) };
   }
   const kept = ledger.pages[event.page] ?? refuse(event, `no page ${event.page}`);
   if (kept.deliveredAt !== null) refuse(event, `page ${event.page} was delivered already`);
   if (event.kind === 'page.overdue') {
     if (kept.overdue) refuse(event, `page ${event.page} is overdue already`);
-    return { ...ledger, pages: { ...ledger.pages, [event.page]: { ...kept, overdue: true } } };
+    return { ...ledger, pages: withKey(ledger.pages, event.page, { ...kept, overdue: true }) };
   }
-  const pages: Record<string, KeptPage> = { ...ledger.pages, [event.page]: { ...kept, deliveredAt: event.at } };
-  const delivered = Object.entries(pages).filter(([, page]) => page.deliveredAt !== null);
-  for (const [id] of delivered.slice(0, Math.max(0, delivered.length - DELIVERED_PAGES_KEPT))) delete pages[id];
-  return { ...ledger, pages };
+  const pages = withKey(ledger.pages, event.page, { ...kept, deliveredAt: event.at });
+  return { ...ledger, pages: trimmed(pages, deliveredIn(pages), DELIVERED_PAGES_KEPT, 0) };
 }
 
 function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
@@ -139,7 +159,7 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     }
     case 'hold.ended': {
       if (group.holds[event.row] === undefined) refuse(event, `row ${event.row} does not hold`);
-      return { ...group, holds: without(group.holds, String(event.row)) };
+      return { ...group, holds: withoutKey(group.holds, String(event.row)) };
     }
     case 'report.made': {
       if (group.reports[event.report] !== undefined) refuse(event, `${event.report} is reported already`);
@@ -152,13 +172,13 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     }
     case 'report.cleared': {
       if (group.reports[event.report] === undefined) refuse(event, `${event.report} is not reported`);
-      return { ...group, reports: without(group.reports, event.report) };
+      return { ...group, reports: withoutKey(group.reports, event.report) };
     }
     case 'decision.made':
       return { ...group, decisions: { ...group.decisions, [event.decision.row]: event.decision } };
     case 'decision.cleared': {
       if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
-      return { ...group, decisions: without(group.decisions, String(event.row)) };
+      return { ...group, decisions: withoutKey(group.decisions, String(event.row)) };
     }
     case 'mandate.set':
     case 'raise.opened':

@@ -9,7 +9,17 @@ import { FactName } from './forms.ts';
 import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
 import { Readiness } from './readiness.ts';
 
-export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control', 'metric', 'readiness']);
+export const ProbeKind = Type.Enum([
+  'postgres',
+  'http',
+  'tcp',
+  'dns',
+  'control',
+  'metric',
+  'prometheus',
+  'alertmanager',
+  'readiness',
+]);
 export type ProbeKind = Static<typeof ProbeKind>;
 
 /** Why a probe did not come back well. A closed set: code decides by these, people read `message`. */
@@ -77,6 +87,11 @@ export const PostgresFacts = Type.Object(
     /** Commit time, on the primary's clock, of the last transaction replayed. */
     lastReplayedCommitAt: Maybe(WallMs),
     replayPaused: Maybe(Type.Boolean()),
+    /**
+     * Replay waits for more to come: whatever was received whole is replayed. What stands behind it can't be, such as the
+     * first part of a record whose rest was lost with the primary. A witness of an older version does not tell.
+     */
+    replayWaits: Type.Optional(Maybe(Type.Boolean())),
     /** The server's own clock when it answered. */
     clockAt: Maybe(WallMs),
     canary: Type.Enum(['written', 'refused', 'skipped']),
@@ -116,6 +131,10 @@ export const PostgresObservation = Type.Object(
 );
 export const HttpObservation = Type.Object(
   { kind: Type.Literal('http'), ...subject, ...observed, facts: HttpFacts },
+  { additionalProperties: false },
+);
+export const TcpObservation = Type.Object(
+  { kind: Type.Literal('tcp'), ...subject, ...observed, facts: Type.Null() },
   { additionalProperties: false },
 );
 /** A DNS answer belongs to a resolver, not to a region: `region` is where the vantage asked from. */
@@ -158,25 +177,50 @@ export const ReadinessObservation = Type.Object(
   { kind: Type.Literal('readiness'), ...subject, ...observed, facts: Maybe(Readiness) },
   { additionalProperties: false },
 );
+const monitor = <K extends string, F extends Type.TProperties>(kind: K, facts: F) =>
+  Type.Object(
+    {
+      kind: Type.Literal(kind),
+      /** Its name in the config; an Alertmanager has none of its own. */
+      server: Name,
+      /** 0 = the server itself, more = its replicas in their order. */
+      replica: Type.Integer({ minimum: 0, maximum: 15 }),
+      /** Where it stands. */
+      region: Name,
+      ...observed,
+      facts: Maybe(Type.Object(facts, { additionalProperties: false })),
+    },
+    { additionalProperties: false },
+  );
+/** How a Prometheus is: what it watches. It belongs to no group. */
+export const PrometheusObservation = monitor('prometheus', { targets: Type.Number() });
+/** How an Alertmanager is: whether it stands with others. */
+export const AlertmanagerObservation = monitor('alertmanager', { cluster: Type.String(), peers: Type.Integer() });
+
 export const Observation = Type.Union([
   ReadinessObservation,
   PostgresObservation,
   HttpObservation,
+  TcpObservation,
   DnsObservation,
   ControlObservation,
   MetricObservation,
+  PrometheusObservation,
+  AlertmanagerObservation,
 ]);
 export type PostgresObservation = Static<typeof PostgresObservation>;
 export type HttpObservation = Static<typeof HttpObservation>;
+export type TcpObservation = Static<typeof TcpObservation>;
 export type DnsObservation = Static<typeof DnsObservation>;
 export type ControlObservation = Static<typeof ControlObservation>;
 export type ReadinessObservation = Static<typeof ReadinessObservation>;
 export type MetricObservation = Static<typeof MetricObservation>;
+export type MonitorObservation = Static<typeof PrometheusObservation> | Static<typeof AlertmanagerObservation>;
 export type Observation = Static<typeof Observation>;
 
-/** What a witness may tell of: Prometheus is asked by the daemon alone. */
+/** What a witness may tell of: Prometheus and Alertmanager are asked by the daemon alone. */
 const WitnessObservation = Type.Unsafe<Observation>(
-  Type.Union([PostgresObservation, HttpObservation, DnsObservation, ControlObservation]),
+  Type.Union([PostgresObservation, HttpObservation, TcpObservation, DnsObservation, ControlObservation]),
 );
 
 /**

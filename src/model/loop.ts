@@ -5,10 +5,11 @@
 import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation } from './evidence.ts';
+import { FailureEpisode } from './failures.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
-import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
+import { type GroupId, MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
 import { Readiness } from './readiness.ts';
 import type { Settings } from './settings.ts';
 
@@ -61,8 +62,11 @@ export const Input = Type.Union([
     configHash: Type.Union([Type.String(), Type.Null()]),
     problems: Type.Array(Type.String({ maxLength: 1000 })),
   }),
-  input('tick', {}),
+  /** With `groups`, only they are looked at: those who may have more to say at the instant of the input before it. */
+  input('tick', { groups: Type.Optional(Type.Array(Name)) }),
   input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
+  /** Webhooks that came while the journal was being written: taken in together, and answered one by one. */
+  input('webhooks', { posts: Type.Array(Type.Object({ request: Type.String(), alerts: Type.Array(Alert) })) }),
   input('observed', { observations: Type.Array(Observation) }),
   input('performed', { operation: Type.String(), result: OperationResult }),
   input('approve', {
@@ -152,6 +156,8 @@ export const KeptObservation = Type.Object({
   badSince: Type.Union([WallMs, Type.Null()]),
   /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
   badSinceMono: Type.Union([MonoMs, Type.Null()]),
+  /** How it failed lately, with the words of each first failure; kept while it is well again. */
+  failures: Type.Readonly(Type.Array(FailureEpisode)),
 });
 export type KeptObservation = Static<typeof KeptObservation>;
 
@@ -173,6 +179,10 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** How the servers that watch for us are, by `kind/server/replica`. */
+  monitors: Type.Record(Type.String(), KeptObservation),
+  /** Groups with something that turned bad at a vantage since a control target of it last answered, by vantage. */
+  unvouched: Type.Record(Type.String(), Type.Record(Type.String(), Type.Literal(true))),
   /** By `group/component`. */
   samples: Type.Record(Type.String(), Type.Array(Sample)),
   /** Monotonic instant at which a row's condition was last seen true, by `group/row`; absent = not since the start. */
@@ -216,11 +226,18 @@ export const State = Type.Object({
 });
 export type State = Static<typeof State>;
 
-export type StepOutput = { readonly state: State; readonly effects: readonly Effect[] };
+export type StepOutput = {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+  /** Groups that may have more to say once the events are in the ledger; the others were asked, and had nothing. */
+  readonly unfinished: readonly GroupId[];
+};
 
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  monitors: {},
+  unvouched: {},
   samples: {},
   holdSeenMono: {},
   holdPendingMs: {},

@@ -2,9 +2,21 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { EventOf } from '../model/events.ts';
-import { type Alert, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
+import {
+  type Alert,
+  type AlertKey,
+  alertKey,
+  type MetricObservation,
+  type MonitorObservation,
+  type Observation,
+} from '../model/evidence.ts';
+import { type FailureEpisode, withObservation } from '../model/failures.ts';
+import { withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
+import { indexOf } from '../model/settings-index.ts';
+
+const NO_FAILURES: readonly FailureEpisode[] = [];
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
 const SAMPLES_KEPT = 60;
@@ -22,7 +34,7 @@ export const metricKey = (vantage: string, fact: string, server: string, replica
 export const readinessKey = (group: string, component: string, region: string): string =>
   `${group}/${component}/${region}`;
 
-type Sight = Exclude<Observation, { kind: 'control' }>;
+type Sight = Exclude<Observation, { kind: 'control' | MonitorObservation['kind'] }>;
 function keyOf(o: Sight): string {
   if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
   if (o.kind === 'readiness') return sightKey(o.vantage, o.component, `readiness/${o.region}`);
@@ -31,10 +43,15 @@ function keyOf(o: Sight): string {
 
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
-  if (o.kind === 'control') return isVantage(Object.values(state.settings.groups), o.vantage);
+  if (o.kind === 'control') return indexOf(state.settings).vantages.has(o.vantage);
+  if (isMonitor(o))
+    return (
+      o.vantage === METRICS_VANTAGE &&
+      state.settings.monitors.some((one) => monitorKey(one) === monitorKey(o) && one.region === o.region)
+    );
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
-  if (group === undefined || !isVantage([group], o.vantage)) return false;
+  if (group === undefined || !group.vantages.some(({ id }) => id === o.vantage)) return false;
   if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
   // Who asks Prometheus asks this: one answer for all, which no witness may make up.
@@ -44,7 +61,16 @@ const known = (state: State, o: Observation): boolean => {
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
+
 /** Of a fact that the config names, from a server that it names for it. */
+export const monitorKey = ({
+  kind,
+  server,
+  replica,
+}: Pick<MonitorObservation, 'kind' | 'server' | 'replica'>): string => `${kind}/${server}/${replica}`;
+
+const isMonitor = (o: Observation): o is MonitorObservation => o.kind === 'prometheus' || o.kind === 'alertmanager';
+
 const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
   const metric = metrics.find(({ id }) => id === o.fact);
   return (
@@ -55,64 +81,110 @@ const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolea
     o.replica < metric.replicas
   );
 };
-const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
-  groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
-  const { sights, controls } = state.volatile;
-  const next = { sights: { ...sights }, controls: { ...controls } };
-  /** Copied once each, however many observations there are. */
-  const own = new Set<Record<string, KeptObservation>>();
-  const shelfOf = (shelves: Volatile['sights'], name: string): Record<string, KeptObservation> => {
-    const before = shelves[name];
-    if (before !== undefined && own.has(before)) return before;
-    const copy = { ...before };
-    own.add(copy);
-    shelves[name] = copy;
-    return copy;
-  };
-  const samples = { ...state.volatile.samples };
-  const readiness = { ...state.volatile.readiness };
+  const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
+  let { samples, monitors, readiness } = state.volatile;
+  let unvouched = answered(state.volatile.unvouched, input);
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
+    if (isMonitor(observation)) {
+      const key = monitorKey(observation);
+      monitors = withKey(monitors, key, keptOf(observation, monitors[key], input));
+      continue;
+    }
     const [shelf, key] =
       observation.kind === 'control'
-        ? [shelfOf(next.controls, observation.vantage), observation.target]
-        : [shelfOf(next.sights, observation.group), keyOf(observation)];
+        ? [shelves.controls.shelf(observation.vantage), observation.target]
+        : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
-    const bad = observation.verdict === 'bad';
-    const kept: KeptObservation = {
-      observation,
-      receivedAt: input.at,
-      receivedMono: input.mono,
-      badSince: bad ? (before?.badSince ?? input.at) : null,
-      badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
-    };
-    shelf[key] = kept;
-    addSample(state, samples, observation, input);
-    // One that could not tell takes nothing away of what it told before.
-    if (observation.kind === 'readiness' && observation.facts !== null)
-      readiness[readinessKey(observation.group, observation.component, observation.region)] = {
-        facts: observation.facts,
-        mono: input.mono,
-      };
+    shelf[key] = keptOf(observation, before, input);
+    if (observation.kind === 'control') continue;
+    // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
+    if (observation.kind === 'readiness') {
+      const { group, component, region, facts } = observation;
+      if (facts !== null)
+        readiness = withKey(readiness, readinessKey(group, component, region), { facts, mono: input.mono });
+      continue;
+    }
+    if (observation.verdict === 'bad' && before?.badSinceMono == null)
+      unvouched = withUnvouched(unvouched, observation);
+    samples = withSample(state, samples, observation, input);
   }
-  return { ...state.volatile, ...next, samples, readiness };
+  return {
+    ...state.volatile,
+    sights: shelves.sights.filled(),
+    controls: shelves.controls.filled(),
+    monitors,
+    samples,
+    readiness,
+    unvouched,
+  };
 }
 
-/** Into the samples, which are this call's own. */
-function addSample(state: State, samples: Record<string, Sample[]>, o: Observation, input: InputOf<'observed'>): void {
-  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return;
+function keptOf(
+  observation: Observation,
+  before: KeptObservation | undefined,
+  { at, mono }: InputOf<'observed'>,
+): KeptObservation {
+  const bad = observation.verdict === 'bad';
+  return {
+    observation,
+    receivedAt: at,
+    receivedMono: mono,
+    badSince: bad ? (before?.badSince ?? at) : null,
+    badSinceMono: bad ? (before?.badSinceMono ?? mono) : null,
+    failures: [...withObservation(before?.failures ?? NO_FAILURES, observation, { at, mono })],
+  };
+}
+
+type Shelves = {
+  /** This call's own copy, made once however many observations there are. */
+  shelf(name: string): Record<string, KeptObservation>;
+  filled(): Volatile['sights'];
+};
+
+function shelvesOver(before: Volatile['sights']): Shelves {
+  const own = new Map<string, Record<string, KeptObservation>>();
+  return {
+    shelf(name) {
+      const copy = own.get(name) ?? { ...before[name] };
+      own.set(name, copy);
+      return copy;
+    },
+    filled: () => [...own].reduce((shelves, [name, shelf]) => withKey(shelves, name, shelf), before),
+  };
+}
+
+/** Vantages of which a control target answers in this input. */
+export const answeringIn = (input: InputOf<'observed'>): ReadonlySet<string> =>
+  new Set(input.observations.flatMap((o) => (o.kind === 'control' && o.verdict === 'ok' ? [o.vantage] : [])));
+
+/** An answer tells of what began to fail before it came, and of nothing that came in with it (invariant 18). */
+function answered(before: Volatile['unvouched'], input: InputOf<'observed'>): Volatile['unvouched'] {
+  return [...answeringIn(input)].reduce((rest, vantage) => withoutKey(rest, vantage), before);
+}
+
+const withUnvouched = (before: Volatile['unvouched'], { vantage, group }: Sight): Volatile['unvouched'] =>
+  withKey(before, vantage, withKey(before[vantage] ?? {}, group, true));
+
+function withSample(
+  state: State,
+  samples: Volatile['samples'],
+  o: Sight,
+  input: InputOf<'observed'>,
+): Volatile['samples'] {
+  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return samples;
   const { insertLsn, flushLsn, clockAt, timeline, systemIdentifier } = o.facts;
-  if (insertLsn === null || flushLsn === null || clockAt === null) return;
+  if (insertLsn === null || flushLsn === null || clockAt === null) return samples;
   const group = state.settings.groups[o.group];
   const component = group?.components.find((c) => c.id === o.component);
   const ledger = state.ledger.groups[o.group];
   const expected = component?.systemIdentifier ?? ledger?.identities[o.component] ?? null;
   // The log of another cluster says nothing about ours.
-  if (expected !== null && systemIdentifier !== expected) return;
+  if (expected !== null && systemIdentifier !== expected) return samples;
   const { region } = o;
-  if (region !== (ledger?.active ?? group?.primary)) return;
+  if (region !== (ledger?.active ?? group?.primary)) return samples;
   const key = `${o.group}/${o.component}`;
   const sample: Sample = {
     region,
@@ -124,46 +196,56 @@ function addSample(state: State, samples: Record<string, Sample[]>, o: Observati
     clockAt,
   };
   const kept = (samples[key] ?? []).filter((s) => s.region === region);
-  samples[key] = [...kept, sample].slice(-SAMPLES_KEPT);
+  return withKey(samples, key, [...kept, sample].slice(-SAMPLES_KEPT));
 }
 
-/** What a webhook adds: alerts that are new or newly resolved are written down, those heard of again are only heard. */
+export type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts'>;
+type PostCounts = { readonly kept: number; readonly repeated: number; readonly ignored: number };
+
+/**
+ * What webhooks add: alerts that are new or newly resolved are written down, those heard of again are only heard.
+ * `counts` are in the order of the posts.
+ */
 export function takeAlerts(
   state: State,
-  input: InputOf<'webhook'>,
+  posts: readonly Post[],
   meansSomething: (alert: Alert) => boolean,
 ): {
   readonly volatile: Volatile;
   readonly events: readonly EventOf<'alerts.received'>[];
-  readonly counts: { readonly kept: number; readonly repeated: number; readonly ignored: number };
+  readonly counts: readonly PostCounts[];
 } {
-  const alertHeardMono = { ...state.volatile.alertHeardMono };
-  const fresh = new Map<string, Alert>();
-  let repeated = 0;
-  let ignored = 0;
-  for (const alert of input.alerts) {
-    const key = alertKey(alert);
-    if (!meansSomething(alert)) {
-      ignored += 1;
-      continue;
+  const { at, mono } = state;
+  const fresh = new Map<AlertKey, Alert>();
+  /** When each was heard; null = it is resolved, and there is nothing more to hear. */
+  const heard = new Map<AlertKey, number | null>();
+  const counts = posts.map(({ alerts }): PostCounts => {
+    const own = new Set<AlertKey>();
+    let repeated = 0;
+    let ignored = 0;
+    for (const alert of alerts) {
+      if (!meansSomething(alert)) {
+        ignored += 1;
+        continue;
+      }
+      const key = alertKey(alert);
+      const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
+      // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
+      if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
+        repeated += 1;
+        if (before.status === 'firing') heard.set(key, mono);
+        continue;
+      }
+      own.add(key);
+      fresh.set(key, alert);
+      heard.set(key, alert.status === 'firing' ? mono : null);
     }
-    const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
-    // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
-    if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
-      repeated += 1;
-      if (before.status === 'firing') alertHeardMono[key] = input.mono;
-      continue;
-    }
-    fresh.set(key, alert);
-    if (alert.status === 'firing') alertHeardMono[key] = input.mono;
-    else delete alertHeardMono[key];
-  }
+    return { kept: own.size, repeated, ignored };
+  });
   const alerts = [...fresh.values()];
-  const events: EventOf<'alerts.received'>[] =
-    alerts.length === 0 ? [] : [{ kind: 'alerts.received', at: input.at, alerts }];
   return {
-    volatile: { ...state.volatile, alertHeardMono },
-    events,
-    counts: { kept: alerts.length, repeated, ignored },
+    volatile: { ...state.volatile, alertHeardMono: withKeys(state.volatile.alertHeardMono, heard) },
+    events: alerts.length === 0 ? [] : [{ kind: 'alerts.received', at, alerts }],
+    counts,
   };
 }

@@ -243,7 +243,8 @@ function recordOf(
 
 function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
   if (view.ledger.decisions[row.id] !== undefined) return;
-  const why = `row ${row.id}: ${finding.why}; Kubernetes has not healed it`;
+  const note = row.note === null ? '' : `. ${row.note}`;
+  const why = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
@@ -251,7 +252,7 @@ function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Ho
     decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
   });
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'speak-up', view.group, `${view.settings.title}: not healed yet`, finding.why);
+    page(turn, 'speak-up', view.group, `${view.settings.title}: a person should look`, why);
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */
@@ -294,8 +295,8 @@ function decideFailover(turn: Turn, view: View, row: Row, finding: RowFinding, h
           : 'failover';
   const why = {
     hold: `${held}; held back by ${judged.stopped?.gate}: ${judged.stopped?.why}`,
-    observe: `${held}; would fail over to ${view.standby}, but only observes (${judged.autonomyWhy.at(-1)})`,
-    propose: `${held}; proposes to fail over to ${view.standby} (${judged.autonomyWhy.at(-1)})`,
+    observe: `${held}; would fail over to ${view.standby}, but only observes (${judged.because})`,
+    propose: `${held}; proposes to fail over to ${view.standby} (${judged.because})`,
     failover: `${held}; fails over to ${view.standby}`,
   }[action];
   const record = recordOf(row, finding, hold, action, judged.autonomy, why, judged);

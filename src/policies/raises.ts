@@ -44,7 +44,7 @@ export function agree(turn: Turn, configured: Settings, configHash: string, by: 
   for (const [group, { raise }] of Object.entries(ledger.groups))
     if (raise !== null && configured.groups[group] === undefined)
       close(turn, group, raise, 'withdrawn', 'the group is gone');
-  return { settings: { groups }, raises };
+  return { settings: { ...configured, groups }, raises };
 }
 
 const heldWhy = (settings: GroupSettings): string =>
@@ -152,7 +152,7 @@ function putInForce(turn: Turn, group: GroupId, raise: Raise, people: readonly s
   const held = holdTo(raise.mandate, settings, heldWhy(settings));
   turn.state = {
     ...turn.state,
-    settings: { groups: { ...turn.state.settings.groups, [group]: held.settings } },
+    settings: { ...turn.state.settings, groups: { ...turn.state.settings.groups, [group]: held.settings } },
   };
   page(
     turn,

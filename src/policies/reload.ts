@@ -15,7 +15,7 @@ import { declaredAutonomy, type GroupSettings, type Row, type Settings } from '.
 import { authorityAt } from './authority.ts';
 import { failoverPlan, planHash } from './plans/failover.ts';
 import { agree } from './raises.ts';
-import { page, remember, say, type Turn, without } from './turn.ts';
+import { page, put, remember, say, type Turn } from './turn.ts';
 
 export function reload(turn: Turn, input: InputOf<'reloaded'>): void {
   const { at, by, configHash, settings, restartNeeded } = input;
@@ -153,10 +153,8 @@ function forgetHolds(
     const rule = was !== null ? ruleOf(rowIn(was, row)) : agreed === undefined ? null : ruleOf(agreed);
     if (rowIn(now, row) !== undefined && (rule === null || !changed(row, rule))) continue;
     say(turn, { kind: 'hold.ended', at, group, row, why });
-    remember(turn, {
-      holdSeenMono: without(turn.state.volatile.holdSeenMono, `${group}/${row}`),
-      holdPendingMs: without(turn.state.volatile.holdPendingMs, `${group}/${row}`),
-    });
+    put(turn, 'holdSeenMono', `${group}/${row}`, undefined);
+    put(turn, 'holdPendingMs', `${group}/${row}`, undefined);
   }
   for (const { row, when } of Object.values(ledger.decisions))
     if (rowIn(now, row)?.when !== when) say(turn, { kind: 'decision.cleared', at, group, row, why });

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { GroupConfig } from '../../src/model/config.ts';
 import type { MatrixRow } from '../../src/model/matrix.ts';
 import { CONFIG, GROUP, settingsWith } from '../support/group.ts';
-import { History } from '../support/histories.ts';
+import { History, NIGHT, STANDBY_FACTS } from '../support/histories.ts';
 
 const FAILOVER: MatrixRow = {
   id: 40,
@@ -93,6 +93,8 @@ t.test('who may not report or clear is told so, and nothing changes', async (t) 
   t.equal(status(), 403);
   h.give({ kind: 'report', request: 'r2', person: ADA, group: 'nobody', report: 'corruption', what: 'x' });
   t.equal(status(), 404);
+  h.give({ kind: 'report', request: 'r2b', person: ADA, group: 'constructor', report: 'corruption', what: 'x' });
+  t.equal(status(), 404);
   h.give({ kind: 'clear-report', request: 'r3', person: ADA, group: GROUP, report: 'corruption', why: 'x' });
   t.equal(status(), 409, 'nothing is reported');
   t.equal(h.events('report.made').length + h.events('report.cleared').length, 0);
@@ -112,6 +114,63 @@ t.test('a report is sticky: an alert that made it may resolve, or be sent again 
   fire(h, 'Broken', 'firing', 2);
   t.ok(h.group.reports['corruption'], 'a new one is not');
 });
+
+t.test('in a gray failure people are told what the row says, and nothing is promoted', async (t) => {
+  const when = 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)';
+  const note = 'A gray failure.';
+  const rows: MatrixRow[] = [FAILOVER, { id: 42, kind: 'decide', when, for: '5s', action: 'speak-up', note }];
+  const gray = new History(withRows(rows));
+  gray.pass(3000);
+  gray.sights.active = 'bad';
+  gray.pass(30_000);
+  const pages = gray.events('page.queued').map(({ page }) => page);
+  t.match(pages, [{ kind: 'speak-up', body: /^row 42: .*vantages can't reach.* A gray failure\.$/ }]);
+  t.equal(pages.length, 1, 'once');
+  t.equal(gray.events('run.opened').length, 0);
+
+  const dead = new History(withRows(rows));
+  dead.pass(3000);
+  dead.loseActive();
+  dead.pass(30_000);
+  t.equal(dead.group.ended.at(-1)?.outcome, 'verified', 'where replication stops too, it fails over');
+  t.strictSame(
+    dead.events('page.queued').filter(({ page }) => page.kind === 'speak-up'),
+    [],
+  );
+});
+
+t.test(
+  'a failover waits for replay, and not for the first part of a record that the primary took with it',
+  async (t) => {
+    const gate: MatrixRow = {
+      id: 30,
+      kind: 'gate',
+      when: 'replication.replay_lag_seconds > 10',
+      against: ['failover'],
+      action: 'wait',
+    };
+    /** The last commit was replayed long ago, and more was received. */
+    const dieBehind = (replayWaits: boolean | null): History => {
+      const h = new History(withRows([gate, FAILOVER]));
+      h.pass(3000);
+      h.sights.standbyFacts = {
+        ...STANDBY_FACTS,
+        receiveLsn: '0/5000468',
+        lastReplayedCommitAt: NIGHT - 60_000,
+        replayWaits,
+      };
+      h.loseActive();
+      h.pass(60_000);
+      return h;
+    };
+    for (const behind of [false, null]) {
+      const waits = dieBehind(behind);
+      t.equal(waits.events('run.opened').length, 0, `replay waits for more: ${behind}`);
+      t.match(waits.events('decision.made').at(-1)?.decision, { action: 'hold', why: /row-30/ });
+    }
+    t.equal(dieBehind(true).group.ended.at(-1)?.outcome, 'verified');
+  },
+);
 
 t.test('people are reminded while a report stands', async (t) => {
   const h = new History(withRows([VETO, FAILOVER]));

@@ -149,7 +149,7 @@ t.test('a group that is new to an old journal begins at observe', (t) => {
   const h = new History(settingsWith());
   const two = settingsWith();
   const other = { ...two.groups[GROUP], id: 'billing', title: 'billing' } as NonNullable<(typeof two.groups)[string]>;
-  reload(h, { groups: { ...two.groups, billing: other } });
+  reload(h, { ...two, groups: { ...two.groups, billing: other } });
   t.equal(declaredAutonomy(h.state.settings.groups['billing'] ?? other), 'observe');
   t.match(h.state.ledger.groups['billing']?.raise, { widens: ['autonomy observe -> auto'] });
   t.end();
@@ -169,7 +169,7 @@ t.test('an open run keeps its group and what its plan binds', (t) => {
     api: { kind: 'http', tier: 1, instances: { 'us-east-1': 'http://z.test/', 'eu-central-1': 'http://b.test/' } },
   } as GroupConfig['components'];
   const refused: readonly (readonly [string, Settings, RegExp])[] = [
-    ['the group gone', { groups: {} }, /run-platform-1 is open; keep the group/],
+    ['the group gone', { monitors: [], groups: {} }, /run-platform-1 is open; keep the group/],
     ['other addresses', settingsWith({ components: elsewhere }), /its plan would be another one/],
     ['another fence', settingsWith({ fence: { driver: 'command', fence: ['x'], verify: ['y'] } }), /its plan would be/],
     ['another RTO', settingsWith({ budgets: { rto: '10m' } }), /its plan would be/],
@@ -242,7 +242,7 @@ t.test('and by a group that is gone; a change that is none of its business leave
   const id = h.group.proposal?.id;
   reload(h, settingsWith({ autonomy: 'gated', cooldown: '3h' }));
   t.equal(h.group.proposal?.id, id);
-  t.match(reload(h, { groups: {} }), { withdrawn: [id] });
+  t.match(reload(h, { monitors: [], groups: {} }), { withdrawn: [id] });
   t.strictSame(h.group.holds, {});
   t.end();
 });

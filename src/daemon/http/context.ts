@@ -9,6 +9,8 @@ import type {
 } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import type { Clock, Timers } from '../../engine/ports.ts';
+import type { KeptEvents } from '../../model/explanation.ts';
+import type { GroupId, WallMs } from '../../model/primitives.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
@@ -32,6 +34,8 @@ export type HttpContext = {
   readonly alertsTruncated: () => void;
   readonly witnesses: WitnessDesk;
   readonly reload: Reload;
+  /** What the journal kept of a group, as of an instant. Rejects with a `StoreError` when it can't be read. */
+  readonly past: (group: GroupId, at: WallMs) => Promise<KeptEvents>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;

@@ -6,6 +6,7 @@ import type { Server as HttpsServer } from 'node:https';
 import { type FastifyReply, fastify } from 'fastify';
 import type { App, HttpContext } from './context.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
+import { explainRoutes } from './explain.ts';
 import { healthRoutes } from './health.ts';
 import { clientOf, createLimits, type Limits, RATES } from './limits.ts';
 import { openApiRoute } from './openapi.ts';
@@ -14,6 +15,7 @@ import { orderRoutes } from './orders.ts';
 import { refuse, refuseTooMany } from './problem.ts';
 import { reloadRoute } from './reload.ts';
 import { reportRoutes } from './reports.ts';
+import { reviewRoutes } from './review.ts';
 import { followRenewals, type SecureListener, secureOptions } from './secure.ts';
 import { statusNowOf, statusRoutes } from './status.ts';
 import { validatorCompiler } from './validation.ts';
@@ -91,10 +93,12 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const statusNow = statusNowOf(context);
   healthRoutes(app, context, statusNow);
   statusRoutes(app, context, statusNow);
+  explainRoutes(app, context, limits);
   webhookRoutes(app, context);
   witnessRoutes(app, context);
   const desk = orderDesk(app, context, limits);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
   reloadRoute(app, context, desk);
+  reviewRoutes(app, context, desk);
 }

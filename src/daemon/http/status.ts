@@ -8,6 +8,7 @@ import Type from 'typebox';
 import type { GroupId } from '../../model/primitives.ts';
 import { statusOf } from '../status.ts';
 import { StatusDocument } from '../status-document.ts';
+import { answers, asJson, asText } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
 import { type EventContext, eventRoute } from './events.ts';
 import { refuse } from './problem.ts';
@@ -64,12 +65,11 @@ export type StatusContext = EventContext & Pick<HttpContext, 'version'>;
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** Nothing comes from elsewhere; what runs and what paints is this very text; the script may ask this origin alone. */
-const policyOf = ({ style, script }: { readonly style: string; readonly script: string }): string =>
+export const policyOf = ({ style, script }: { readonly style: string; readonly script: string | null }): string =>
   [
     "default-src 'none'",
     `style-src ${hashOf(style)}`,
-    `script-src ${hashOf(script)}`,
-    "connect-src 'self'",
+    ...(script === null ? [] : [`script-src ${hashOf(script)}`, "connect-src 'self'"]),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -113,8 +113,9 @@ export function statusRoutes(app: App, context: StatusContext, statusNow: Status
       schema: {
         summary: 'The status of everything',
         tags: ['status'],
+        operationId: 'status',
         querystring: JsonQuery,
-        response: { 200: StatusDocument },
+        response: answers({ 200: asJson('How things stand', StatusDocument) }, ['invalid', 'not-found']),
       },
     },
     async (request, reply) => {
@@ -125,7 +126,18 @@ export function statusRoutes(app: App, context: StatusContext, statusNow: Status
   );
   app.get(
     '/status',
-    { schema: { summary: 'The status, as a page or as JSON', tags: ['status'], querystring: Query } },
+    {
+      schema: {
+        summary: 'The status, as a page or as JSON',
+        tags: ['status'],
+        operationId: 'statusPage',
+        querystring: Query,
+        response: answers({ 200: [asText('A page', 'text/html'), asJson('the same as JSON', StatusDocument)] }, [
+          'invalid',
+          'not-found',
+        ]),
+      },
+    },
     async (request, reply) => {
       reply.header('vary', 'Accept');
       const { group, refresh } = request.query;

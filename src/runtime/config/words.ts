@@ -16,7 +16,7 @@ export const FORMS: Readonly<Record<Form, Words>> = {
   },
   name: {
     code: 'bad-name',
-    message: 'names are made of lower-case letters, digits and dashes, 63 at most',
+    message: 'names are made of lower-case letters, digits and dashes, 63 at most, and none is constructor',
     remedy: 'rename it, such as us-east-1',
   },
   duration: {
@@ -65,6 +65,11 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message: 'this is no identifier of 10 to 20 digits',
     remedy: 'take it from: select system_identifier from pg_control_system(); and put it in quotes',
   },
+  file: {
+    code: 'bad-file',
+    message: 'this is no path of a file',
+    remedy: 'write the path itself, relative to this file',
+  },
   comparison: {
     code: 'bad-comparison',
     message: 'this says not which numbers are meant',
@@ -75,11 +80,6 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message:
       'names of facts are made of lower-case letters, digits and underscores, and begin with a letter; 63 at most',
     remedy: 'rename it, such as error_ratio',
-  },
-  file: {
-    code: 'bad-file',
-    message: 'this is no path of a file',
-    remedy: 'write the path itself, relative to this file',
   },
   path: { code: 'bad-path', message: 'this is no path', remedy: 'begin it with a slash, without blanks' },
 };

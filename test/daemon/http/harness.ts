@@ -4,6 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import type { App } from '../../../src/daemon/http/context.ts';
 import type { Rates } from '../../../src/daemon/http/limits.ts';
 import type { Reload } from '../../../src/daemon/http/reload.ts';
 import { createReplies, type ReplyBook } from '../../../src/daemon/http/replies.ts';
@@ -17,6 +18,7 @@ import { type Engine, startEngine } from '../../../src/engine/engine.ts';
 import type { Ports, Timers } from '../../../src/engine/ports.ts';
 import { type MemoryFault, memoryDisk, openMemoryJournal } from '../../../src/journal/memory.ts';
 import type { Config } from '../../../src/model/config.ts';
+import type { EventBody } from '../../../src/model/events.ts';
 import type { Observation, PostgresFacts } from '../../../src/model/evidence.ts';
 import { settingsOf } from '../../../src/model/settings.ts';
 import { createReportDesk, generateKeys, readPrivateKey, readPublicKey } from '../../../src/probes/report.ts';
@@ -183,6 +185,10 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
 
 export type Harness = {
   readonly url: string;
+  /** For requests without a socket. */
+  readonly app: App;
+  /** Every route there is. */
+  readonly routes: readonly { readonly url: string; readonly method: string }[];
   readonly engine: Engine;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -260,6 +266,11 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
         clock: systemClock,
       }),
+      past: async (_group, at) => {
+        const events = disk.rows.map(({ body }) => JSON.parse(body) as EventBody);
+        const lastAt = events.findLast((event) => event.at <= at)?.at ?? null;
+        return { events, firstAt: events[0]?.at ?? null, lastAt };
+      },
       metrics,
       log,
       clock: systemClock,
@@ -282,6 +293,8 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
   const url = `http://127.0.0.1:${address?.port}`;
   return {
     url,
+    app,
+    routes: routesOf(app),
     engine,
     metrics,
     log,
@@ -350,3 +363,19 @@ export const payload = (alerts: readonly unknown[] = [alert()], over: Record<str
   alerts,
   ...over,
 });
+
+/** Of the router's own listing, a tree that is meant for people: four characters of drawing for each level. */
+function routesOf(app: App): { url: string; method: string }[] {
+  const above: string[] = [];
+  return app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap((line) => {
+      const [, drawn = '', part = '', methods] = /^([^/:\w-]*)(\S+?)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
+      const depth = drawn.length / 4 - 1;
+      above.length = Math.max(0, depth);
+      const url = `${above.join('')}${part}`;
+      above.push(part);
+      return methods === undefined ? [] : methods.split(', ').map((method) => ({ url, method }));
+    });
+}
