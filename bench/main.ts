@@ -12,6 +12,7 @@ import { backtest } from './backtest.ts';
 import { failoverOverhead } from './failover-overhead.ts';
 import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
+import { probesOfManyTargets } from './probes.ts';
 import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
 import { stepOfManyGroups } from './step.ts';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: failoverOverhead,
   start: startAndMemory,
   webhooks: durableWebhooks,
+  probes: async (_pack, options) => await probesOfManyTargets(options),
   step: async (_pack, options) => await stepOfManyGroups(options),
   backtest,
 };

@@ -62,7 +62,6 @@ const known = (state: State, o: Observation): boolean => {
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
 
-/** Of a fact that the config names, from a server that it names for it. */
 export const monitorKey = ({
   kind,
   server,
@@ -71,6 +70,7 @@ export const monitorKey = ({
 
 const isMonitor = (o: Observation): o is MonitorObservation => o.kind === 'prometheus' || o.kind === 'alertmanager';
 
+/** Of a fact that the config names, from a server that it names for it. */
 const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
   const metric = metrics.find(({ id }) => id === o.fact);
   return (
@@ -107,7 +107,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
         readiness = withKey(readiness, readinessKey(group, component, region), { facts, mono: input.mono });
       continue;
     }
-    if (observation.verdict === 'bad' && before?.badSinceMono == null)
+    if (observation.verdict === 'bad' && before?.badSinceMono == null && observation.kind !== 'metric')
       unvouched = withUnvouched(unvouched, observation);
     samples = withSample(state, samples, observation, input);
   }

@@ -2,6 +2,7 @@
  * Raising and lowering (design §6). PURE. Whatever widens what failoverd may do by itself, or lessens whose yes it needs,
  * waits for two people; all else is at once. What isn't known to be narrower counts as wider.
  */
+import canonicalize from 'canonicalize';
 import type { Mandate, MandateRow } from '../model/mandate.ts';
 import type { Autonomy } from '../model/primitives.ts';
 import { durationText, leastAutonomy } from '../model/primitives.ts';
@@ -168,7 +169,7 @@ function peopleWidened(agreed: Mandate, wanted: Mandate): string[] {
   // Where both lists ask for the same people the calendar decides nothing.
   const { businessHours, otherwise } = wanted.approvals;
   const differ = [...businessHours].sort().join() !== [...otherwise].sort().join();
-  if (differ && wanted.calendar !== null && JSON.stringify(wanted.calendar) !== JSON.stringify(agreed.calendar))
+  if (differ && wanted.calendar !== null && canonicalize(wanted.calendar) !== canonicalize(agreed.calendar))
     widened.push('other business hours');
   if (wanted.approvalExpiryMs > agreed.approvalExpiryMs)
     widened.push(`approvalExpiry ${durationText(agreed.approvalExpiryMs)} -> ${durationText(wanted.approvalExpiryMs)}`);

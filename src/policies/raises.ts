@@ -5,6 +5,7 @@
  * A first start on an empty journal takes what the config says: there is nothing agreed to hold it to, and whoever may
  * empty the folder may write the config. From then on a start is held to the journal just as a reload is.
  */
+import canonicalize from 'canonicalize';
 import type { GroupLedger, Raise } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { Mandate } from '../model/mandate.ts';
@@ -36,7 +37,7 @@ export function agree(turn: Turn, configured: Settings, configHash: string, by: 
     const agreed = own.mandate ?? NOTHING_OF(mandateOf(settings));
     const held = holdTo(agreed, settings, heldWhy(settings));
     groups[settings.id] = held.settings;
-    if (JSON.stringify(held.agreed) !== JSON.stringify(own.mandate))
+    if (canonicalize(held.agreed) !== canonicalize(own.mandate))
       say(turn, mandateSet(turn, settings.id, held.agreed, by === null ? 'a start' : `a reload by ${by}`));
     const raise = askFor(turn, settings, own, agreed, held.widens, configHash);
     if (raise !== null) raises.push(raise);

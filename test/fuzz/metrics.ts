@@ -34,7 +34,7 @@ export const metrics: FuzzTarget = {
       property: fc.asyncProperty(status, body, async (status, body) => {
         now = { status, body };
         const answer = await askPrometheus(
-          { url, credentials: null },
+          { url, authorization: () => null },
           { promql: 'up', at: null, lookbackMs: 30_000 },
           { signal: AbortSignal.timeout(20_000), log: () => undefined },
         );
