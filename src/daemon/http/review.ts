@@ -7,6 +7,7 @@ import Type from 'typebox';
 import { Duration, durationMs, Name, type Role } from '../../model/primitives.ts';
 import { type Review, Reviews } from '../../model/review.ts';
 import { reviewOf } from '../../policies/review.ts';
+import { answers, asJson } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
 import type { OrderDesk } from './order-desk.ts';
 import { refuse } from './problem.ts';
@@ -43,8 +44,15 @@ export function reviewRoutes(app: App, context: Context, desk: OrderDesk): void 
       schema: {
         summary: 'What was held, decided, proposed and run over a time, and what stood in the way',
         tags: ['status'],
+        operationId: 'review',
         querystring: Query,
-        response: { 200: Reviews },
+        response: answers({ 200: asJson('Each group over that time', Reviews) }, [
+          'invalid',
+          'unauthenticated',
+          'role',
+          'not-found',
+          'journal-failed',
+        ]),
       },
     },
     async (request, reply) => {
