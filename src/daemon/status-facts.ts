@@ -9,6 +9,7 @@ import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
 import { METRICS_VANTAGE, monitorKey, sightKey } from '../policies/evidence.ts';
 import { serverText } from '../policies/metrics.ts';
+import { READY_FRESH_MS } from '../policies/readiness.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
 import type { FactStatus, FailureStatus, GroupStatus } from './status-document.ts';
 import { counted } from './text.ts';
@@ -35,9 +36,11 @@ function probed(state: State, view: View): FactStatus[] {
   for (const component of view.settings.components.filter((c) => c.supported)) {
     for (const vantage of view.settings.vantages) {
       const own = sights.filter(({ observation: o }) => isOf(o, vantage.id, component.id));
-      for (const one of own) facts.push(sight(state, one, component.freshMs));
+      for (const one of own) facts.push(sight(state, one, isReadiness(one) ? READY_FRESH_MS : component.freshMs));
       if (component.kind !== 'dns') {
-        for (const region of component.regions.filter((r) => !own.some((one) => placeOf(one) === r)))
+        for (const region of component.regions.filter(
+          (r) => !own.some((one) => !isReadiness(one) && placeOf(one) === r),
+        ))
           facts.push(neverSeen(`${component.kind}.reachable`, `${component.id} in ${region}`, vantage.id));
       } else if (own.length === 0) facts.push(neverSeen('dns.answers', component.id, vantage.id));
     }
@@ -49,6 +52,8 @@ function probed(state: State, view: View): FactStatus[] {
   }
   return facts;
 }
+
+const isReadiness = ({ observation }: KeptObservation): boolean => observation.kind === 'readiness';
 
 /** Every pair of vantage and target that is probed, whether or not it was seen: what is not known is told as unknown. */
 export function targetsOf(state: State, { group, settings }: View): GroupStatus['targets'] {
@@ -131,6 +136,8 @@ function factName(kind: Probed['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'readiness':
+      return 'postgres.readiness';
     case 'tcp':
       return 'tcp.reachable';
     case 'prometheus':
@@ -173,6 +180,8 @@ function answerText({ observation: o }: Probed): string {
       return `${o.facts.status ?? 'no status'} in ${took}`;
     case 'dns':
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
+    case 'readiness':
+      return `${o.facts?.databases.length ?? 0} databases${o.message === null ? '' : `; ${o.message}`}, in ${took}`;
     case 'control':
       return `answers in ${took}`;
     case 'tcp':

@@ -17,6 +17,7 @@ import {
 import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
+import { foldMandate } from './fold-mandate.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
@@ -42,8 +43,18 @@ export const foldAll = (ledger: Ledger, entries: readonly JournalEntry[]): Ledge
 
 function foldBody(ledger: Ledger, event: EventBody): Ledger {
   switch (event.kind) {
-    case 'daemon.started':
-      return { ...ledger, incarnation: event.incarnation };
+    case 'daemon.started': {
+      const config = { hash: event.configHash, since: event.at, restartNeeded: [], refused: null };
+      return { ...ledger, incarnation: event.incarnation, config };
+    }
+    case 'config.loaded': {
+      const { configHash: hash, at: since, restartNeeded } = event;
+      return { ...ledger, config: { hash, since, restartNeeded, refused: null } };
+    }
+    case 'config.refused': {
+      const { at, by, problems } = event;
+      return { ...ledger, config: { ...ledger.config, refused: { at, by, problems } } };
+    }
     case 'alerts.received':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
     case 'order.answered': {
@@ -126,6 +137,12 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.identities[event.component] !== undefined) refuse(event, `${event.component} is pinned already`);
       return { ...group, identities: { ...group.identities, [event.component]: event.systemIdentifier } };
     }
+    case 'readiness.seen': {
+      const { component, region, readiness, at } = event;
+      return { ...group, readiness: { ...group.readiness, [`${component}/${region}`]: { at, readiness } } };
+    }
+    case 'readiness.forgotten':
+      return { ...group, readiness: {} };
     case 'hold.started': {
       const { row, region, impactAt, sample, at } = event;
       if (group.holds[row] !== undefined) refuse(event, `row ${row} holds already`);
@@ -163,6 +180,11 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
       return { ...group, decisions: withoutKey(group.decisions, String(event.row)) };
     }
+    case 'mandate.set':
+    case 'raise.opened':
+    case 'raise.approved':
+    case 'raise.closed':
+      return foldMandate(group, event);
     case 'proposal.opened':
     case 'proposal.closed':
     case 'approval.given':

@@ -14,6 +14,9 @@ import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
+import { expireRaise } from './raises.ts';
+import { noteReadiness } from './readiness-kept.ts';
+import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
@@ -32,6 +35,7 @@ export function step(before: State, input: Input): StepOutput {
 function saysSomething(turn: Turn, group: GroupId): boolean {
   const said = turn.events.length;
   remind(turn, group);
+  if (turn.events.length === said) expireRaise(turn, group);
   if (turn.events.length === said) advanceRun(turn, group);
   if (turn.events.length === said) judgeGroup(turn, group);
   return turn.events.length > said;
@@ -59,12 +63,20 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
         version: input.version,
         configHash: input.configHash,
       });
+      takeIn(turn, turn.state.configured, input.configHash, null);
+      return all;
+    case 'reloaded':
+      reload(turn, input);
+      return indexOf(turn.state.settings).groups;
+    case 'reload-refused':
+      refuseReload(turn, input);
       return all;
     case 'tick':
       return input.groups ?? all;
     case 'observed': {
       const before = turn.state;
       remember(turn, takeObservations(before, input));
+      noteReadiness(turn, input.observations);
       return seenIn(input, before, turn.state);
     }
     case 'webhook':

@@ -175,6 +175,7 @@ const nameOf = (target: Target): string => {
     case 'http':
       return `${target.group}/${target.component} ${target.region} ${target.url}`;
     case 'postgres':
+    case 'readiness':
     case 'tcp':
       return `${target.group}/${target.component} ${target.region} ${addressText(target)}`;
     case 'metric':
@@ -291,6 +292,18 @@ function probeFindings(seen: readonly Seen[]): Finding[] {
             METRIC_REMEDIES[code] ?? METRIC_REMEDY,
           ),
         ];
+      case 'readiness':
+        // What keeps it from being asked at all is told of the server itself.
+        return code === 'denied'
+          ? [
+              finding(
+                'warn',
+                nameOf(target),
+                failure.message,
+                'grant connect on each database, and let it in by pg_hba.conf',
+              ),
+            ]
+          : [];
       case 'prometheus':
       case 'alertmanager':
         return [finding('stop', nameOf(target), failure.message, METRIC_REMEDY)];
