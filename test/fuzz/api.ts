@@ -12,6 +12,7 @@ const ORDERS = [
   ['/api/v1/runs/ID/abort', { reason: 'not now' }],
   ['/api/v1/groups/ID/reports', { report: 'corruption', what: 'sums do not add up' }],
   ['/api/v1/groups/ID/reports/corruption/clear', { reason: 'all is well' }],
+  ['/-/reload', {}],
   ['/api/v1/witness/reports', {}],
 ] as const;
 const READS = [
@@ -19,6 +20,7 @@ const READS = [
   '/api/v1/status',
   '/groups/orders/explain',
   '/api/v1/groups/orders/explain',
+  '/api/v1/report',
   '/-/healthy',
   '/-/ready',
   '/metrics',
@@ -60,7 +62,10 @@ const query = fc.oneof(
     weight: 1,
     arbitrary: fc
       .array(
-        fc.tuple(fc.oneof(fc.constantFrom('group', 'refresh', 'row', 'at', ...PROTOTYPE_NAMES), segment), segment),
+        fc.tuple(
+          fc.oneof(fc.constantFrom('group', 'refresh', 'row', 'at', 'since', ...PROTOTYPE_NAMES), segment),
+          segment,
+        ),
         {
           maxLength: 3,
         },

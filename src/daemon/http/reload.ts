@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { problemText } from '../../runtime/config/problem.ts';
 import type { ReloadAnswer } from '../reload.ts';
-import { answers, asJson } from './answers.ts';
+import { answers, asJson, BODY } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, RETRY_AFTER_SECONDS } from './durable.ts';
 import type { OrderDesk } from './order-desk.ts';
@@ -29,6 +29,8 @@ export function reloadRoute(app: App, { engine, reload }: HttpContext, desk: Ord
         operationId: 'reload',
         security: [{ person: [] }],
         response: answers({ 200: asJson('It is in force, and durable', Taken) }, [
+          // It takes no body, and refuses one that can't be read.
+          ...BODY,
           'unauthenticated',
           'role',
           'run-open',

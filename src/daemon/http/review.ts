@@ -9,8 +9,9 @@ import { type Review, Reviews } from '../../model/review.ts';
 import { reviewOf } from '../../policies/review.ts';
 import { answers, asJson } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
+import { clientOf, type Limits } from './limits.ts';
 import type { OrderDesk } from './order-desk.ts';
-import { refuse } from './problem.ts';
+import { refuse, refuseTooMany } from './problem.ts';
 
 const READERS: readonly Role[] = ['viewer', 'auditor', 'sre', 'dba', 'vp', 'executive'];
 const DEFAULT_SINCE = '7d';
@@ -34,24 +35,29 @@ type Context = Pick<HttpContext, 'engine' | 'clock' | 'past' | 'log' | 'people'>
 const sendJson = (reply: FastifyReply, reviews: Reviews): FastifyReply =>
   reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(reviews));
 
-export function reviewRoutes(app: App, context: Context, desk: OrderDesk): void {
+export function reviewRoutes(app: App, context: Context, desk: OrderDesk, limits: Pick<Limits, 'past'>): void {
   const { engine, clock, past, log, people } = context;
   const known = desk.only(READERS);
   app.get(
     '/api/v1/report',
     {
-      onRequest: async (request, reply) => (people.count === 0 ? undefined : await known(request, reply)),
+      onRequest: async (request, reply) => {
+        if (people.count > 0) return await known(request, reply);
+        const waitMs = limits.past.take(clientOf(request.ip));
+        return waitMs > 0 ? refuseTooMany(reply, waitMs) : undefined;
+      },
       schema: {
         summary: 'What was held, decided, proposed and run over a time, and what stood in the way',
         tags: ['status'],
         operationId: 'review',
         querystring: Query,
+        // Open where the config names nobody.
+        security: [{ person: [] }, {}],
         response: answers({ 200: asJson('Each group over that time', Reviews) }, [
           'invalid',
+          'not-found',
           'unauthenticated',
           'role',
-          'not-found',
-          'journal-failed',
         ]),
       },
     },

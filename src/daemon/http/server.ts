@@ -100,5 +100,5 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
   reloadRoute(app, context, desk);
-  reviewRoutes(app, context, desk);
+  reviewRoutes(app, context, desk, limits);
 }
