@@ -1,8 +1,9 @@
 /** Writes docs/configuration.md, the reference of the configuration, from the same schema that checks it. */
 import { join } from 'node:path';
+import { COMPONENT_KINDS } from '../src/model/components.ts';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
-import { ROW_FACTS } from '../src/model/row-facts.ts';
+import { ROW_FACTS, type RowFactSpec } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
 import { CONFIG_SCHEMA, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
@@ -113,10 +114,11 @@ const FORMS = [
 ] as const;
 
 function matrixLines(): string[] {
-  const rows = ROW_FACTS.map(({ name, type, unit, from, says }) => [
+  const rows = ROW_FACTS.map(({ name, type, unit, from, says, scopes }: RowFactSpec) => [
     code(name),
     unit === null ? type : `${type}, ${unit}`,
     from,
+    scopes === undefined ? 'any' : scopes.length === COMPONENT_KINDS.length ? 'any component' : scopes.join(', '),
     says,
   ]);
   return [
@@ -127,7 +129,11 @@ function matrixLines(): string[] {
     'brackets; nothing else of CEL, and no negation, by which unknown would pass for well. What is unknown makes the row one',
     'that can’t tell, unless the rest decides alone. Any fact may be unknown.',
     '',
-    ...table(['fact', 'type', 'from', 'meaning'], rows),
+    'A row with a `scope` is judged for each component of that kind on its own, in holds and decisions of its own, and reads the',
+    'facts of that component beside those of the group. The first deciding row that matches wins in its scope; a row of the',
+    'group that matches takes the turn of every component behind it.',
+    '',
+    ...table(['fact', 'type', 'from', 'in rows of', 'meaning'], rows),
   ];
 }
 

@@ -14,6 +14,8 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'hold.started': 'warn',
   'hold.advanced': 'debug',
   'hold.ended': 'warn',
+  'notice.opened': 'warn',
+  'notice.closed': 'info',
   'decision.made': 'warn',
   'decision.cleared': 'info',
   'report.made': 'error',

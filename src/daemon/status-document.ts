@@ -42,8 +42,12 @@ export const Summary = Type.Object({
 });
 export type Summary = Static<typeof Summary>;
 
+/** Whom a row is judged for; null = the group. */
+const component = Maybe(Text);
+
 export const HoldStatus = Type.Object({
   row: Type.Integer(),
+  component,
   when: Text,
   action: Text,
   vetoes: Type.Array(Type.Object({ veto: Text, verdict: Verdict, why: Text })),
@@ -55,9 +59,13 @@ export const HoldStatus = Type.Object({
 });
 export type HoldStatus = Static<typeof HoldStatus>;
 
-/** One row of the matrix as it answers now: `bad` = it matches, `unknown` = it can't tell. */
+/**
+ * One row of the matrix as it answers now: `bad` = it matches, `unknown` = it can't tell. A row whose scope is a kind of
+ * components stands here once for each of them.
+ */
 export const RowStatus = Type.Object({
   row: Type.Integer(),
+  component,
   kind: Type.Enum(['veto', 'gate', 'decide']),
   when: Text,
   forMs: Ms,

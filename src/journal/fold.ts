@@ -13,6 +13,8 @@ import {
   type Ledger,
   type Proposal,
 } from '../model/ledger.ts';
+import { rowKey, rowName } from '../model/matrix.ts';
+import { noticeKey } from '../model/notices.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
 import { foldRun } from './fold-run.ts';
@@ -92,6 +94,12 @@ function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered
   return { ...ledger, pages };
 }
 
+/** Entries of rows of the group name no component, as those of older versions don't. */
+const judgedIn = ({ row, component }: { readonly row: number; readonly component?: string }) => ({
+  key: rowKey(row, component ?? null),
+  name: rowName(row, component ?? null),
+});
+
 function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
   switch (event.kind) {
     case 'identity.pinned': {
@@ -99,22 +107,25 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       return { ...group, identities: { ...group.identities, [event.component]: event.systemIdentifier } };
     }
     case 'hold.started': {
-      const { row, region, impactAt, sample, at } = event;
-      if (group.holds[row] !== undefined) refuse(event, `row ${row} holds already`);
-      const hold = { row, region, startedAt: at, impactAt, heldMs: 0, checkpointAt: at, sample };
-      return { ...group, holds: { ...group.holds, [row]: hold } };
+      const { row, component = null, region, impactAt, sample, at } = event;
+      const { key, name } = judgedIn(event);
+      if (group.holds[key] !== undefined) refuse(event, `${name} holds already`);
+      const hold = { row, component, region, startedAt: at, impactAt, heldMs: 0, checkpointAt: at, sample };
+      return { ...group, holds: { ...group.holds, [key]: hold } };
     }
     case 'hold.advanced': {
-      const hold = group.holds[event.row] ?? refuse(event, `row ${event.row} does not hold`);
+      const { key, name } = judgedIn(event);
+      const hold = group.holds[key] ?? refuse(event, `${name} does not hold`);
       if (event.heldMs < hold.heldMs) refuse(event, `a hold does not go back: ${event.heldMs} < ${hold.heldMs}`);
       return {
         ...group,
-        holds: { ...group.holds, [event.row]: { ...hold, heldMs: event.heldMs, checkpointAt: event.at } },
+        holds: { ...group.holds, [key]: { ...hold, heldMs: event.heldMs, checkpointAt: event.at } },
       };
     }
     case 'hold.ended': {
-      if (group.holds[event.row] === undefined) refuse(event, `row ${event.row} does not hold`);
-      return { ...group, holds: without(group.holds, String(event.row)) };
+      const { key, name } = judgedIn(event);
+      if (group.holds[key] === undefined) refuse(event, `${name} does not hold`);
+      return { ...group, holds: without(group.holds, key) };
     }
     case 'report.made': {
       if (group.reports[event.report] !== undefined) refuse(event, `${event.report} is reported already`);
@@ -129,11 +140,23 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.reports[event.report] === undefined) refuse(event, `${event.report} is not reported`);
       return { ...group, reports: without(group.reports, event.report) };
     }
+    case 'notice.opened': {
+      const { notice, subject, at, why } = event;
+      const key = noticeKey(notice, subject);
+      if (group.notices[key] !== undefined) refuse(event, `${key} is told already`);
+      return { ...group, notices: { ...group.notices, [key]: { notice, subject, at, why } } };
+    }
+    case 'notice.closed': {
+      const key = noticeKey(event.notice, event.subject);
+      if (group.notices[key] === undefined) refuse(event, `${key} was not told`);
+      return { ...group, notices: without(group.notices, key) };
+    }
     case 'decision.made':
-      return { ...group, decisions: { ...group.decisions, [event.decision.row]: event.decision } };
+      return { ...group, decisions: { ...group.decisions, [judgedIn(event.decision).key]: event.decision } };
     case 'decision.cleared': {
-      if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
-      return { ...group, decisions: without(group.decisions, String(event.row)) };
+      const { key, name } = judgedIn(event);
+      if (group.decisions[key] === undefined) refuse(event, `${name} has no decision`);
+      return { ...group, decisions: without(group.decisions, key) };
     }
     case 'proposal.opened':
     case 'proposal.closed':

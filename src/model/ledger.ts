@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
+import { Notice } from './notices.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
 import { Name, ProposalId, Role, RunId, WallMs } from './primitives.ts';
 
@@ -13,6 +14,8 @@ const Facts = Type.Record(Type.String(), Type.Unknown());
 
 export const Hold = Type.Object({
   row: Type.Integer(),
+  /** Whom it is held for; null = the group. */
+  component: Maybe(Name),
   region: Type.String(),
   startedAt: WallMs,
   impactAt: WallMs,
@@ -113,6 +116,7 @@ export const GroupLedger = Type.Object({
   /** Highest epoch ever taken; only grows (invariant 2). */
   epoch: Type.Integer(),
   identities: Type.Record(Name, Type.String()),
+  /** By row, and by row and component where a row is judged for each component (`rowKey`). */
   holds: Type.Record(Type.String(), Hold),
   decisions: Type.Record(Type.String(), DecisionRecord),
   /** Open reports, by what they report. */
@@ -120,6 +124,8 @@ export const GroupLedger = Type.Object({
     Type.String(),
     Type.Object({ at: WallMs, by: Type.String(), what: Type.String(), remindedAt: WallMs }),
   ),
+  /** Conditions that people were told of and that are not over. */
+  notices: Type.Record(Type.String(), Notice),
   proposal: Maybe(Proposal),
   /** Numbers proposals and runs, so that ids need no randomness. */
   proposals: Type.Integer(),
@@ -164,6 +170,7 @@ export const EMPTY_GROUP: GroupLedger = {
   holds: {},
   decisions: {},
   reports: {},
+  notices: {},
   proposal: null,
   proposals: 0,
   runs: 0,

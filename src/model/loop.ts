@@ -179,6 +179,10 @@ export const Volatile = Type.Object({
   pagesUnderWay: Type.Record(Type.String(), MonoMs),
   pageFailures: Type.Record(Type.String(), Type.Integer()),
   probeAskedMono: Type.Record(Type.String(), MonoMs),
+  /** When a quorum last failed to reach a region, by `group/region`. */
+  regionBadMono: Type.Record(Type.String(), MonoMs),
+  /** Since when a condition is seen that people are to be told of once it lasts, by `group/notice/subject`. */
+  noticeSinceMono: Type.Record(Type.String(), MonoMs),
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -210,4 +214,6 @@ export const EMPTY_VOLATILE: Volatile = {
   pagesUnderWay: {},
   pageFailures: {},
   probeAskedMono: {},
+  regionBadMono: {},
+  noticeSinceMono: {},
 };

@@ -4,7 +4,7 @@
  */
 import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
-import type { Against } from './matrix.ts';
+import type { Against, Scope } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
 
@@ -35,6 +35,8 @@ export type Action = NonNullable<MatrixRow['action']>;
 export type Row = {
   readonly id: number;
   readonly kind: MatrixRow['kind'];
+  /** The group, or the kind of components for each of which the row is judged on its own. */
+  readonly scope: Scope;
   /** An expression, checked when the config was loaded (`expression.ts`). */
   readonly when: string;
   readonly forMs: number;
@@ -214,6 +216,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
       id: row.id,
       kind: row.kind,
+      scope: row.scope ?? 'group',
       when: row.when,
       forMs: span(row.for, '0s'),
       action: row.action ?? (row.kind === 'decide' ? 'none' : 'hold'),

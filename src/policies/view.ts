@@ -43,19 +43,24 @@ export type PostgresSight = {
   readonly observation: PostgresObservation;
 };
 
+export type IdentitySeen = {
+  readonly vantage: VantageId;
+  readonly region: RegionId;
+  readonly systemIdentifier: string;
+};
+
 export type PostgresView = {
   readonly component: ComponentId;
   readonly systemIdentifier: string | null;
   /** Newest fresh answer of each side, from vantages that count. */
   readonly active: PostgresSight | null;
   readonly standby: PostgresSight | null;
+  /** Whether the standby belongs to the pinned cluster. */
   readonly identity: Verdict;
   /** Every fresh answer to who the cluster is, of either side, by vantages that count. */
-  readonly identitiesSeen: readonly {
-    readonly vantage: VantageId;
-    readonly region: RegionId;
-    readonly systemIdentifier: string;
-  }[];
+  readonly identitiesSeen: readonly IdentitySeen[];
+  /** Those that say it is another one than the pinned. */
+  readonly contradictions: readonly IdentitySeen[];
   /** ok: the standby heard from its primary lately. bad: it did not. */
   readonly streaming: Verdict;
   readonly streamingWhy: string;
@@ -85,6 +90,8 @@ export type View = {
   readonly reach: Readonly<Record<RegionId, readonly Reach[]>>;
   /** The same of the active region's components of one kind. */
   readonly activeReachByKind: Readonly<Record<ProbedKind, readonly Reach[]>>;
+  /** What the vantages say of one component in one region; empty where it is not probed there. */
+  readonly reachOfComponent: (component: ComponentId, region: RegionId) => readonly Reach[];
   readonly postgres: readonly PostgresView[];
   readonly alerts: readonly AlertView[];
 };
@@ -99,11 +106,17 @@ export function viewOf(state: State, group: GroupId): View {
   const active = ledger.active ?? settings.primary;
   const standby = active === settings.primary ? settings.secondary : settings.primary;
   const vantages = settings.vantages.map((vantage) => vantageView(state, vantage.id, vantage.region));
+  const probed = settings.components.filter(isProbed);
   const reach = Object.fromEntries(
-    [active, standby].map((region) => [region, vantages.map((vantage) => reachOf(state, settings, vantage, region))]),
+    [active, standby].map((region) => [
+      region,
+      vantages.map((vantage) => reachOf(state, settings, vantage, region, probed)),
+    ]),
   );
-  const ofKind = (kind: ProbedKind): Reach[] =>
-    vantages.map((vantage) => reachOf(state, settings, vantage, active, [kind]));
+  const ofKind = (kind: ProbedKind): Reach[] => {
+    const some = probed.filter((component) => component.kind === kind);
+    return vantages.map((vantage) => reachOf(state, settings, vantage, active, some));
+  };
   const postgres = settings.components
     .filter((component) => component.kind === 'postgres' && component.supported)
     .map((component) => postgresView(state, settings, ledger, component, vantages, active, standby));
@@ -118,6 +131,10 @@ export function viewOf(state: State, group: GroupId): View {
     vantages,
     reach,
     activeReachByKind: { postgres: ofKind('postgres'), http: ofKind('http') },
+    reachOfComponent: (component, region) => {
+      const some = probed.filter(({ id, regions }) => id === component && regions.includes(region));
+      return some.length === 0 ? [] : vantages.map((vantage) => reachOf(state, settings, vantage, region, some));
+    },
     postgres,
     alerts: alertsOf(state, settings),
   };
@@ -146,13 +163,16 @@ function vantageView(state: State, id: VantageId, region: RegionId): VantageView
 }
 
 type ProbedKind = 'postgres' | 'http';
+const PROBED: readonly string[] = ['postgres', 'http'] satisfies ProbedKind[];
+/** Components that tell whether clients reach a region. */
+const isProbed = ({ supported, kind }: ComponentSettings): boolean => supported && PROBED.includes(kind);
 
 function reachOf(
   state: State,
   settings: GroupSettings,
   vantage: VantageView,
   region: RegionId,
-  kinds: readonly ProbedKind[] = ['postgres', 'http'],
+  components: readonly ComponentSettings[],
 ): Reach {
   const path = pathOf(vantage.region, region);
   const base = { vantage: vantage.id, path };
@@ -160,8 +180,7 @@ function reachOf(
   let bad: KeptObservation[] = [];
   let missing = '';
   let seen = 0;
-  for (const component of settings.components) {
-    if (!component.supported || !(kinds as readonly string[]).includes(component.kind)) continue;
+  for (const component of components) {
     if (!component.regions.includes(region)) continue;
     seen += 1;
     const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
@@ -236,18 +255,20 @@ function postgresView(
   const received = facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn);
   const identity = identityOf(expected, standbySight);
   const streaming = streamingOf(settings, identity, standbySight);
+  const identitiesSeen = [active, standby].flatMap((region) =>
+    sightsIn(region).flatMap(({ vantage, observation }): IdentitySeen[] => {
+      const systemIdentifier = observation.facts?.systemIdentifier ?? null;
+      return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
+    }),
+  );
   return {
     component: component.id,
     systemIdentifier: expected,
     active: activeSight,
     standby: standbySight,
     identity,
-    identitiesSeen: [active, standby].flatMap((region) =>
-      sightsIn(region).flatMap(({ vantage, observation }) => {
-        const systemIdentifier = observation.facts?.systemIdentifier ?? null;
-        return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
-      }),
-    ),
+    identitiesSeen,
+    contradictions: identitiesSeen.filter(({ systemIdentifier }) => expected !== null && systemIdentifier !== expected),
     streaming: streaming.verdict,
     streamingWhy: streaming.why,
     sample,

@@ -101,6 +101,9 @@ export const PROBLEMS = {
   'row-action': 'An action that does not fit the kind of row.',
   'row-auto': 'A row that decides nothing and may act by itself.',
   'row-for-zero': 'A row that would fail over at the first sight.',
+  'row-scope':
+    'A row is judged for each component of a kind that the group has none of, or that its action does not fit.',
+  'fact-scope': 'A row reads a fact that those it is judged for don’t have.',
   'row-shadowed': 'A row that never gets its turn.',
   // Times
   'budget-zero': 'A phase without time.',

@@ -69,7 +69,7 @@ const holdTable = ({ holds, timeZone }: GroupStatus): Part =>
       .filter((hold) => hold.remainingMs > 0)
       .map((hold) => ({
         cells: [
-          html`${hold.row} <code>${hold.when}</code> → ${hold.action}`,
+          html`${hold.row}${hold.component === null ? null : ` ${hold.component}`} <code>${hold.when}</code> → ${hold.action}`,
           html`${spanBar(hold.heldMs, hold.forMs, 'warn')} ${spanText(hold.heldMs)} of ${spanText(hold.forMs)}`,
           spanText(hold.remainingMs),
           instantText(hold.impactAt, timeZone),

@@ -5,6 +5,7 @@ import { compileExpression, type Expression } from '../../../model/expression.ts
 import { DECIDE_ACTIONS, FORMER_NAMES, STAND_ACTIONS } from '../../../model/matrix.ts';
 import { durationText } from '../../../model/primitives.ts';
 import { apartFrom, combinationsOf, exampleOf, MOST_COMBINATIONS, needs } from '../../../model/row-examples.ts';
+import { rowFact } from '../../../model/row-facts.ts';
 import type { Row } from '../../../model/settings.ts';
 import type { KeyPath } from '../problem.ts';
 import { listed } from '../words.ts';
@@ -16,6 +17,7 @@ export const checkMatrix: Check = eachGroup((subject) => {
   for (const [index, row] of rows.entries()) {
     const path = [...subject.path, 'matrix', index];
     checkExpression(subject, row, path);
+    checkScope(subject, row, path);
     checkFit(subject, row, path);
     checkPlace(subject, index, path);
     const filled = subject.filled.rows[index];
@@ -76,6 +78,36 @@ function checkExpression(subject: GroupSubject, row: ConfigRow, path: KeyPath): 
       message:
         'this row also matches while clients reach the active region, and a failover then is refused by the vantages',
       remedy: 'add bad(active.reachable) to its when, or propose restart or partial',
+    });
+}
+
+/** A row for each component of a kind: there is one, its facts are of such components, and its action moves one alone. */
+function checkScope(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
+  const scope = row.scope ?? 'group';
+  const kinds = [...new Set(subject.filled.components.map(({ kind }) => kind))];
+  if (scope !== 'group' && !kinds.includes(scope))
+    subject.error({
+      code: 'row-scope',
+      path: [...path, 'scope'],
+      message: `${subject.id} has no component of this kind, so the row is never judged`,
+      remedy: `declare one, or write ${listed(['group', ...kinds])}`,
+    });
+  for (const name of expressionIn(row.when)?.facts ?? []) {
+    const scopes: readonly string[] | undefined = rowFact(name)?.scopes;
+    if (scopes === undefined || scopes.includes(scope)) continue;
+    subject.error({
+      code: 'fact-scope',
+      path: [...path, 'when'],
+      message: `${name} is a fact of one component, and ${scope === 'group' ? 'this row is judged for the group' : `no ${scope} has it`}`,
+      remedy: `add scope: ${listed(scopes)}, or read a fact of the group`,
+    });
+  }
+  if (scope !== 'group' && (row.action === 'failover' || row.action === 'switchover'))
+    subject.error({
+      code: 'row-scope',
+      path: [...path, 'scope'],
+      message: `a ${row.action} moves the whole group, so it can’t be decided for one component`,
+      remedy: 'leave scope out, or write action: partial',
     });
 }
 
@@ -165,6 +197,8 @@ function shadowOf(row: Row, earlier: readonly Row[]): Row | null {
   if (own === null || row.kind !== 'decide') return null;
   const shadow = earlier.find((other) => {
     if (other.kind !== 'decide' || other.id === row.id || other.forMs > row.forMs) return false;
+    // One of the group takes the turn of every component, and one of another kind nobody’s.
+    if (other.scope !== 'group' && other.scope !== row.scope) return false;
     if (other.when === row.when) return true;
     const first = expressionIn(other.when);
     const acts = other.action !== 'speak-up' && other.action !== 'none';
