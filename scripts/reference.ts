@@ -18,10 +18,13 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   'control-target': 'control target',
   secret: 'secret',
   'time-of-day': 'HH:MM',
+  'end-of-hours': 'HH:MM, or 24:00',
   date: 'YYYY-MM-DD',
   matcher: 'matcher',
   digits: 'digits',
   expression: 'expression',
+  comparison: 'comparison',
+  'fact-name': 'name of a fact',
   path: 'path',
 };
 
@@ -109,6 +112,8 @@ const FORMS = [
   ['host:port', '`db.example.com:5432`, `10.0.0.5:5432`, `[2001:db8::5]:5432`.'],
   ['control target', '`tcp://host:port`, which must accept a connection, or a URL, which must answer at all.'],
   ['matcher', 'By equality alone: `label="value"` or `label!="value"`. No regular expressions.'],
+  ['comparison', 'Which numbers are meant, in quotes: `"> 0.05"`, `"== 0"`; also `>=`, `<`, `<=`, `!=`.'],
+  ['name of a fact', 'Lower-case letters, digits and underscores, beginning with a letter; 63 at most.'],
   ['name', 'Lower-case letters, digits and dashes; 63 at most.'],
   ['secret', 'Exactly one reference: `${env:NAME}` or `${file:PATH}`, relative to the file. Never the secret itself.'],
 ] as const;
@@ -133,7 +138,19 @@ function matrixLines(): string[] {
     'facts of that component beside those of the group. The first deciding row that matches wins in its scope; a row of the',
     'group that matches takes the turn of every component behind it.',
     '',
-    ...table(['fact', 'type', 'from', 'in rows of', 'meaning'], rows),
+    ...table(
+      ['fact', 'type', 'from', 'in rows of', 'meaning'],
+      [
+        ...rows,
+        [
+          code('metrics.NAME'),
+          'number or verdict',
+          'metrics',
+          'any',
+          'a fact that the group names under `facts`, from one value of PromQL; unknown unless Prometheus gave exactly one fresh value',
+        ],
+      ],
+    ),
   ];
 }
 

@@ -3,7 +3,9 @@
  */
 import { expressionOf } from '../model/expression.ts';
 import { SUPPORTED_ACTIONS } from '../model/matrix.ts';
+import type { MetricSettings } from '../model/prometheus.ts';
 import { exampleOf } from '../model/row-examples.ts';
+import { metricFactName } from '../model/row-facts.ts';
 import { declaredAutonomy, type GroupSettings } from '../model/settings.ts';
 import type { Loaded, LoadResult } from '../runtime/config/load.ts';
 import { criticalPathOf, type Phase, phasesOf } from '../runtime/config/phases.ts';
@@ -34,6 +36,17 @@ export type GroupReport = {
     readonly probeIntervalMs: number;
     readonly supported: boolean;
   }[];
+  /** What Prometheus is asked for. */
+  readonly facts: readonly (Pick<
+    MetricSettings,
+    'promql' | 'type' | 'unit' | 'server' | 'everyMs' | 'freshMs' | 'says'
+  > & {
+    /** As rows read it. */
+    readonly fact: string;
+    /** Which values are bad, such as `> 0`; null for a number. */
+    readonly bad: string | null;
+    readonly servers: number;
+  })[];
   readonly matrix: readonly (GroupSettings['rows'][number] & {
     /** Whether failoverd carries the action out by itself. */
     readonly supported: boolean;
@@ -95,17 +108,23 @@ function groupReport({ config }: Loaded, group: GroupSettings): GroupReport {
     components: group.components.map(({ id, kind, tier, rtoMs, rpoMs, lagTargetMs, probeIntervalMs, supported }) => ({
       ...{ id, kind, tier, rtoMs, rpoMs, lagTargetMs, probeIntervalMs, supported },
     })),
+    facts: group.metrics.map(({ id, bad, replicas, promql, type, unit, server, everyMs, freshMs, says }) => ({
+      fact: metricFactName(id),
+      bad: bad === null ? null : `${bad.comparator} ${bad.limit}`,
+      servers: replicas,
+      ...{ promql, type, unit, server, everyMs, freshMs, says },
+    })),
     matrix: group.rows.map((row) => ({
       ...row,
       supported: (SUPPORTED_ACTIONS as readonly string[]).includes(row.action),
-      example: exampleText(row.when),
+      example: exampleText(row.when, group.metrics),
     })),
     ...{ phases, criticalPathMs: criticalPathOf(phases), rtoMs, rpoMs },
     ...{ approvals, businessHours, notifyExecutivesWithinMs },
   };
 }
 
-const exampleText = (when: string): Record<string, string | number> =>
+const exampleText = (when: string, metrics: GroupSettings['metrics']): Record<string, string | number> =>
   Object.fromEntries(
-    Object.entries(exampleOf(expressionOf(when)) ?? {}).map(([fact, value]) => [fact, value ?? 'unknown']),
+    Object.entries(exampleOf(expressionOf(when, metrics)) ?? {}).map(([fact, value]) => [fact, value ?? 'unknown']),
   );

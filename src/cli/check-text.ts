@@ -58,6 +58,7 @@ function groupLines(group: GroupReport, paint: Paint): string[] {
     '',
     ...componentLines(group, paint),
     '',
+    ...metricLines(group, paint),
     ...matrixLines(group, paint),
     '',
     ...phaseLines(group, paint),
@@ -100,6 +101,22 @@ function componentLines({ components }: GroupReport, paint: Paint): string[] {
 }
 
 const scopeText = (scope: string): string => (scope === 'group' ? '-' : scope);
+
+/** What is asked of Prometheus; nothing where nothing is. */
+function metricLines({ facts }: GroupReport, paint: Paint): string[] {
+  if (facts.length === 0) return [];
+  const rows = facts.map(({ fact, type, bad, unit, server, servers, everyMs, freshMs }) => [
+    fact,
+    bad === null ? [type, ...(unit === null ? [] : [printable(unit)])].join(', ') : `${type}, bad ${bad}`,
+    servers === 1 ? server : `${server} and ${servers - 1} more`,
+    ...[span(everyMs), span(freshMs)],
+  ]);
+  return [
+    ...titled(['fact', 'read as', 'asked of', 'every', 'counts for'], rows, paint),
+    ...facts.flatMap(({ fact, promql }) => wrap(printable(promql.replaceAll(/\s+/g, ' ')), `    ${fact} = `)),
+    '',
+  ];
+}
 
 function matrixLines({ matrix }: GroupReport, paint: Paint): string[] {
   const rows = matrix.map((row) => [

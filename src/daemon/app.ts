@@ -17,6 +17,7 @@ import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
+import { metricTargetsOf } from '../probes/metric-targets.ts';
 import { createReportDesk, witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -25,13 +26,13 @@ import { systemClock } from '../runtime/clock.ts';
 import { addressOf } from '../runtime/config/address.ts';
 import type { Loaded } from '../runtime/config/load.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
+import { credentialsOf } from '../runtime/http-credentials.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import { redacting } from '../runtime/redact.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { mayWriteCanary } from './canaries.ts';
-import { credentialsOf } from './credentials.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import { createHttp } from './http/server.ts';
@@ -209,7 +210,7 @@ function ownVantage(options: {
   };
   const runner = createRunner({
     vantage: OWN_VANTAGE,
-    targets: targetsOf(config, secrets, OWN_VANTAGE, { canary: true }),
+    targets: [...targetsOf(config, secrets, OWN_VANTAGE, { canary: true }), ...metricTargetsOf(config, secrets)],
     clock: systemClock,
     timers: systemTimers,
     random: chance,

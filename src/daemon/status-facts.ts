@@ -41,7 +41,7 @@ function probed(state: State, view: View): FactStatus[] {
 }
 
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
-  o.kind !== 'control' && o.vantage === vantage && o.component === component;
+  o.kind !== 'control' && o.kind !== 'metric' && o.vantage === vantage && o.component === component;
 
 const placeOf = ({ observation: o }: KeptObservation): string => (o.kind === 'control' ? o.target : o.region);
 
@@ -83,6 +83,8 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'metric':
+      return 'metrics';
     default:
       return exhausted(kind);
   }
@@ -92,6 +94,8 @@ function subjectOf({ observation: o }: KeptObservation): string {
   switch (o.kind) {
     case 'control':
       return o.target;
+    case 'metric':
+      return o.fact;
     case 'dns':
       return `${o.component} at ${o.facts.resolver}`;
     default:
@@ -118,6 +122,8 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
     case 'control':
       return `answers in ${took}`;
+    case 'metric':
+      return `${o.facts?.value ?? 'no value'} in ${took}`;
     default:
       return exhausted(o);
   }

@@ -2,6 +2,8 @@
  * The three answers for the person on call: what is wrong, what failoverd will do and when, and why not sooner
  * (design §1). PURE: words for what was decided elsewhere.
  */
+
+import type { FailureKind } from '../engine/engine.ts';
 import type { DecisionRecord, GateReport } from '../model/events.ts';
 import { rowName } from '../model/matrix.ts';
 import type { DiagnosisCode } from '../policies/diagnoses.ts';
@@ -23,6 +25,7 @@ import { instantText, reportText, spanText, stepText } from './text.ts';
 export type SummaryFacts = {
   readonly view: View;
   readonly engine: StatusDocument['engine'];
+  readonly failure: FailureKind | null;
   readonly findings: readonly FindingStatus[];
   readonly holds: readonly HoldStatus[];
   readonly reports: readonly ReportStatus[];
@@ -74,12 +77,18 @@ function lately({ ledger, at }: View): string {
 }
 
 function nextOf(facts: SummaryFacts): Next {
-  const { engine, run, proposal, holds, decisions, reports } = facts;
+  const { engine, failure, run, proposal, holds, decisions, reports } = facts;
   if (engine !== 'running')
     return {
       mood: 'stuck',
       next: 'Nothing: the engine stands still. Restart the daemon; it goes on where the journal ends.',
-      because: [engine === 'failed' ? 'the journal takes no entries' : 'the engine was stopped'],
+      because: [
+        engine === 'stopped'
+          ? 'the engine was stopped'
+          : failure === 'core'
+            ? 'its own judgement failed, which is a defect of failoverd: see its log. The journal is in order'
+            : 'the journal takes no entries',
+      ],
     };
   if (run !== null) return running(run);
   if (proposal !== null) return waiting(facts, proposal);

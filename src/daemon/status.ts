@@ -3,6 +3,7 @@
  * the policies, evaluated at the instant of the question, so that evidence that expired since reads as unknown even
  * when the engine stands still.
  */
+import type { FailureKind } from '../engine/engine.ts';
 import type { Report } from '../model/events.ts';
 import { expressionOf } from '../model/expression.ts';
 import type { KeptPage } from '../model/ledger.ts';
@@ -32,6 +33,8 @@ import { summaryOf } from './status-summary.ts';
 export type StatusQuestion = {
   readonly state: State;
   readonly engine: StatusDocument['engine'];
+  /** What of the engine failed, where it did. */
+  readonly failure?: FailureKind | null;
   readonly version: string;
   readonly at: WallMs;
   readonly mono: MonoMs;
@@ -39,7 +42,7 @@ export type StatusQuestion = {
 
 /** Of one group, or of all where `only` is null; a group that isn't there gives an empty list. */
 export function statusOf(
-  { state: last, engine, version, at, mono }: StatusQuestion,
+  { state: last, engine, failure = null, version, at, mono }: StatusQuestion,
   only: GroupId | null = null,
 ): StatusDocument {
   const state: State = { ...last, at, mono };
@@ -52,7 +55,7 @@ export function statusOf(
     journal: { entries: ledger.seq, newestAt: ledger.lastAt },
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
-      .map((group) => groupStatus(state, group, engine)),
+      .map((group) => groupStatus(state, group, { engine, failure })),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }
@@ -72,7 +75,9 @@ type PageStatus = StatusDocument['pages'][number];
 const byUrgency = (a: PageStatus, b: PageStatus): number =>
   Number(b.deliveredAt === null) - Number(a.deliveredAt === null) || b.queuedAt - a.queuedAt;
 
-function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']): GroupStatus {
+type Health = { readonly engine: StatusDocument['engine']; readonly failure: FailureKind | null };
+
+function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
   const view = viewOf(state, id);
   const { settings, ledger } = view;
   const holds = holdsOf(state, view);
@@ -95,7 +100,7 @@ function groupStatus(state: State, id: GroupId, engine: StatusDocument['engine']
     group: id,
     title: settings.title,
     timeZone: settings.businessHours?.timeZone ?? null,
-    summary: summaryOf({ view, engine, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
+    summary: summaryOf({ view, ...health, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
     active: view.active,
     standby: view.standby,
     epoch: ledger.epoch,
@@ -186,7 +191,9 @@ function reportsOf({ ledger, settings, at: now }: View): ReportStatus[] {
     const made = ledger.reports[report];
     if (made === undefined) return [];
     const { at, by, what } = made;
-    const reading = settings.rows.filter((row) => expressionOf(row.when).facts.includes(`reports.${report}`));
+    const reading = settings.rows.filter((row) =>
+      expressionOf(row.when, settings.metrics).facts.includes(`reports.${report}`),
+    );
     return [
       {
         report,

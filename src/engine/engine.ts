@@ -6,7 +6,7 @@
  * 3. No return value flows back: what came of an effect enters as an input.
  */
 import { foldAll } from '../journal/fold.ts';
-import type { JournalStore } from '../journal/store.ts';
+import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { JournalEntry } from '../model/events.ts';
 import { EMPTY_LEDGER } from '../model/ledger.ts';
 import type { Effect, EffectOf, Input, State } from '../model/loop.ts';
@@ -16,11 +16,26 @@ import { execute } from './executor.ts';
 import { countedOn, forwardTime } from './forward-time.ts';
 import type { Ports } from './ports.ts';
 
-/** The journal failed or a law was broken: what was submitted is not durable, and nothing will be done any more. */
+/**
+ * Why an engine takes nothing more. `journal`: the store did not take an append, so mend the disk. `core`: the judgement
+ * itself failed (it said what the ledger forbids, or did not come to rest), which is a defect of ours. `stopped`: it was
+ * told to end.
+ */
+export type FailureKind = 'journal' | 'core' | 'stopped';
+
+const FAILED: Readonly<Record<FailureKind, string>> = {
+  journal: 'the journal failed',
+  core: 'failoverd’s own judgement failed, which is a defect of it; the journal is in order',
+  stopped: 'failoverd is stopping',
+};
+
+/** What was submitted is not durable, and nothing will be done any more. */
 export class EngineFailed extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  readonly kind: FailureKind;
+  constructor(kind: FailureKind, cause: Error | null = null) {
+    super(cause === null ? FAILED[kind] : `${FAILED[kind]}: ${cause.message}`, { cause });
     this.name = 'EngineFailed';
+    this.kind = kind;
   }
 }
 
@@ -37,6 +52,8 @@ export type Engine = {
   health(): EngineHealth;
   /** Why it failed, or null. */
   failure(): Error | null;
+  /** What takes nothing more, or null while it runs. */
+  failureKind(): FailureKind | null;
   /** No turn begins after it; resolves when the append under way has ended. Effects under way are told to end. */
   stop(): Promise<void>;
 };
@@ -97,6 +114,11 @@ class Loop implements Engine {
   failure(): Error | null {
     return this.#failure;
   }
+  failureKind(): FailureKind | null {
+    if (this.#health === 'running') return null;
+    if (this.#health === 'stopped') return 'stopped';
+    return this.#failure instanceof StoreError ? 'journal' : 'core';
+  }
 
   submit(submission: Submission): Promise<void> {
     if (this.#health !== 'running') return Promise.reject(this.#refusal());
@@ -115,10 +137,7 @@ class Loop implements Engine {
   }
 
   #refusal(): EngineFailed {
-    return new EngineFailed(
-      this.#health === 'stopped' ? 'failoverd is stopping' : `the journal failed: ${this.#failure?.message}`,
-      { cause: this.#failure },
-    );
+    return new EngineFailed(this.failureKind() ?? 'stopped', this.#failure);
   }
 
   #refuseAll(): void {

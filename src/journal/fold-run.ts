@@ -59,10 +59,13 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
       // Invariant 11: nothing cancels, or stops, after the promotion's intent.
       if (run.status !== 'running') refuse(event, `the run is ${run.status}`);
       if (intended(run, 'promote')) refuse(event, 'promotion was begun');
-      return { ...group, run: { ...run, status: 'paused', why: event.why } };
+      return { ...group, run: { ...run, status: 'paused', why: event.why, asks: event.asks ?? null } };
     case 'run.resumed':
       if (run.status !== 'paused' && run.status !== 'halted') refuse(event, `the run is ${run.status}`);
-      return { ...group, run: { ...run, status: 'running', why: null } };
+      return {
+        ...group,
+        run: { ...run, status: 'running', why: null, ceilings: run.asks ?? run.ceilings, asks: null },
+      };
     case 'run.halted':
       if (run.status === 'halted') refuse(event, 'the run is halted already');
       return { ...group, run: { ...run, status: 'halted', why: event.why } };
@@ -111,6 +114,7 @@ function openRun(group: GroupLedger, event: EventOf<'run.opened'>): GroupLedger 
     decision,
     status: 'running',
     why: null,
+    asks: null,
     steps: Object.fromEntries(plan.steps.map((step) => [step.id, PENDING])),
     epochTaken: false,
     loss,

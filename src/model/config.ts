@@ -9,13 +9,16 @@ import Type, { type Static } from 'typebox';
 import { ComponentConfig } from './components.ts';
 import {
   argv,
+  basic,
   CalendarDate,
   ControlTarget,
   closed,
   described,
+  endOfHours,
   hostPort,
   Matcher,
   named,
+  namedFacts,
   reference,
   says,
   secret,
@@ -25,9 +28,11 @@ import {
 } from './forms.ts';
 import { MatrixRow } from './matrix.ts';
 import { Autonomy } from './primitives.ts';
+import { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 
 export { ComponentConfig, DnsComponent, HttpComponent, PostgresComponent } from './components.ts';
 export { MatrixRow } from './matrix.ts';
+export { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 
 export const RegionConfig = Type.Object(
   {
@@ -89,7 +94,9 @@ export const AuthorityConfig = Type.Object(
           description: 'Days of the week',
         }),
         from: timeOfDay('Start of the business day, in the time zone above'),
-        to: timeOfDay('End of the business day, in the time zone above'),
+        to: endOfHours(
+          'End of the business day, in the time zone above; 24:00 is midnight. Earlier than from: on the next day, and the hours belong to the day they began on',
+        ),
         holidays: Type.Optional(
           Type.Array(CalendarDate, { default: [], description: 'Days that are no business days' }),
         ),
@@ -156,6 +163,7 @@ export const GroupConfig = Type.Object(
     ),
     components: named(ComponentConfig, 'What moves together', 1),
     fence: Type.Optional(FenceConfig),
+    facts: Type.Optional(namedFacts(MetricFactConfig, 'PromQL that is named as facts; rows read them as metrics.NAME')),
     matrix: Type.Optional(
       Type.Array(MatrixRow, {
         minItems: 1,
@@ -218,15 +226,6 @@ export const AlertFactRule = Type.Object(
   described('What an alert means'),
 );
 
-const basic = (description: string) =>
-  Type.Object(
-    {
-      user: Type.String({ minLength: 1, description: 'Name, without a colon' }),
-      password: secret('Password'),
-    },
-    described(description),
-  );
-
 export const AlertmanagerConfig = Type.Object(
   {
     region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
@@ -265,6 +264,7 @@ export const Config = Type.Object(
     regions: named(RegionConfig, 'The regions, by name', 2),
     vantages: named(VantageConfig, 'Places from which probes run; the one named daemon is this process', 1),
     alertmanager: Type.Optional(AlertmanagerConfig),
+    prometheus: Type.Optional(named(PrometheusConfig, 'Prometheus servers that are asked for facts, by name')),
     people: Type.Optional(named(PersonConfig, 'Who may use the API, by name')),
     pager: Type.Optional(
       Type.Object(

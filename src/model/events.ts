@@ -21,7 +21,7 @@ const step = { ...group, run: RunId, step: StepId };
 /** One sign that a decision stands on, as it was seen. */
 export const Sign = Type.Object(
   {
-    class: Type.Enum(['client-probe', 'replication', 'alert']),
+    class: Type.Enum(['client-probe', 'replication', 'alert', 'metric']),
     vantage: Type.String(),
     path: Type.String(),
     verdict: Verdict,
@@ -203,7 +203,14 @@ export const EventBody = Type.Union([
   event('step.overdue', { ...step, message: Text }),
   event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
   event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
-  event('run.paused', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
+  /** `asks`: the ceilings that whoever lets it go on accepts, where facts have left those it was approved with. */
+  event('run.paused', {
+    ...group,
+    run: RunId,
+    person: Type.Union([Name, Type.Null()]),
+    why: Text,
+    asks: Type.Optional(Ceilings),
+  }),
   event('run.resumed', { ...group, run: RunId, person: Name }),
   event('run.halted', { ...group, run: RunId, code: Type.String(), why: Text }),
   event('run.overdue', { ...group, run: RunId, message: Text }),

@@ -5,9 +5,10 @@
  * meaning is made in `policies/`, where unknown stays unknown.
  */
 import Type, { type Static } from 'typebox';
+import { FactName } from './forms.ts';
 import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
 
-export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control']);
+export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control', 'metric']);
 export type ProbeKind = Static<typeof ProbeKind>;
 
 /** Why a probe did not come back well. A closed set: code decides by these, people read `message`. */
@@ -26,6 +27,11 @@ export const ProbeErrorCode = Type.Enum([
   'missing', // DNS: no such name, or no record of the type asked for
   'denied', // a permission is missing for one part of the probe
   'failed', // the peer is alive and could not do what it was asked: no connection or disk left, an error of its own
+  'query', // Prometheus refuses the expression, or could not evaluate it
+  'several', // several series where one value was meant
+  'empty', // no series: nothing is known, neither well nor bad
+  'no-number', // a value that is no number, or no finite one
+  'stale', // the newest sample, or the answer itself, is too old
   'internal', // our own side could not run the probe: tells nothing of the target
 ]);
 export type ProbeErrorCode =
@@ -43,6 +49,11 @@ export type ProbeErrorCode =
   | 'missing'
   | 'denied'
   | 'failed'
+  | 'query'
+  | 'several'
+  | 'empty'
+  | 'no-number'
+  | 'stale'
   | 'internal';
 
 const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -116,12 +127,49 @@ export const ControlObservation = Type.Object(
   { kind: Type.Literal('control'), target: Type.String({ maxLength: 200 }), ...observed },
   { additionalProperties: false },
 );
-export const Observation = Type.Union([PostgresObservation, HttpObservation, DnsObservation, ControlObservation]);
+/**
+ * What one Prometheus said of one fact. The sample's own time decides how long it counts, not when we asked: `ageMs` is
+ * how old it was when the answer came, by the server's clock or ours, whichever makes it older.
+ */
+export const MetricObservation = Type.Object(
+  {
+    kind: Type.Literal('metric'),
+    group: Name,
+    /** Its name in the config. */
+    fact: FactName,
+    server: Name,
+    /** 0 = the server itself, more = its replicas in their order. */
+    replica: Type.Integer({ minimum: 0, maximum: 15 }),
+    /** Where the server stands. */
+    region: Name,
+    ...observed,
+    facts: Maybe(
+      Type.Object(
+        { value: Type.Number(), sampleAt: WallMs, ageMs: Type.Number({ minimum: 0 }) },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const Observation = Type.Union([
+  PostgresObservation,
+  HttpObservation,
+  DnsObservation,
+  ControlObservation,
+  MetricObservation,
+]);
 export type PostgresObservation = Static<typeof PostgresObservation>;
 export type HttpObservation = Static<typeof HttpObservation>;
 export type DnsObservation = Static<typeof DnsObservation>;
 export type ControlObservation = Static<typeof ControlObservation>;
+export type MetricObservation = Static<typeof MetricObservation>;
 export type Observation = Static<typeof Observation>;
+
+/** What a witness may tell of: Prometheus is asked by the daemon alone. */
+const WitnessObservation = Type.Unsafe<Observation>(
+  Type.Union([PostgresObservation, HttpObservation, DnsObservation, ControlObservation]),
+);
 
 /**
  * What a witness posts: observations under one signature. `session` is the daemon's, new at each of its starts, and
@@ -133,7 +181,7 @@ export const WitnessReport = Type.Object(
     session: Type.String({ minLength: 16, maxLength: 64 }),
     sequence: Type.Integer({ minimum: 1 }),
     sentAt: WallMs,
-    observations: Type.Array(Observation, { maxItems: 500 }),
+    observations: Type.Array(WitnessObservation, { maxItems: 500 }),
   },
   { additionalProperties: false },
 );

@@ -11,18 +11,19 @@
 import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { distance } from 'fastest-levenshtein';
 import type { Verdict } from './primitives.ts';
-import { ROW_FACTS, type RowFactName, rowFact } from './row-facts.ts';
+import { type MetricFact, metricFactName, type ReadableFact, ROW_FACTS, type RowFactSpec } from './row-facts.ts';
 
 /** A value at one instant; null = unknown. */
-export type RowValues = { readonly [fact in RowFactName]?: Verdict | number | null };
+export type RowValues = { readonly [fact in ReadableFact]?: Verdict | number | null };
 /** `unknown` = it can't be told whether the row matches. */
 export type RowAnswer = 'yes' | 'no' | 'unknown';
 
-export type Threshold = { readonly fact: RowFactName; readonly number: number };
+export type Threshold = { readonly fact: ReadableFact; readonly number: number };
 export type Expression = {
   readonly text: string;
   /** In the order in which they stand, each once. */
-  readonly facts: readonly RowFactName[];
+  readonly facts: readonly ReadableFact[];
+  readonly typeOf: (fact: ReadableFact) => RowFactSpec['type'] | undefined;
   /** Numbers that facts are compared with: where the answer may turn. */
   readonly thresholds: readonly Threshold[];
   readonly answer: (values: RowValues) => RowAnswer;
@@ -68,71 +69,100 @@ function known({ value }: VerdictFact): Verdict {
   return value;
 }
 
-const environment = makeEnvironment();
+type Place = { readonly subject: string; readonly field: string; readonly type: RowFactSpec['type'] };
 
-function makeEnvironment(): Environment {
-  const env = new Environment({ limits: LIMITS });
-  env.registerType('Verdict', { ctor: VerdictFact, fields: {} });
-  const subjects = new Map<string, Record<string, string>>();
-  for (const { name, type } of ROW_FACTS) {
-    const [subject = '', field = ''] = name.split('.');
-    subjects.set(subject, { ...subjects.get(subject), [field]: type === 'verdict' ? 'Verdict' : 'double' });
-  }
-  for (const [name, schema] of subjects) env.registerVariable({ name, schema });
-  for (const reader of READERS) env.registerFunction(`${reader}(Verdict): bool`, READ[reader]);
-  return env;
+/** What the rows of one group may read: facts that every group has, and those its config names. */
+type Language = {
+  readonly environment: Environment;
+  readonly places: ReadonlyMap<string, Place>;
+  readonly compiled: Map<string, Compiled>;
+};
+
+/** More texts than any config has rows, and more sets of names than it has groups: what is kept stays bounded. */
+const MOST_KEPT = 5000;
+const NO_METRICS: readonly MetricFact[] = [];
+/** Groups that name the same facts speak the same language; a group is asked by the list of its settings. */
+const languages = new Map<string, Language>();
+const languageOfList = new WeakMap<readonly MetricFact[], Language>();
+
+function languageOf(metrics: readonly MetricFact[]): Language {
+  const known = languageOfList.get(metrics);
+  if (known !== undefined) return known;
+  const signature = JSON.stringify(metrics.map(({ id, type }) => [id, type]).sort());
+  const made = languages.get(signature) ?? makeLanguage(metrics);
+  if (languages.size >= MOST_KEPT) languages.clear();
+  languages.set(signature, made);
+  languageOfList.set(metrics, made);
+  return made;
 }
 
-const compiled = new Map<string, Compiled>();
-/** More texts than any config has rows: what is kept stays bounded, whatever is asked for. */
-const MOST_KEPT = 5000;
+function makeLanguage(metrics: readonly MetricFact[]): Language {
+  const environment = new Environment({ limits: LIMITS });
+  environment.registerType('Verdict', { ctor: VerdictFact, fields: {} });
+  const places = new Map<string, Place>();
+  const subjects = new Map<string, Record<string, string>>();
+  for (const { name, type } of [...ROW_FACTS, ...metrics.map(({ id, type }) => ({ name: metricFactName(id), type }))]) {
+    const [subject = '', field = ''] = name.split('.');
+    places.set(name, { subject, field, type });
+    subjects.set(subject, { ...subjects.get(subject), [field]: type === 'verdict' ? 'Verdict' : 'double' });
+  }
+  for (const [name, schema] of subjects) environment.registerVariable({ name, schema });
+  for (const reader of READERS) environment.registerFunction(`${reader}(Verdict): bool`, READ[reader]);
+  return { environment, places, compiled: new Map() };
+}
 
-/** Compiles a text, or says what is wrong with it and what helps. Never throws. */
-export function compileExpression(text: string): Compiled {
+/**
+ * Compiles a text, or says what is wrong with it and what helps. Never throws. `metrics` are the facts that the group's
+ * config names.
+ */
+export function compileExpression(text: string, metrics: readonly MetricFact[] = NO_METRICS): Compiled {
+  const language = languageOf(metrics);
+  const { compiled } = language;
   const before = compiled.get(text);
   if (before !== undefined) return before;
-  const made = compile(text);
+  const made = compile(text, language);
   if (compiled.size >= MOST_KEPT) compiled.clear();
   compiled.set(text, made);
   return made;
 }
 
 /** As {@link compileExpression}, for a text that was checked when the config was loaded. Throws a RangeError on others. */
-export function expressionOf(text: string): Expression {
-  const made = compileExpression(text);
+export function expressionOf(text: string, metrics: readonly MetricFact[] = NO_METRICS): Expression {
+  const made = compileExpression(text, metrics);
   if (made.kind === 'refused') throw new RangeError(`not an expression of a row: ${text}: ${made.message}`);
   return made.expression;
 }
 
-function compile(text: string): Compiled {
+function compile(text: string, language: Language): Compiled {
   const refuse = (refusal: ExpressionRefusal): Compiled => ({ kind: 'refused', ...refusal });
   if (text.length > LONGEST) return refuse(tooLong(text));
   let parsed: ParseResult;
   try {
-    parsed = environment.parse(text);
+    parsed = language.environment.parse(text);
   } catch (error) {
     return refuse(syntax(text, error));
   }
-  const wrong = refusalOf(parsed.ast);
+  const wrong = refusalOf(parsed.ast, language);
   if (wrong !== null) return refuse(wrong);
   const types = parsed.check();
   if (!types.valid || types.type !== 'bool') return refuse(illTyped(text, types.error));
-  const facts = factsIn(parsed.ast);
+  const facts = factsIn(parsed.ast, language);
   if (facts.length === 0) return refuse(constant(text));
   return {
     kind: 'expression',
     expression: {
       text,
       facts,
-      thresholds: thresholdsIn(parsed.ast),
-      answer: (values) => answer(parsed, facts, values),
+      typeOf: (fact) => language.places.get(fact)?.type,
+      thresholds: thresholdsIn(parsed.ast, language),
+      answer: (values) => answer(parsed, facts, language, values),
     },
   };
 }
 
-function answer(parsed: ParseResult, facts: readonly RowFactName[], values: RowValues): RowAnswer {
+function answer(parsed: ParseResult, facts: readonly ReadableFact[], language: Language, values: RowValues): RowAnswer {
   try {
-    return parsed(contextOf(facts, values)) === true ? 'yes' : 'no';
+    return parsed(contextOf(facts, language, values)) === true ? 'yes' : 'no';
   } catch (error) {
     // A verdict that is unknown, or a number that is not there. The expression was type-checked: nothing else can fail.
     const code = error instanceof Error && 'code' in error ? error.code : null;
@@ -141,13 +171,6 @@ function answer(parsed: ParseResult, facts: readonly RowFactName[], values: RowV
   }
 }
 
-type Place = { readonly subject: string; readonly field: string; readonly verdict: boolean };
-const PLACES = Object.fromEntries(
-  ROW_FACTS.map(({ name, type }): [RowFactName, Place] => {
-    const [subject = '', field = ''] = name.split('.');
-    return [name, { subject, field, verdict: type === 'verdict' }];
-  }),
-) as Readonly<Record<RowFactName, Place>>;
 const VERDICTS = {
   ok: new VerdictFact('ok'),
   bad: new VerdictFact('bad'),
@@ -155,16 +178,19 @@ const VERDICTS = {
 } as const;
 
 function contextOf(
-  facts: readonly RowFactName[],
+  facts: readonly ReadableFact[],
+  { places }: Language,
   values: RowValues,
 ): Record<string, Record<string, VerdictFact | number>> {
   const context: Record<string, Record<string, VerdictFact | number>> = {};
   for (const name of facts) {
-    const { subject, field, verdict } = PLACES[name];
+    const place = places.get(name);
+    if (place === undefined) continue;
+    const { subject, field, type } = place;
     const fields = context[subject] ?? {};
     context[subject] = fields;
     const value = values[name] ?? null;
-    if (verdict) fields[field] = VERDICTS[typeof value === 'string' ? value : 'unknown'];
+    if (type === 'verdict') fields[field] = VERDICTS[typeof value === 'string' ? value : 'unknown'];
     // Not-a-number compares as false with everything, which would pass unknown for no.
     else if (typeof value === 'number' && Number.isFinite(value)) fields[field] = value;
   }
@@ -174,25 +200,25 @@ function contextOf(
 const COMPARISONS: readonly string[] = ['<', '<=', '>', '>='];
 
 /** The first part that is not of the language, or null. */
-function refusalOf(node: ASTNode): ExpressionRefusal | null {
+function refusalOf(node: ASTNode, language: Language): ExpressionRefusal | null {
   switch (node.op) {
     case '&&':
     case '||':
-      return refusalOf(node.args[0]) ?? refusalOf(node.args[1]);
+      return refusalOf(node.args[0], language) ?? refusalOf(node.args[1], language);
     case '<':
     case '<=':
     case '>':
     case '>=':
-      return comparison(node, node.args);
+      return comparison(node, node.args, language);
     case 'call': {
       const [name, [first, ...more]] = node.args;
       if (!(READERS as readonly string[]).includes(name) || first === undefined || more.length > 0)
         return notInRows(node, `${name}() is no reader of a fact`);
-      return factName(first) === null ? badFact(first) : null;
+      return factName(first, language) === null ? badFact(first, language) : null;
     }
     case '.':
     case 'id':
-      return bareFact(node);
+      return bareFact(node, language);
     case '!_':
     case '?:':
     case '==':
@@ -203,9 +229,13 @@ function refusalOf(node: ASTNode): ExpressionRefusal | null {
   }
 }
 
-function comparison(node: ASTNode, [left, right]: readonly [ASTNode, ASTNode]): ExpressionRefusal | null {
-  const sides = [left, right].map((side) => (numberOf(side) === null ? factName(side) : 'number'));
-  if (sides.includes(null)) return badFact(sides[0] === null ? left : right);
+function comparison(
+  node: ASTNode,
+  [left, right]: readonly [ASTNode, ASTNode],
+  language: Language,
+): ExpressionRefusal | null {
+  const sides = [left, right].map((side) => (numberOf(side) === null ? factName(side, language) : 'number'));
+  if (sides.includes(null)) return badFact(sides[0] === null ? left : right, language);
   if (sides.filter((side) => side === 'number').length === 1) return null;
   return notInRows(node, 'a comparison has a fact on one side and a number on the other');
 }
@@ -226,10 +256,10 @@ const negated = (node: ASTNode): ExpressionRefusal => ({
   ...at(node),
 });
 
-function bareFact(node: ASTNode): ExpressionRefusal {
-  const name = factName(node);
-  if (name === null) return badFact(node);
-  const verdict = rowFact(name)?.type === 'verdict';
+function bareFact(node: ASTNode, language: Language): ExpressionRefusal {
+  const name = factName(node, language);
+  if (name === null) return badFact(node, language);
+  const verdict = language.places.get(name)?.type === 'verdict';
   return {
     code: 'bad-expression',
     message: verdict ? `${name} has three values and is no condition by itself` : `${name} is a number`,
@@ -238,15 +268,18 @@ function bareFact(node: ASTNode): ExpressionRefusal {
   };
 }
 
-function badFact(node: ASTNode): ExpressionRefusal {
+function badFact(node: ASTNode, { places }: Language): ExpressionRefusal {
   if (node.op !== '.' && node.op !== 'id') return notInRows(node, 'this is more than a row needs');
   const text = node.input.slice(node.start, node.end);
-  const nearest = ROW_FACTS.map(({ name }) => name).sort((a, b) => distance(a, text) - distance(b, text))[0];
+  const names = [...places.keys()];
+  const nearest = [...names].sort((a, b) => distance(a, text) - distance(b, text))[0];
   const near = nearest !== undefined && distance(nearest, text) <= Math.max(2, nearest.length / 3);
   return {
     code: 'unknown-fact',
-    message: `there is no fact ${text}`,
-    remedy: `${near ? `did you mean ${nearest}? ` : ''}Known are ${ROW_FACTS.map(({ name }) => name).join(', ')}`,
+    message: text.startsWith('metrics.') ? `no fact of this group is named so: ${text}` : `there is no fact ${text}`,
+    remedy: `${near ? `did you mean ${nearest}? ` : ''}${
+      text.startsWith('metrics.') ? 'A metric is named under facts: of the group. ' : ''
+    }Known are ${names.join(', ')}`,
     ...at(node),
   };
 }
@@ -302,9 +335,10 @@ function rangeOf(error: unknown): { readonly start: number; readonly end: number
     : null;
 }
 
-function factName(node: ASTNode): RowFactName | null {
+function factName(node: ASTNode, { places }: Language): ReadableFact | null {
   if (node.op !== '.' || node.args[0].op !== 'id') return null;
-  return ROW_FACTS.find(({ name }) => name === `${node.args[0].args}.${node.args[1]}`)?.name ?? null;
+  const name = `${node.args[0].args}.${node.args[1]}`;
+  return places.has(name) ? (name as ReadableFact) : null;
 }
 
 function numberOf(node: ASTNode): number | null {
@@ -322,23 +356,23 @@ function* parts(node: ASTNode): Generator<ASTNode> {
   if (node.op === '&&' || node.op === '||') for (const side of node.args) yield* parts(side);
 }
 
-function factsIn(ast: ASTNode): RowFactName[] {
-  const facts = new Set<RowFactName>();
+function factsIn(ast: ASTNode, language: Language): ReadableFact[] {
+  const facts = new Set<ReadableFact>();
   for (const node of parts(ast)) {
     const read = node.op === 'call' ? node.args[1] : isComparison(node) ? node.args : [];
     for (const each of read) {
-      const name = factName(each);
+      const name = factName(each, language);
       if (name !== null) facts.add(name);
     }
   }
   return [...facts];
 }
 
-function thresholdsIn(ast: ASTNode): Threshold[] {
+function thresholdsIn(ast: ASTNode, language: Language): Threshold[] {
   const thresholds: Threshold[] = [];
   for (const node of parts(ast)) {
     if (!isComparison(node)) continue;
-    const fact = factName(node.args[0]) ?? factName(node.args[1]);
+    const fact = factName(node.args[0], language) ?? factName(node.args[1], language);
     const number = numberOf(node.args[0]) ?? numberOf(node.args[1]);
     if (fact !== null && number !== null) thresholds.push({ fact, number });
   }

@@ -14,10 +14,13 @@ export type Form =
   | 'control-target'
   | 'secret'
   | 'time-of-day'
+  | 'end-of-hours'
   | 'date'
   | 'matcher'
   | 'digits'
   | 'expression'
+  | 'comparison'
+  | 'fact-name'
   | 'path';
 
 const form = (form: Form) => ({ 'x-form': form });
@@ -35,6 +38,17 @@ export const Name = Type.String({
 /** A mapping from names that people choose. */
 export const named = <T extends Type.TSchema>(schema: T, description: string, minProperties = 0) =>
   Type.Record(Name, schema, { ...described(description), ...(minProperties === 0 ? {} : { minProperties }) });
+
+/** Names that stand in an expression behind a dot (`metrics.error_ratio`), so a dash would be a minus. */
+export const FactName = Type.String({
+  ...form('fact-name'),
+  pattern: '^[a-z][a-z0-9_]{0,62}$',
+  description: 'Lower-case letters, digits, underscores',
+});
+
+/** A mapping from names of facts. */
+export const namedFacts = <T extends Type.TSchema>(schema: T, description: string) =>
+  Type.Record(FactName, schema, { ...described(description), 'x-key-form': 'fact-name' });
 
 export const perRegion = <T extends Type.TSchema>(schema: T, description: string) => named(schema, description, 1);
 
@@ -72,6 +86,9 @@ export const ControlTarget = Type.String({
 export const digits = (description: string) => Type.String({ ...form('digits'), pattern: '^\\d{10,20}$', description });
 export const timeOfDay = (description: string) =>
   Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });
+/** `24:00` is the end of the day, which no clock shows and every shift plan does. */
+export const endOfHours = (description: string) =>
+  Type.String({ ...form('end-of-hours'), pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$', description });
 export const CalendarDate = Type.String({
   ...form('date'),
   pattern: '^\\d{4}-\\d{2}-\\d{2}$',
@@ -84,6 +101,21 @@ export const Matcher = Type.String({
   pattern: '^[a-zA-Z_][a-zA-Z0-9_]*(=|!=)"[^"\\\\]*"$',
   description: 'A matcher by equality, such as alertname="RegionDown" or severity!="info"',
 });
+
+/** Which numbers are meant, such as `> 0.05`. */
+export const Comparison = Type.String({
+  ...form('comparison'),
+  pattern: '^(?:[<>]=?|[=!]=) ?-?\\d{1,15}(?:\\.\\d{1,15})?$',
+});
+
+export const basic = (description: string) =>
+  Type.Object(
+    {
+      user: Type.String({ minLength: 1, description: 'Name, without a colon' }),
+      password: secret('Password'),
+    },
+    described(description),
+  );
 
 export const argv = (description: string) =>
   Type.Array(Type.String({ minLength: 1 }), {

@@ -74,6 +74,8 @@ export const Run = Type.Object({
   decision: DecisionRecord,
   status: RunStatus,
   why: Maybe(Type.String()),
+  /** The ceilings that letting it go on accepts; null while those it has are kept. */
+  asks: Maybe(Ceilings),
   steps: Type.Record(Type.String(), StepState),
   epochTaken: Type.Boolean(),
   loss: LossBracket,

@@ -6,7 +6,7 @@
  */
 import type { Expression, RowAnswer, RowValues } from './expression.ts';
 import type { Verdict } from './primitives.ts';
-import { type RowFactName, rowFact } from './row-facts.ts';
+import type { ReadableFact } from './row-facts.ts';
 
 /** More combinations than any sensible row has. Rows beyond it are refused: nobody could follow them either. */
 export const MOST_COMBINATIONS = 100_000;
@@ -14,10 +14,10 @@ export const MOST_COMBINATIONS = 100_000;
 type Value = Verdict | number | null;
 
 /** Values of each fact that may make a difference to any of these expressions; unknown last. */
-function choices(expressions: readonly Expression[]): readonly (readonly [RowFactName, readonly Value[]])[] {
+function choices(expressions: readonly Expression[]): readonly (readonly [ReadableFact, readonly Value[]])[] {
   const facts = [...new Set(expressions.flatMap((expression) => expression.facts))];
   return facts.map((fact) => {
-    if (rowFact(fact)?.type === 'verdict') return [fact, ['bad', 'ok', null]] as const;
+    if (expressions.some(({ typeOf }) => typeOf(fact) === 'verdict')) return [fact, ['bad', 'ok', null]] as const;
     const numbers = expressions.flatMap(({ thresholds }) => thresholds.filter((each) => each.fact === fact));
     const around = numbers.flatMap(({ number }) => [number + 1, number, number - 1]);
     return [fact, [...new Set(around), null]] as const;
@@ -33,7 +33,7 @@ function* combinations(expressions: readonly Expression[]): Generator<RowValues>
   if (count > MOST_COMBINATIONS) throw new RangeError(`${count} combinations are too many to try`);
   for (let index = 0; index < count; index += 1) {
     let rest = index;
-    const values: Partial<Record<RowFactName, Value>> = {};
+    const values: Partial<Record<ReadableFact, Value>> = {};
     // The last fact turns fastest, so that the first ones keep the value that reads best.
     for (const [fact, options] of [...all].reverse()) {
       values[fact] = options[rest % options.length] ?? null;
@@ -64,18 +64,28 @@ export function apartFrom(expression: Expression, other: Expression): RowValues 
 }
 
 /** Whether the row matches only where this fact has this value. */
-export function needs(expression: Expression, fact: RowFactName, value: Value): boolean {
+export function needs(expression: Expression, fact: ReadableFact, value: Value): boolean {
   if (!expression.facts.includes(fact)) return false;
   for (const values of combinations([expression]))
     if (values[fact] !== value && expression.answer(values) === 'yes') return false;
   return true;
 }
 
+/** Whether it can match while nothing is known but metrics that the config names. */
+export function matchesOnMetricsAlone(expression: Expression): boolean {
+  for (const values of combinations([expression])) {
+    const alone = Object.entries(values).every(([fact, value]) => value === null || isMetric(fact));
+    if (alone && Object.keys(values).some(isMetric) && expression.answer(values) === 'yes') return true;
+  }
+  return false;
+}
+const isMetric = (fact: string): boolean => fact.startsWith('metrics.');
+
 /** What one fact alone would have to be for another answer, given the values there are now. */
 export function turnsOf(
   expression: Expression,
   now: RowValues,
-): readonly { readonly fact: RowFactName; readonly to: Value }[] {
+): readonly { readonly fact: ReadableFact; readonly to: Value }[] {
   const answer = expression.answer(now);
   return choices([expression]).flatMap(([fact, options]) => {
     const gives = (value: Value): RowAnswer => expression.answer({ ...now, [fact]: value });

@@ -15,7 +15,7 @@ export type RowFactSpec = {
   readonly type: 'verdict' | 'number';
   readonly unit: string | null;
   /** Where it comes from; `alerts` are heard of by Alertmanager only, and quiet ones count while its watchdog barks. */
-  readonly from: 'probes' | 'alerts' | 'reports' | 'config';
+  readonly from: 'probes' | 'alerts' | 'reports' | 'config' | 'metrics';
   /** Kinds of components whose rows may read it; absent = a fact of the group, for every row. */
   readonly scopes?: readonly ComponentKind[];
   readonly says: string;
@@ -196,5 +196,16 @@ export type RowFactName = (typeof ROW_FACTS)[number]['name'];
 export type ComponentFactName = Extract<RowFactName, `component.${string}`>;
 export type GroupFactName = Exclude<RowFactName, ComponentFactName>;
 
-export const isComponentFact = (name: RowFactName): name is ComponentFactName => name.startsWith('component.');
+export const isComponentFact = (name: string): name is ComponentFactName => name.startsWith('component.');
 export const rowFact = (name: string): RowFactSpec | undefined => ROW_FACTS.find((fact) => fact.name === name);
+
+/** A fact that a config names itself (`groups.X.facts.NAME`), from one value of a metric. */
+export type MetricFact = { readonly id: string; readonly type: RowFactSpec['type'] };
+export type MetricFactName = `metrics.${string}`;
+export const metricFactName = (id: string): MetricFactName => `metrics.${id}`;
+/** The name behind `metrics.`, or null for a fact that every group has. */
+export const metricIn = (fact: ReadableFact): string | null =>
+  fact.startsWith('metrics.') ? fact.slice('metrics.'.length) : null;
+
+/** What a row of a group may read: the facts above, and those its config names. */
+export type ReadableFact = RowFactName | MetricFactName;

@@ -7,6 +7,7 @@ import { NOT_SUPPORTED_YET } from './config.ts';
 import type { Against, Scope } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
+import { type MetricSettings, metricSettings } from './prometheus.ts';
 
 export type Vantage = { readonly id: VantageId; readonly region: RegionId };
 
@@ -78,6 +79,8 @@ export type GroupSettings = {
   readonly components: readonly ComponentSettings[];
   readonly fence: 'command' | 'none';
   readonly fenceTimeoutMs: number;
+  /** Metrics that the config names as facts; rows read them as `metrics.NAME`. */
+  readonly metrics: readonly MetricSettings[];
   readonly rows: readonly Row[];
   readonly rtoMs: number;
   readonly rpoMs: number;
@@ -213,6 +216,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     components,
     fence: group.fence?.driver ?? 'none',
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
+    metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
     rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
       id: row.id,
       kind: row.kind,

@@ -77,9 +77,12 @@ function alertSigns(view: View): Sign[] {
     }));
 }
 
-/** Two classes of evidence over two paths (design §4, invariant 17): alerts never decide alone, nor does one path. */
+/**
+ * Two classes of evidence over two paths (design §4, invariant 17): alerts never decide alone, nor does one path. A metric
+ * that the config names says whatever its PromQL says, and nothing of whether a region is reached: it vouches for none.
+ */
 export function independent(signs: readonly Sign[]): boolean {
-  const bad = signs.filter((sign) => sign.verdict === 'bad');
+  const bad = signs.filter((sign) => sign.verdict === 'bad' && sign.class !== 'metric');
   const probes = bad.filter((sign) => sign.class === 'client-probe');
   return probes.some((probe) => bad.some((other) => other.class !== 'client-probe' && other.path !== probe.path));
 }

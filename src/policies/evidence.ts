@@ -2,7 +2,7 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { EventOf } from '../model/events.ts';
-import { type Alert, alertKey, type Observation } from '../model/evidence.ts';
+import { type Alert, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 
@@ -12,9 +12,18 @@ const SAMPLES_KEPT = 60;
 export const sightKey = (vantage: string, component: string, place: string): string =>
   `${vantage}/${component}/${place}`;
 
+/** Who asks Prometheus: the daemon alone. */
+export const METRICS_VANTAGE = 'daemon';
+
+/** Behind a dot, which no component's name has. */
+export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
+  sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
+
 type Sight = Exclude<Observation, { kind: 'control' }>;
-const keyOf = (o: Sight): string =>
-  sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
+function keyOf(o: Sight): string {
+  if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
+  return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
+}
 
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
@@ -22,10 +31,22 @@ const known = (state: State, o: Observation): boolean => {
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
   if (group === undefined || !isVantage([group], o.vantage)) return false;
+  if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
   if (component === undefined || component.kind !== o.kind) return false;
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
+};
+/** Of a fact that the config names, from a server that it names for it. */
+const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
+  const metric = metrics.find(({ id }) => id === o.fact);
+  return (
+    metric !== undefined &&
+    o.vantage === METRICS_VANTAGE &&
+    o.server === metric.server &&
+    o.region === metric.from &&
+    o.replica < metric.replicas
+  );
 };
 const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
   groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));

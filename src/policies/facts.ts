@@ -48,6 +48,28 @@ export const READERS: Readonly<Record<GroupFactName, (view: View) => Reading>> =
   },
 };
 
+/** A metric that the config names. Its sign is of a class of its own, which vouches for no region (invariant 17). */
+export function readMetric(view: View, id: string): Reading {
+  const metric = view.metrics.find(({ settings }) => settings.id === id);
+  if (metric === undefined) return plain(null, `no fact is named ${id}`);
+  const { settings, value, path, ageMs, badSince } = metric;
+  const why = value === null ? `metrics.${id} is unknown: ${metric.why}` : `${metric.why}`;
+  const sign: Sign = {
+    class: 'metric',
+    vantage: settings.server,
+    path,
+    verdict: typeof value === 'string' ? value : 'unknown',
+    ageMs: ageMs ?? -1,
+    says: why,
+  };
+  return {
+    ...plain(value, why),
+    signs: [sign],
+    impactAt: value === 'bad' ? badSince : null,
+    region: settings.about,
+  };
+}
+
 const says = (view: View, fact: AlertFact): Reading => alerted(view, fact, (meaning) => meaning.fact === fact);
 
 /** What a quorum of vantages says of some components in one region; `what` names them. */

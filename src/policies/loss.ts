@@ -113,23 +113,23 @@ export function replicationLoss(sample: PrimarySample | null, impactAt: number, 
   return bracket(sample, impactAt, received, Math.max(impactAt, sample?.at ?? impactAt));
 }
 
+/** How far a standby was, of what a step wrote down of it. */
+export function receivedOf(facts: Readonly<Record<string, unknown>>): Received {
+  const text = (key: string): string | null => (typeof facts[key] === 'string' ? facts[key] : null);
+  const number = (key: string): number | null => (typeof facts[key] === 'number' ? facts[key] : null);
+  return {
+    lsn: laterLsn(text('receiveLsn'), text('replayLsn')),
+    timeline: number('timeline'),
+    lastCommitAt: number('lastReplayedCommitAt'),
+  };
+}
+
 /** The account of a run once its promotion is proven; final only when the old side is back (safety.md). */
 export function lossOfRun(run: Run, preState: Readonly<Record<string, unknown>>, now: number): LossBracket {
-  const text = (key: string): string | null => (typeof preState[key] === 'string' ? preState[key] : null);
-  const number = (key: string): number | null => (typeof preState[key] === 'number' ? preState[key] : null);
   const fence = run.plan.steps.find((step) => step.kind === 'fence');
   // Without a fence the old side may write until somebody stops it: no upper end but now, and that is said.
   const fencedAt = fence === undefined ? now : (run.steps[fence.id]?.endedAt ?? now);
-  return bracket(
-    run.sample,
-    run.clocks.impactAt,
-    {
-      lsn: laterLsn(text('receiveLsn'), text('replayLsn')),
-      timeline: number('timeline'),
-      lastCommitAt: number('lastReplayedCommitAt'),
-    },
-    fencedAt,
-  );
+  return bracket(run.sample, run.clocks.impactAt, receivedOf(preState), fencedAt);
 }
 
 /** Whether a bracket stays within the budgets an automatic failover has. Unknown is not within (invariant 20). */

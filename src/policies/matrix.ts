@@ -209,7 +209,9 @@ function followHold(turn: Turn, view: View, scoped: Scoped, finding: RowFinding,
 
 /** Vantages that differ, or a first sign, are looked at again at once over fresh connections (design §4). */
 function askOnDisagreement(turn: Turn, view: View, finding: RowFinding): void {
-  const verdicts = new Set(finding.signs.filter((sign) => sign.verdict !== 'unknown').map((sign) => sign.verdict));
+  // A metric that is bad while clients are served is no disagreement.
+  const signs = finding.signs.filter((sign) => sign.verdict !== 'unknown' && sign.class !== 'metric');
+  const verdicts = new Set(signs.map((sign) => sign.verdict));
   const lastMono = turn.state.volatile.probeAskedMono[view.group];
   if (verdicts.size < 2 || (lastMono !== undefined && turn.state.mono - lastMono < 1000)) return;
   turn.effects.push({ kind: 'probe', group: view.group });

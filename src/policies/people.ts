@@ -111,6 +111,16 @@ function resume(turn: Turn, input: InputOf<'approve'>, group: GroupId, run: Run)
   if (run.status !== 'paused' && run.status !== 'halted')
     return refuse(turn, input, 'not-waiting', `${run.id} is ${run.status}: it waits for nobody`);
   say(turn, { kind: 'run.resumed', at: input.at, group, run: run.id, person: input.person.id });
+  // One person widens what more may have said yes to: those who would want to know hear of it now, not in half an hour.
+  if (run.asks !== null)
+    page(
+      turn,
+      'executive-notice',
+      group,
+      `${input.person.id} lets ${run.id} go on with a greater loss`,
+      `${run.why}. Accepted by ${input.person.id} alone.`,
+      input.at,
+    );
   reply(turn, input, 200, { run: run.id, status: 'running' });
 }
 

@@ -7,6 +7,7 @@ import type { Ceilings, LossBracket } from '../model/plan.ts';
 import { durationText, type ProposalId, type RunId } from '../model/primitives.ts';
 import { missing } from '../model/run.ts';
 import { authorityAt } from './authority.ts';
+import { leftCeiling } from './ceilings.ts';
 import type { Judgement } from './gates/index.ts';
 import { failoverPlan, planHash } from './plans/failover.ts';
 import { page, say, type Turn } from './turn.ts';
@@ -35,16 +36,6 @@ function ceilingsOf({ view, loss }: Ground): Ceilings {
       loss.highBytes === null || replicationLossBytes === null ? null : Math.max(loss.highBytes, replicationLossBytes),
     fenceProof: fence !== 'none',
   };
-}
-
-/** Which ceiling the facts have left, or null. */
-function leftCeiling(ceilings: Ceilings, loss: LossBracket): string | null {
-  const over = (limit: number | null, now: number | null, unit: string): string | null => {
-    if (limit === null) return null;
-    if (now === null) return `the loss was approved up to ${limit} ${unit} and is unknown now`;
-    return now > limit ? `the loss was approved up to ${limit} ${unit} and is up to ${now} now` : null;
-  };
-  return over(ceilings.lossSeconds, loss.highSeconds, 's') ?? over(ceilings.lossBytes, loss.highBytes, 'bytes');
 }
 
 export function openProposal(turn: Turn, ground: Ground): void {

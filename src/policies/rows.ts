@@ -5,11 +5,11 @@ import type { DecisionRecord } from '../model/events.ts';
 import { expressionOf, type RowValues } from '../model/expression.ts';
 import type { ComponentId, RegionId, Verdict } from '../model/primitives.ts';
 import { turnsOf } from '../model/row-examples.ts';
-import { isComponentFact, type RowFactName } from '../model/row-facts.ts';
+import { type GroupFactName, isComponentFact, metricIn, type ReadableFact } from '../model/row-facts.ts';
 import type { GroupSettings, Row } from '../model/settings.ts';
 import { COMPONENT_READERS } from './component-facts.ts';
 import type { Finding } from './diagnoses.ts';
-import { READERS } from './facts.ts';
+import { READERS, readMetric } from './facts.ts';
 import type { Reading } from './reading.ts';
 import type { View } from './view.ts';
 
@@ -23,7 +23,7 @@ export type RowFinding = Omit<Finding, 'code'> & {
 const readings = new WeakMap<View, Map<string, Reading>>();
 
 /** A fact of the group; `component.*` of the component that is named. Throws a RangeError where none is, or none such. */
-export function readFact(view: View, fact: RowFactName, component: ComponentId | null = null): Reading {
+export function readFact(view: View, fact: ReadableFact, component: ComponentId | null = null): Reading {
   const known = readings.get(view) ?? new Map<string, Reading>();
   readings.set(view, known);
   const key = isComponentFact(fact) ? `${fact} ${component}` : fact;
@@ -32,8 +32,10 @@ export function readFact(view: View, fact: RowFactName, component: ComponentId |
   return reading;
 }
 
-function read(view: View, fact: RowFactName, id: ComponentId | null): Reading {
-  if (!isComponentFact(fact)) return READERS[fact](view);
+function read(view: View, fact: ReadableFact, id: ComponentId | null): Reading {
+  const metric = metricIn(fact);
+  if (metric !== null) return readMetric(view, metric);
+  if (!isComponentFact(fact)) return READERS[fact as GroupFactName](view);
   const component = view.settings.components.find((one) => one.id === id);
   if (component === undefined) throw new RangeError(`${fact} of no component: ${id}`);
   return COMPONENT_READERS[fact](view, component);
@@ -50,7 +52,7 @@ export function componentsOf(
 const VERDICT = { yes: 'bad', no: 'ok', unknown: 'unknown' } as const satisfies Record<string, Verdict>;
 
 export function judgeRow(view: View, row: Pick<Row, 'when'>, component: ComponentId | null = null): RowFinding {
-  const expression = expressionOf(row.when);
+  const expression = expressionOf(row.when, view.settings.metrics);
   const read = expression.facts.map((fact) => ({ fact, ...readFact(view, fact, component) }));
   const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
   const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));

@@ -15,6 +15,7 @@ import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, READING_STEPS } from '../model/run.ts';
+import { type Left, leftAtPromotion } from './ceilings.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
@@ -303,6 +304,20 @@ function halt(turn: Turn, group: GroupId, run: Run, step: PlanStep, result: Oper
   );
 }
 
+/** The yes that this run was opened with does not cover what its promotion would cost: a person looks again (invariant 22). */
+function outOfCeilings(turn: Turn, group: GroupId, run: Run, { why, ceilings }: Left): void {
+  const whose = run.trigger === 'auto' ? 'what a run may do by itself' : 'the approval';
+  const text = `${whose} no longer covers the promotion: ${why}`;
+  say(turn, { kind: 'run.paused', at: turn.state.at, group, run: run.id, person: null, why: text, asks: ceilings });
+  page(
+    turn,
+    'stuck',
+    group,
+    `${run.id} waits before the promotion`,
+    `${text}. The old side is fenced and nothing is promoted. To accept that loss, approve ${run.id}; executives are told. Or abort it to give it up.`,
+  );
+}
+
 function checked(
   turn: Turn,
   group: GroupId,
@@ -319,6 +334,9 @@ function checked(
       message: `${run.plan.from} is on again after it was fenced: ${result.message}`,
     });
   if (result.kind !== 'ok' || run.status !== 'running') return later(turn, run, step);
+  // Once a promotion was asked for there is no way but forward (invariant 11).
+  const left = intended(run, 'promote') ? null : leftAtPromotion(run, step, result.facts);
+  if (left !== null) return outOfCeilings(turn, group, run, left);
   say(turn, {
     kind: 'step.intended',
     at: turn.state.at,

@@ -12,6 +12,7 @@ import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '.
 import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
 import { sightKey } from './evidence.ts';
+import { type MetricView, metricsOf } from './metrics.ts';
 
 /** Control targets are probed every second; three missed answers and a deadline make them unknown. */
 export const CONTROL_FRESH_MS = 6000;
@@ -94,6 +95,8 @@ export type View = {
   readonly reachOfComponent: (component: ComponentId, region: RegionId) => readonly Reach[];
   readonly postgres: readonly PostgresView[];
   readonly alerts: readonly AlertView[];
+  /** Facts that the config names, in its order. */
+  readonly metrics: readonly MetricView[];
 };
 
 export const groupLedger = (state: State, group: GroupId): GroupLedger => state.ledger.groups[group] ?? EMPTY_GROUP;
@@ -137,6 +140,7 @@ export function viewOf(state: State, group: GroupId): View {
     },
     postgres,
     alerts: alertsOf(state, settings),
+    metrics: metricsOf(state, settings, active),
   };
 }
 
@@ -219,8 +223,8 @@ function vouchedFor(vantage: VantageView, bad: readonly KeptObservation[]): bool
   return vantage.answeredMono !== null && vantage.answeredMono > beganMono;
 }
 
-const subjectOf = (kept: KeptObservation): string =>
-  kept.observation.kind === 'control' ? kept.observation.target : kept.observation.component;
+const subjectOf = ({ observation: o }: KeptObservation): string =>
+  o.kind === 'control' ? o.target : o.kind === 'metric' ? o.fact : o.component;
 
 function postgresView(
   state: State,

@@ -31,6 +31,11 @@ export const VERDICTS: Readonly<
   foreign: { verdict: 'unknown', why: 'another cluster answered; of the one we mean we learnt nothing' },
   denied: { verdict: 'unknown', why: 'a grant of ours is missing; clients have their own' },
   failed: { verdict: 'unknown', why: 'alive, and could not do this for us; clients may fare better' },
+  query: { verdict: 'unknown', why: 'the question is wrong: what it asks for was not learnt' },
+  several: { verdict: 'unknown', why: 'several values, and which is meant can’t be told' },
+  empty: { verdict: 'unknown', why: 'nothing is known of it, which is neither well nor bad' },
+  'no-number': { verdict: 'unknown', why: 'no comparison with it means anything' },
+  stale: { verdict: 'unknown', why: 'it was so, and may not be any more' },
   internal: { verdict: 'unknown', why: 'we could not run the probe' },
 };
 

@@ -6,6 +6,7 @@ import { probeControl } from './control.ts';
 import { NO_DNS_FACTS, probeDns } from './dns.ts';
 import { type Failure, verdictOf } from './failure.ts';
 import { probeHttp } from './http.ts';
+import { probeMetric } from './metric.ts';
 import { createPostgresProbe } from './postgres.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 import type { Target, TargetOf } from './target.ts';
@@ -20,7 +21,7 @@ export type Probes = {
 export function createProbes(): Probes {
   const postgres = createPostgresProbe();
   return {
-    map: { postgres: postgres.probe, http: probeHttp, dns: probeDns, control: probeControl },
+    map: { postgres: postgres.probe, http: probeHttp, dns: probeDns, control: probeControl, metric: probeMetric },
     close: postgres.close,
   };
 }
@@ -41,6 +42,8 @@ export async function askTarget(map: ProbeMap, target: Target, context: ProbeCon
       return { kind: target.kind, target, answer: await map.dns(target, context) };
     case 'control':
       return { kind: target.kind, target, answer: await map.control(target, context) };
+    case 'metric':
+      return { kind: target.kind, target, answer: await map.metric(target, context) };
     default:
       return target satisfies never;
   }
@@ -62,6 +65,9 @@ export function unanswered(target: Target, failure: Failure): Asked {
       };
     case 'control':
       return { kind: target.kind, target, answer: { ...outcome, facts: null } };
+    case 'metric':
+      // Silence of Prometheus is none of what the metric is about.
+      return { kind: target.kind, target, answer: { ...outcome, verdict: 'unknown', facts: null } };
     default:
       return target satisfies never;
   }
@@ -93,6 +99,10 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log, reda
     ...(verdict === 'ok' && code === null ? {} : { log: [...log] }),
   };
   if (asked.kind === 'control') return { kind: asked.kind, target: asked.target.target, ...observed };
+  if (asked.kind === 'metric') {
+    const { group, fact, server, replica, region } = asked.target;
+    return { kind: asked.kind, group, fact, server, replica, region, ...observed, facts: asked.answer.facts };
+  }
   const { group, component, region } = asked.target;
   const subject = { group, component, region };
   switch (asked.kind) {

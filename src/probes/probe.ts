@@ -2,7 +2,14 @@
  * One function type for every protocol. A probe says what it got to and never what that means; the runner owns its
  * deadline, its schedule and its log (design §3).
  */
-import type { DnsFacts, HttpFacts, PostgresFacts, ProbeErrorCode, ProbeKind } from '../model/evidence.ts';
+import type {
+  DnsFacts,
+  HttpFacts,
+  MetricObservation,
+  PostgresFacts,
+  ProbeErrorCode,
+  ProbeKind,
+} from '../model/evidence.ts';
 import type { Verdict } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Timers } from '../runtime/timers.ts';
@@ -23,7 +30,13 @@ export type ProbeContext = {
   readonly log: (line: string) => void;
 };
 
-type FactsByKind = { postgres: PostgresFacts | null; http: HttpFacts; dns: DnsFacts; control: null };
+type FactsByKind = {
+  postgres: PostgresFacts | null;
+  http: HttpFacts;
+  dns: DnsFacts;
+  control: null;
+  metric: MetricObservation['facts'];
+};
 
 export type ProbeAnswer<K extends ProbeKind = ProbeKind> = {
   readonly verdict: Verdict;

@@ -1,6 +1,8 @@
 /** What is probed, as data: everything a probe needs to know of its target, and how often it is asked. */
 import type { PostgresComponent } from '../model/config.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
+import type { BadWhen } from '../model/prometheus.ts';
+import type { HttpCredentials } from '../runtime/http-credentials.ts';
 import type { SecretValue } from '../runtime/secret.ts';
 
 type Schedule = {
@@ -47,7 +49,25 @@ export type ControlTarget = Schedule & {
   readonly target: string;
 };
 
-export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget;
+export type MetricTarget = Schedule & {
+  readonly kind: 'metric';
+  readonly group: GroupId;
+  /** Its name in the config. */
+  readonly fact: string;
+  readonly server: string;
+  /** 0 = the server itself, more = its replicas. */
+  readonly replica: number;
+  /** Where the server stands. */
+  readonly region: RegionId;
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+  readonly promql: string;
+  /** Which numbers are bad; null for a number that is no verdict. */
+  readonly bad: BadWhen | null;
+  readonly freshMs: number;
+};
+
+export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

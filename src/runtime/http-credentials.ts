@@ -8,3 +8,14 @@ export const authorizationOf = (credentials: HttpCredentials): string =>
   credentials.kind === 'bearer'
     ? `Bearer ${credentials.token}`
     : `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`, 'utf8').toString('base64')}`;
+
+/** Credentials that the config names by reference, with their secrets; null where there are none. A checked config never has both. */
+export function credentialsOf(
+  bearer: string | undefined,
+  basic: { readonly user: string; readonly password: string } | undefined,
+  secret: (reference: string) => string,
+): HttpCredentials | null {
+  if (bearer !== undefined) return { kind: 'bearer', token: secret(bearer) };
+  if (basic !== undefined) return { kind: 'basic', user: basic.user, password: secret(basic.password) };
+  return null;
+}

@@ -27,6 +27,7 @@ export async function serveStates(port = 0): Promise<Served> {
     engine: {
       state: () => shown.state,
       health: () => shown.engine,
+      failureKind: () => null,
       submit: () => Promise.reject(new Error('this engine only stands there to be looked at')),
     },
     clock: { wall: () => shown.state.at, mono: () => shown.state.mono },

@@ -69,10 +69,22 @@ t.test('invariant 14: once the journal failed, nothing follows', async (t) => {
   failing = false;
   await t.rejects(engine.submit({ kind: 'webhook', request: 's', alerts: [alert('00000000000000bb')] }), EngineFailed);
   t.equal(engine.health(), 'failed');
+  t.equal(engine.failureKind(), 'journal');
   t.strictSame(replies, []);
   t.strictSame(probed, []);
   t.equal(failures.length, 1);
   t.strictSame(engine.state().ledger.alerts, {}, 'and the state holds nothing that is not durable');
+});
+
+t.test('a defect of the judgement is not told as a failed journal', async (t) => {
+  const { ports, failures } = world();
+  const engine = await startEngine({ ...options, store: await openMemoryJournal(), ports, incarnation: 'one' });
+  await t.rejects(engine.submit({ kind: 'nonsense' } as never), { name: 'EngineFailed', kind: 'core' });
+  t.equal(engine.health(), 'failed');
+  t.equal(engine.failureKind(), 'core');
+  t.equal(failures.length, 1);
+  await t.rejects(engine.submit({ kind: 'tick' }), { kind: 'core', message: /judgement/ });
+  await engine.stop();
 });
 
 t.test('a restart knows what was acknowledged', async (t) => {
@@ -86,7 +98,11 @@ t.test('a restart knows what was acknowledged', async (t) => {
   await first.submit({ kind: 'webhook', request: 'r', alerts: [alert('00000000000000aa')] });
   const before = first.state().ledger;
   await first.stop();
-  await t.rejects(first.submit({ kind: 'tick' }), EngineFailed, 'a stopped engine takes nothing');
+  await t.rejects(
+    first.submit({ kind: 'tick' }),
+    { name: 'EngineFailed', kind: 'stopped' } as never,
+    'a stopped engine takes nothing',
+  );
   crashMemoryDisk(disk);
   const { appended, ports } = world();
   const again = await startEngine({

@@ -78,6 +78,10 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
         note(target, context);
         return { ...OK, facts: null };
       },
+      metric: async (target, context) => {
+        note(target, context);
+        return { ...OK, facts: null };
+      },
     },
     close: async () => {
       made.closed += 1;

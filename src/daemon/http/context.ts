@@ -17,7 +17,7 @@ import type { ReplyBook } from './replies.ts';
 import type { WitnessDesk } from './witness-desk.ts';
 
 /** The engine as its HTTP face knows it. */
-export type EngineFace = Pick<Engine, 'submit' | 'state' | 'health'>;
+export type EngineFace = Pick<Engine, 'submit' | 'state' | 'health' | 'failureKind'>;
 
 export type HttpContext = {
   readonly engine: EngineFace;

@@ -3,12 +3,17 @@
  * (design §4); everything else is a 503, because sending again does no harm.
  */
 import type { EngineFace, HttpContext } from './context.ts';
+import type { ProblemCode } from './problem.ts';
 
 /** Alertmanager hangs up after 10 s; an answer that comes before is worth more than one that would be right. */
 export const DURABLE_WITHIN_MS = 8_000;
 export const RETRY_AFTER_SECONDS = 5;
 
 export type Durability = 'durable' | 'failed' | 'late';
+
+/** Which of the two failed: they are mended by different people. */
+export const failedCode = (engine: Pick<EngineFace, 'failureKind'>): ProblemCode =>
+  engine.failureKind() === 'core' ? 'core-failed' : 'journal-failed';
 
 export async function makeDurable(
   { engine, timers, log }: Pick<HttpContext, 'engine' | 'timers' | 'log'>,

@@ -8,7 +8,7 @@ import type { Person, Reply } from '../../model/loop.ts';
 import type { Role } from '../../model/primitives.ts';
 import { hasAnyRole } from '../people.ts';
 import type { App, HttpContext } from './context.ts';
-import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { PROBLEMS, type ProblemCode, refuse } from './problem.ts';
 
 export const REPLY_WITHIN_MS = 10_000;
@@ -63,7 +63,7 @@ export function orderDesk(app: App, context: HttpContext): OrderDesk {
       if (durability === 'failed') {
         waiting.cancel();
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-        return refuse(reply, 'journal-failed');
+        return refuse(reply, failedCode(context.engine));
       }
       const answer = await waiting.reply;
       return answer === null

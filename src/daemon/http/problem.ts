@@ -92,6 +92,11 @@ export const PROBLEMS = {
     remedy:
       'check the disk of the state folder, restart the daemon, and look at the status before you send an order again',
   },
+  'core-failed': {
+    status: 503,
+    title: 'The judgement of failoverd failed, so nothing follows from this',
+    remedy: 'see the log of the daemon, restart it, and look at the status before you send an order again',
+  },
   'not-durable-in-time': {
     status: 503,
     title: 'The journal did not answer in time',

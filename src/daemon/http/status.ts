@@ -19,7 +19,14 @@ export const statusNowOf =
   ({ engine, clock, version }: Omit<StatusContext, 'timers'>): StatusNow =>
   (group) =>
     statusOf(
-      { state: engine.state(), engine: engine.health(), version, at: clock.wall(), mono: clock.mono() },
+      {
+        state: engine.state(),
+        engine: engine.health(),
+        failure: engine.failureKind(),
+        version,
+        at: clock.wall(),
+        mono: clock.mono(),
+      },
       group ?? null,
     );
 

@@ -6,7 +6,7 @@ import type { FastifyReply } from 'fastify';
 import { WebhookPayload } from '../../model/evidence.ts';
 import { alertsOf, type Intake } from '../intake.ts';
 import type { App, HttpContext } from './context.ts';
-import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { refuse } from './problem.ts';
 import { webhookProof } from './webhook-proof.ts';
 
@@ -47,7 +47,7 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       waiting.cancel();
       if (durability !== 'durable') {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-        return refuse(reply, durability === 'late' ? 'not-durable-in-time' : 'journal-failed');
+        return refuse(reply, durability === 'late' ? 'not-durable-in-time' : failedCode(engine));
       }
       if ((request.body.truncatedAlerts ?? 0) > 0) alertsTruncated();
       return taken(reply, intake, await waiting.reply, metrics);

@@ -4,7 +4,7 @@
  */
 import type { FastifyReply } from 'fastify';
 import type { App, HttpContext } from './context.ts';
-import { makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
+import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { type ProblemCode, refuse } from './problem.ts';
 import { type DeskAnswer, type DeskCode, REPORT_LIMIT_BYTES, REPORT_PATH, SIGNATURE_HEADER } from './witness-desk.ts';
 
@@ -34,7 +34,7 @@ export function witnessRoutes(app: App, context: HttpContext): void {
         onResponse: async (_request, reply) => metrics.witnessReport(reply.witnessCode ?? reply.problem ?? 'accepted'),
       },
       async (request, reply) => {
-        if (engine.health() !== 'running') return later(reply, 'journal-failed');
+        if (engine.health() !== 'running') return later(reply, failedCode(engine));
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const signature = request.headers[SIGNATURE_HEADER];
         const opened = witnesses.open(body, typeof signature === 'string' ? signature : undefined);
@@ -46,7 +46,7 @@ export function witnessRoutes(app: App, context: HttpContext): void {
         const { observations } = opened.report;
         const durability = await makeDurable(context, { kind: 'observed', observations });
         if (durability !== 'durable')
-          return later(reply, durability === 'late' ? 'not-durable-in-time' : 'journal-failed');
+          return later(reply, durability === 'late' ? 'not-durable-in-time' : failedCode(engine));
         metrics.observed(observations);
         return reply.status(204).send();
       },

@@ -25,6 +25,8 @@ export type Schema = {
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
   readonly 'x-form'?: Form;
+  /** The form of names that people choose in a mapping; without it `name`. */
+  readonly 'x-key-form'?: Form;
   readonly 'x-secret'?: boolean;
   readonly 'x-discriminator'?: string;
 };

@@ -130,7 +130,10 @@ const provesHolder = (path: KeyPath): boolean =>
   (path[0] === 'people' && path.at(-1) === 'token') ||
   (path[0] === 'alertmanager' && (path[1] === 'bearer' || path[1] === 'basic'));
 /** Sent as it is in a header, by others or by us. */
-const isBearer = (path: KeyPath): boolean => (provesHolder(path) ? path[1] !== 'basic' : path.at(-1) === 'apiBearer');
+const isBearer = (path: KeyPath): boolean =>
+  provesHolder(path)
+    ? path[1] !== 'basic'
+    : path.at(-1) === 'apiBearer' || (path[0] === 'prometheus' && path.at(-1) === 'bearer');
 
 /** Two references may lead to one value; two persons with one token would be one (invariant 22). A token that can't be sent is nobody's. */
 function tokenFaults(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<string, SecretValue>): Problem[] {

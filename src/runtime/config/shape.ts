@@ -90,6 +90,8 @@ function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly 
       return [[path, badForm(schema, value)]];
     case 'minLength':
       return [[path, limit('empty-text', 'this may not be empty', schema)]];
+    case 'maxLength':
+      return [[path, tooLong(error.params.limit)]];
     case 'minItems':
       return [[path, limit('empty-list', 'this list may not be empty', schema)]];
     case 'maxItems':
@@ -126,6 +128,12 @@ const tooMany = (most: number | bigint): Telling => ({
   remedy: `keep the ${most} that matter most`,
 });
 
+const tooLong = (most: number | bigint): Telling => ({
+  code: 'out-of-range',
+  message: `this text may hold ${most} characters at most`,
+  remedy: 'shorten it',
+});
+
 /** What is there already can't be what was meant. */
 function nearestKey(key: string, schema: Schema, value: unknown): string | null {
   const free = Object.keys(schema.properties ?? {}).filter((name) => !isMapping(value) || !Object.hasOwn(value, name));
@@ -134,7 +142,8 @@ function nearestKey(key: string, schema: Schema, value: unknown): string | null 
 
 function unknownKey(key: UnknownKey['key'], schema: Schema, near: string | null): Telling {
   // Names that people choose are refused for their letters, not for being unknown.
-  if (schema.patternProperties !== undefined) return { ...FORMS.name, on: 'key', value: shownKey(key) };
+  if (schema.patternProperties !== undefined)
+    return { ...FORMS[schema['x-key-form'] ?? 'name'], on: 'key', value: shownKey(key) };
   const known = Object.keys(schema.properties ?? {}).join(', ');
   return {
     code: 'unknown-key',

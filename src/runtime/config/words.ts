@@ -49,6 +49,11 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message: 'this is no time of day',
     remedy: 'write it as HH:MM, from 00:00 to 23:59, such as 09:00',
   },
+  'end-of-hours': {
+    code: 'bad-time',
+    message: 'this is no time of day',
+    remedy: 'write it as HH:MM, from 00:00 to 24:00, such as 18:00',
+  },
   date: { code: 'bad-date', message: 'this is no day', remedy: 'write it as YYYY-MM-DD, such as 2026-12-25' },
   matcher: {
     code: 'bad-matcher',
@@ -59,6 +64,17 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     code: 'bad-digits',
     message: 'this is no identifier of 10 to 20 digits',
     remedy: 'take it from: select system_identifier from pg_control_system(); and put it in quotes',
+  },
+  comparison: {
+    code: 'bad-comparison',
+    message: 'this says not which numbers are meant',
+    remedy: 'write a comparison with a number, in quotes, such as "> 0.05" or "== 0"',
+  },
+  'fact-name': {
+    code: 'bad-name',
+    message:
+      'names of facts are made of lower-case letters, digits and underscores, and begin with a letter; 63 at most',
+    remedy: 'rename it, such as error_ratio',
   },
   path: { code: 'bad-path', message: 'this is no path', remedy: 'begin it with a slash, without blanks' },
 };

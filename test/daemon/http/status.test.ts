@@ -9,7 +9,7 @@ import { statusNowOf, statusRoutes } from '../../../src/daemon/http/status.ts';
 import { StatusDocument } from '../../../src/daemon/status-document.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { createTimers } from '../../../src/runtime/timers.ts';
-import { alert, BEARER, bearer, type Harness, payload, serve, until } from './harness.ts';
+import { alert, BEARER, bearer, type Harness, payload, serve, TOKENS, until } from './harness.ts';
 
 const json = async (h: Harness, path = '/api/v1/status'): Promise<StatusDocument> =>
   (await (await h.get(path)).json()) as StatusDocument;
@@ -238,6 +238,16 @@ t.test('when the engine has failed the page still answers and says so', async (t
   t.match(await html(h), /role="alert"/);
   t.match(await group(h), { summary: { mood: 'stuck' } });
   t.match(await json(h), { engine: 'failed' });
+});
+
+t.test('a failed judgement is told as what it is, on the page and to whoever gives an order', async (t) => {
+  const h = await serve(t);
+  await h.see();
+  await t.rejects(h.engine.submit({ kind: 'nonsense' } as never));
+  t.match(await group(h), { summary: { mood: 'stuck', because: [/defect of failoverd/] } });
+  const order = await h.post('/api/v1/runs/run-orders-1/approve', {}, bearer(TOKENS.ann));
+  t.equal(order.status, 503);
+  t.match(await order.json(), { type: /core-failed$/ });
 });
 
 t.test('ready means that webhooks can be taken durably; silent vantages are named', async (t) => {

@@ -12,6 +12,7 @@ import { type Check, type Finding, problemAt } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
 import { checkMatrix } from './matrix.ts';
+import { checkFacts, checkPrometheus } from './metrics.ts';
 import { checkNames } from './names.ts';
 import { checkAuthority, checkAutonomy, checkPager, checkTokens } from './people.ts';
 import { checkControlTargets, checkGroupRegions, checkQuorum, checkRegionRoles, checkVantages } from './regions.ts';
@@ -29,6 +30,8 @@ const CHECKS: readonly Check[] = [
   checkPostgresAddresses,
   checkDns,
   checkDnsNames,
+  checkPrometheus,
+  checkFacts,
   checkMatrix,
   checkBudgets,
   checkHoldGap,

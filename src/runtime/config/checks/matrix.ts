@@ -4,7 +4,14 @@
 import { compileExpression, type Expression } from '../../../model/expression.ts';
 import { DECIDE_ACTIONS, FORMER_NAMES, STAND_ACTIONS } from '../../../model/matrix.ts';
 import { durationText } from '../../../model/primitives.ts';
-import { apartFrom, combinationsOf, exampleOf, MOST_COMBINATIONS, needs } from '../../../model/row-examples.ts';
+import {
+  apartFrom,
+  combinationsOf,
+  exampleOf,
+  MOST_COMBINATIONS,
+  matchesOnMetricsAlone,
+  needs,
+} from '../../../model/row-examples.ts';
 import { rowFact } from '../../../model/row-facts.ts';
 import type { Row } from '../../../model/settings.ts';
 import type { KeyPath } from '../problem.ts';
@@ -35,15 +42,15 @@ export const checkMatrix: Check = eachGroup((subject) => {
 
 type ConfigRow = NonNullable<GroupSubject['group']['matrix']>[number];
 
-function expressionIn(when: string): Expression | null {
-  const compiled = compileExpression(when);
+function expressionIn({ filled }: GroupSubject, when: string): Expression | null {
+  const compiled = compileExpression(when, filled.metrics);
   return compiled.kind === 'expression' ? compiled.expression : null;
 }
 
 function checkExpression(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
   const { when } = row;
   const at = [...path, 'when'];
-  const compiled = compileExpression(when);
+  const compiled = compileExpression(when, subject.filled.metrics);
   if (compiled.kind === 'refused') {
     const { code, message, remedy, start, end } = compiled;
     const former = Object.hasOwn(FORMER_NAMES, when) ? FORMER_NAMES[when] : undefined;
@@ -79,6 +86,13 @@ function checkExpression(subject: GroupSubject, row: ConfigRow, path: KeyPath): 
         'this row also matches while clients reach the active region, and a failover then is refused by the vantages',
       remedy: 'add bad(active.reachable) to its when, or propose restart or partial',
     });
+  else if (row.auto === true && matchesOnMetricsAlone(expression))
+    subject.error({
+      code: 'row-on-metrics-alone',
+      path: [...path, 'auto'],
+      message: 'this row also matches on metrics alone, which never decide by themselves: one expression is one sign',
+      remedy: 'add what probes see to its when, such as bad(active.reachable), or leave auto out',
+    });
 }
 
 /** A row for each component of a kind: there is one, its facts are of such components, and its action moves one alone. */
@@ -92,7 +106,7 @@ function checkScope(subject: GroupSubject, row: ConfigRow, path: KeyPath): void 
       message: `${subject.id} has no component of this kind, so the row is never judged`,
       remedy: `declare one, or write ${listed(['group', ...kinds])}`,
     });
-  for (const name of expressionIn(row.when)?.facts ?? []) {
+  for (const name of expressionIn(subject, row.when)?.facts ?? []) {
     const scopes: readonly string[] | undefined = rowFact(name)?.scopes;
     if (scopes === undefined || scopes.includes(scope)) continue;
     subject.error({
@@ -137,7 +151,7 @@ function checkFit(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
       message: decides ? 'a decide row stands in nobody’s way' : `a ${row.kind} row must say what it stands against`,
       remedy: decides ? 'leave it out, or write kind: gate' : 'add against, such as against: [failover]',
     });
-  if (row.against?.includes('failover') && expressionIn(row.when)?.facts.includes('maintenance.over'))
+  if (row.against?.includes('failover') && expressionIn(subject, row.when)?.facts.includes('maintenance.over'))
     subject.error({
       code: 'gate-against-loss',
       path: [...path, 'against'],
@@ -181,7 +195,7 @@ function checkPlace(subject: GroupSubject, index: number, path: KeyPath): void {
       message: `this row stands after row ${before.id}; the first that matches wins, so the order must be plain to see`,
       remedy: 'put the rows in the order of their numbers',
     });
-  const shadow = shadowOf(row, earlier);
+  const shadow = shadowOf(subject, row, earlier);
   if (shadow !== null)
     subject.error({
       code: 'row-shadowed',
@@ -192,15 +206,15 @@ function checkPlace(subject: GroupSubject, index: number, path: KeyPath): void {
 }
 
 /** The first that matches wins: an earlier row that acts, matches wherever this one does, and no later, takes its turn. */
-function shadowOf(row: Row, earlier: readonly Row[]): Row | null {
-  const own = expressionIn(row.when);
+function shadowOf(subject: GroupSubject, row: Row, earlier: readonly Row[]): Row | null {
+  const own = expressionIn(subject, row.when);
   if (own === null || row.kind !== 'decide') return null;
   const shadow = earlier.find((other) => {
     if (other.kind !== 'decide' || other.id === row.id || other.forMs > row.forMs) return false;
     // One of the group takes the turn of every component, and one of another kind nobody’s.
     if (other.scope !== 'group' && other.scope !== row.scope) return false;
     if (other.when === row.when) return true;
-    const first = expressionIn(other.when);
+    const first = expressionIn(subject, other.when);
     const acts = other.action !== 'speak-up' && other.action !== 'none';
     if (first === null || !acts || combinationsOf([own, first]) > MOST_COMBINATIONS) return false;
     return exampleOf(own) !== null && apartFrom(own, first) === null;

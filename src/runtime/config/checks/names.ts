@@ -13,11 +13,16 @@ export const checkNames: Check = ({ config, error }) => {
   const named: [KeyPath, object][] = [
     [['regions'], config.regions],
     [['vantages'], config.vantages],
+    [['prometheus'], config.prometheus ?? {}],
     [['people'], config.people ?? {}],
     [['groups'], config.groups],
     ...Object.entries(config.groups).map(([id, group]): [KeyPath, object] => [
       ['groups', id, 'components'],
       group.components,
+    ]),
+    ...Object.entries(config.groups).map(([id, group]): [KeyPath, object] => [
+      ['groups', id, 'facts'],
+      group.facts ?? {},
     ]),
   ];
   for (const [path, holder] of named)

@@ -72,12 +72,19 @@ export const checkAuthority: Check = eachGroup((subject) => {
   const path = [...subject.path, 'authority'];
   checkTimeZone(subject, authority.timeZone, [...path, 'timeZone']);
   const { from, to } = authority.businessHours;
-  if (from >= to)
+  if (from === to)
     subject.error({
-      code: 'hours-reversed',
+      code: 'hours-empty',
       path: [...path, 'businessHours', 'to'],
-      message: `business hours begin at ${from} and must end later on the same day`,
-      remedy: 'write a later time; hours over midnight are not taken',
+      message: `business hours begin and end at ${from}, so there are none`,
+      remedy: 'write another time; "00:00" to "24:00" is the whole day',
+    });
+  else if (from > to)
+    subject.warn({
+      code: 'hours-over-midnight',
+      path: [...path, 'businessHours', 'to'],
+      message: `business hours go from ${from} over midnight to ${to} on the next day`,
+      remedy: 'write a later time if that is not meant',
     });
 });
 

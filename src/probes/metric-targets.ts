@@ -1,0 +1,29 @@
+/** What the daemon asks Prometheus: every fact that a group names, of its server and of each replica. */
+import type { Config } from '../model/config.ts';
+import { metricSettings } from '../model/prometheus.ts';
+import type { Secrets } from '../runtime/config/secrets.ts';
+import { credentialsOf } from '../runtime/http-credentials.ts';
+import type { MetricTarget } from './target.ts';
+
+/** Throws a RangeError where a secret was not fetched. */
+export function metricTargetsOf(config: Config, secrets: Secrets): readonly MetricTarget[] {
+  const servers = config.prometheus ?? {};
+  return Object.entries(config.groups).flatMap(([group, { facts }]) =>
+    metricSettings(facts ?? {}, servers).flatMap((metric) => {
+      const server = servers[metric.server];
+      if (server === undefined) return [];
+      const credentials = credentialsOf(server.bearer, server.basic, (reference) => secrets.of(reference).reveal());
+      return [server.url, ...(server.replicas ?? [])].map((url, replica): MetricTarget => {
+        const { id: fact, everyMs: intervalMs, timeoutMs, promql, bad, freshMs, from: region } = metric;
+        return {
+          kind: 'metric',
+          key: `${group}/metrics.${fact}/${metric.server}/${replica}`,
+          ...{ group, fact, server: metric.server, replica, region },
+          ...{ intervalMs, timeoutMs, promql, bad, freshMs },
+          url: new URL(url),
+          credentials,
+        };
+      });
+    }),
+  );
+}
