@@ -19,6 +19,8 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   secret: 'secret',
   'time-of-day': 'HH:MM',
   'end-of-hours': 'HH:MM, or 24:00',
+  instant: 'instant',
+  cause: 'cause',
   date: 'YYYY-MM-DD',
   matcher: 'matcher',
   digits: 'digits',
@@ -114,6 +116,8 @@ const FORMS = [
   ['matcher', 'By equality alone: `label="value"` or `label!="value"`. No regular expressions.'],
   ['comparison', 'Which numbers are meant, in quotes: `"> 0.05"`, `"== 0"`; also `>=`, `<`, `<=`, `!=`.'],
   ['name of a fact', 'Lower-case letters, digits and underscores, beginning with a letter; 63 at most.'],
+  ['instant', 'RFC 3339 with its zone: `2026-12-05T22:00:00+01:00`, `2026-12-05T21:00Z`.'],
+  ['cause', '`partial`, `restart`, `speak-up`, or a row by its number: `row 80`.'],
   ['name', 'Lower-case letters, digits and dashes; 63 at most.'],
   ['secret', 'Exactly one reference: `${env:NAME}` or `${file:PATH}`, relative to the file. Never the secret itself.'],
 ] as const;

@@ -115,7 +115,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({ id, roles, token: secret(token) })),
     ),
     webhookCredentials: credentialsOf(config.alertmanager?.bearer, config.alertmanager?.basic, secret),
-    alertsTruncated: () => reconciler?.soon(),
+    askWhatFires: () => reconciler?.soon(),
     witnesses: createReportDesk({ session, keys: witnessKeys(config.vantages), clock: systemClock }),
     metrics,
     log,

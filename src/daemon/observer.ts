@@ -10,6 +10,8 @@ type Level = Exclude<keyof Log, 'child'>;
 const LEVELS: Readonly<Record<EventKind, Level>> = {
   'daemon.started': 'info',
   'alerts.received': 'info',
+  'alerts.reopened': 'warn',
+  'alerts.expired': 'info',
   'identity.pinned': 'info',
   'hold.started': 'warn',
   'hold.advanced': 'debug',

@@ -209,6 +209,32 @@ export const FactStatus = Type.Object({
 });
 export type FactStatus = Static<typeof FactStatus>;
 
+/** An alert that fires behind silences: it counts neither as a sign nor as health. */
+export const SilencedStatus = Type.Object({
+  name: Text,
+  summary: Maybe(Text),
+  means: Text,
+  region: Text,
+  component,
+  startsAt: WallMs,
+  /** Who silenced it, and until when; empty where the silence itself was not told of. */
+  by: Type.Array(Type.Object({ who: Text, comment: Text, until: WallMs })),
+});
+export type SilencedStatus = Static<typeof SilencedStatus>;
+
+/** Planned work that stands now. */
+export const MaintenanceStatus = Type.Object({
+  source: Type.Enum(['calendar', 'silence', 'alert']),
+  title: Text,
+  by: Maybe(Text),
+  until: Maybe(WallMs),
+  region: Maybe(Text),
+  component,
+  /** What it suppresses; null = what the rows make of it that read `maintenance.over`. */
+  causes: Maybe(Type.Array(Text)),
+});
+export type MaintenanceStatus = Static<typeof MaintenanceStatus>;
+
 export const GroupStatus = Type.Object({
   group: Text,
   title: Text,
@@ -242,8 +268,18 @@ export const GroupStatus = Type.Object({
   vantages: Type.Array(Type.Object({ id: Text, region: Text, connected: Verdict, why: Text })),
   facts: Type.Array(FactStatus),
   alerts: Type.Array(
-    Type.Object({ name: Text, summary: Maybe(Text), means: Text, region: Text, startsAt: WallMs, ageMs: Ms }),
+    Type.Object({
+      name: Text,
+      summary: Maybe(Text),
+      means: Text,
+      region: Text,
+      component,
+      startsAt: WallMs,
+      ageMs: Ms,
+    }),
   ),
+  silenced: Type.Array(SilencedStatus),
+  maintenance: Type.Array(MaintenanceStatus),
 });
 export type GroupStatus = Static<typeof GroupStatus>;
 

@@ -15,6 +15,7 @@ import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
+import { maintenanceOf } from '../policies/maintenance.ts';
 import { componentsOf, judgeRow } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type {
@@ -124,8 +125,22 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
       summary: alert.summary,
       means: meaning.fact,
       region: meaning.region,
+      component: meaning.component,
       startsAt: alert.startsAt,
       ageMs,
+    })),
+    silenced: view.silenced.map(({ alert, meaning, by }) => ({
+      name: alert.labels['alertname'] ?? alert.fingerprint,
+      summary: alert.summary,
+      means: meaning.fact,
+      region: meaning.region,
+      component: meaning.component,
+      startsAt: alert.startsAt,
+      by: by.map(({ by: who, comment, endsAt }) => ({ who, comment, until: endsAt })),
+    })),
+    maintenance: maintenanceOf(view).map(({ causes, ...one }) => ({
+      ...one,
+      causes: causes === null ? null : [...causes],
     })),
   };
 }

@@ -20,8 +20,8 @@ import { isBroken } from '../model/run.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
-/** Resolved alerts kept, so that a late *firing* of the same alert is known to be old. */
-const RESOLVED_ALERTS_KEPT = 2000;
+/** Alerts kept that fire no more: a late *firing* of one is known to be old, and makes no new report. */
+const PAST_ALERTS_KEPT = 2000;
 const DELIVERED_PAGES_KEPT = 50;
 
 const without = <T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> => {
@@ -48,6 +48,8 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     case 'daemon.started':
       return { ...ledger, incarnation: event.incarnation };
     case 'alerts.received':
+    case 'alerts.reopened':
+    case 'alerts.expired':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
     case 'page.queued':
     case 'page.delivered':
@@ -63,16 +65,36 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
 
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
-function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Record<string, KeptAlert> {
-  const alerts = { ...ledger.alerts };
+function foldAlerts(
+  ledger: Ledger,
+  event: EventOf<'alerts.received' | 'alerts.reopened' | 'alerts.expired'>,
+): Record<string, KeptAlert> {
+  const alerts: Record<string, KeptAlert> = { ...ledger.alerts };
+  if (event.kind === 'alerts.expired') {
+    for (const key of event.keys) {
+      const kept = alerts[key] ?? refuse(event, `no alert ${key}`);
+      if (kept.alert.status !== 'firing' || kept.expiredAt !== null) refuse(event, `alert ${key} does not fire`);
+      alerts[key] = { ...kept, expiredAt: event.at };
+    }
+    return withoutOldest(alerts);
+  }
   for (const alert of event.alerts) {
     const key = alertKey(alert);
+    const ended = alerts[key]?.alert.status === 'resolved';
     // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
-    if (alerts[key]?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
-    alerts[key] = { alert, receivedAt: event.at };
+    if (event.kind === 'alerts.received' && ended) refuse(event, `alert ${key} was resolved already`);
+    if (event.kind === 'alerts.reopened' && (!ended || alert.status !== 'firing'))
+      refuse(event, `alert ${key} was not resolved`);
+    alerts[key] = { alert, receivedAt: event.at, expiredAt: null };
   }
-  const resolved = Object.entries(alerts).filter(([, kept]) => kept.alert.status === 'resolved');
-  for (const [key] of resolved.slice(0, Math.max(0, resolved.length - RESOLVED_ALERTS_KEPT))) delete alerts[key];
+  return withoutOldest(alerts);
+}
+
+function withoutOldest(alerts: Record<string, KeptAlert>): Record<string, KeptAlert> {
+  const past = Object.entries(alerts).filter(
+    ([, { alert, expiredAt }]) => alert.status === 'resolved' || expiredAt !== null,
+  );
+  for (const [key] of past.slice(0, Math.max(0, past.length - PAST_ALERTS_KEPT))) delete alerts[key];
   return alerts;
 }
 

@@ -122,6 +122,10 @@ export const AttemptOutcome = Type.Enum(['ok', 'failed', 'indeterminate']);
 export const EventBody = Type.Union([
   event('daemon.started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
   event('alerts.received', { alerts: Type.Array(Alert) }),
+  /** Alerts that one Alertmanager took for resolved, and that another still lists as firing. */
+  event('alerts.reopened', { alerts: Type.Array(Alert) }),
+  /** Alerts that fire as far as anybody said, and were not heard of for so long that they count no more. */
+  event('alerts.expired', { keys: Type.Array(Type.String()) }),
   event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
   event('hold.started', {
     ...group,

@@ -148,7 +148,12 @@ export const KeptPage = Type.Object({
 });
 export type KeptPage = Static<typeof KeptPage>;
 
-export const KeptAlert = Type.Object({ alert: Alert, receivedAt: WallMs });
+export const KeptAlert = Type.Object({
+  alert: Alert,
+  receivedAt: WallMs,
+  /** When it had not been heard of for too long to count; null while it counts. */
+  expiredAt: Maybe(WallMs),
+});
 export type KeptAlert = Static<typeof KeptAlert>;
 
 export const Ledger = Type.Object({

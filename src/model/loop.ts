@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
-import { Alert, Observation } from './evidence.ts';
+import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { Ledger } from './ledger.ts';
 import { StepId, StepKind } from './plan.ts';
 import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
@@ -43,7 +43,13 @@ export type Person = Static<typeof Person>;
 export const Input = Type.Union([
   input('started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
   input('tick', {}),
-  input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
+  /**
+   * Alerts, from a webhook or from asking. `askedMono`: what fires by the answer to a question that was asked then, so that
+   * it is newer than whatever was taken in before.
+   */
+  input('webhook', { request: Type.String(), alerts: Type.Array(Alert), askedMono: Type.Optional(MonoMs) }),
+  /** All silences that stand, and all alerts they hold back, as those Alertmanagers that answered list them. */
+  input('silences', { silences: Type.Array(Silence), silenced: Type.Array(SilencedAlert) }),
   input('observed', { observations: Type.Array(Observation) }),
   input('performed', { operation: Type.String(), result: OperationResult }),
   input('approve', {
@@ -176,6 +182,19 @@ export const Volatile = Type.Object({
   doAskedMono: Type.Record(Type.String(), MonoMs),
   /** Alerts heard of again without anything new to write down: when last, by alert key. */
   alertHeardMono: Type.Record(Type.String(), MonoMs),
+  /** When an alert was last taken in as resolved, by alert key; absent = not in this life. */
+  alertEndedMono: Type.Record(Type.String(), MonoMs),
+  /** When alerts were last looked through for those that count no more. */
+  alertsSweptMono: MonoMs,
+  /** What silences were heard of last; null = not since the start. */
+  silences: Type.Union([
+    Type.Object({
+      heardMono: MonoMs,
+      silences: Type.Array(Silence),
+      alerts: Type.Record(Type.String(), SilencedAlert),
+    }),
+    Type.Null(),
+  ]),
   pagesUnderWay: Type.Record(Type.String(), MonoMs),
   pageFailures: Type.Record(Type.String(), Type.Integer()),
   probeAskedMono: Type.Record(Type.String(), MonoMs),
@@ -211,6 +230,9 @@ export const EMPTY_VOLATILE: Volatile = {
   doAsked: {},
   doAskedMono: {},
   alertHeardMono: {},
+  alertEndedMono: {},
+  alertsSweptMono: 0,
+  silences: null,
   pagesUnderWay: {},
   pageFailures: {},
   probeAskedMono: {},

@@ -4,6 +4,7 @@
  */
 import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
+import type { MaintenanceWindow, Suppression, WindowSettings } from './maintenance.ts';
 import type { Against, Scope } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
@@ -56,6 +57,8 @@ export type AlertMeaning = {
   readonly component: ComponentId | null;
 };
 
+export type SilenceMeaning = Suppression & { readonly match: AlertMeaning['match'] };
+
 export type BusinessHours = {
   readonly timeZone: string;
   readonly days: readonly string[];
@@ -104,6 +107,9 @@ export type GroupSettings = {
   readonly alertExpiryMs: number;
   readonly watchdogWithinMs: number;
   readonly alertMeanings: readonly AlertMeaning[];
+  /** Silences that stand for planned work. */
+  readonly silenceMeanings: readonly SilenceMeaning[];
+  readonly maintenance: readonly WindowSettings[];
 };
 
 export type Settings = { readonly groups: { readonly [group: GroupId]: GroupSettings } };
@@ -267,7 +273,30 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
         region: rule.region,
         component: rule.component ?? null,
       })),
+    silenceMeanings: (config.alertmanager?.silences ?? [])
+      .filter((rule) => rule.group === id)
+      .map((rule) => ({ match: rule.match.map(matcher), ...suppression(rule) })),
+    maintenance: (group.maintenance ?? []).map((window) => ({
+      title: window.title,
+      span: spanOf(window),
+      ...suppression(window),
+    })),
   };
+}
+
+const suppression = ({ region, component, causes }: Pick<MaintenanceWindow, keyof Suppression>): Suppression => ({
+  region: region ?? null,
+  component: component ?? null,
+  causes,
+});
+
+/** A window that says neither, which `failoverd check` refuses, never comes. */
+function spanOf({ weekly, from, to }: MaintenanceWindow): WindowSettings['span'] {
+  if (weekly !== undefined) return { kind: 'weekly', ...weekly };
+  const [begins, ends] = [Date.parse(from ?? ''), Date.parse(to ?? '')];
+  return Number.isNaN(begins) || Number.isNaN(ends)
+    ? { kind: 'once', from: 0, to: 0 }
+    : { kind: 'once', from: begins, to: ends };
 }
 
 function matcher(text: string): AlertMeaning['match'][number] {

@@ -1,8 +1,7 @@
 /**
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
-import type { EventOf } from '../model/events.ts';
-import { type Alert, alertKey, type MetricObservation, type Observation } from '../model/evidence.ts';
+import type { MetricObservation, Observation } from '../model/evidence.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 
@@ -111,45 +110,4 @@ function addSample(state: State, samples: Record<string, Sample[]>, o: Observati
   };
   const kept = (samples[key] ?? []).filter((s) => s.region === region);
   samples[key] = [...kept, sample].slice(-SAMPLES_KEPT);
-}
-
-/** What a webhook adds: alerts that are new or newly resolved are written down, those heard of again are only heard. */
-export function takeAlerts(
-  state: State,
-  input: InputOf<'webhook'>,
-  meansSomething: (alert: Alert) => boolean,
-): {
-  readonly volatile: Volatile;
-  readonly events: readonly EventOf<'alerts.received'>[];
-  readonly counts: { readonly kept: number; readonly repeated: number; readonly ignored: number };
-} {
-  const alertHeardMono = { ...state.volatile.alertHeardMono };
-  const fresh = new Map<string, Alert>();
-  let repeated = 0;
-  let ignored = 0;
-  for (const alert of input.alerts) {
-    const key = alertKey(alert);
-    if (!meansSomething(alert)) {
-      ignored += 1;
-      continue;
-    }
-    const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
-    // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
-    if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
-      repeated += 1;
-      if (before.status === 'firing') alertHeardMono[key] = input.mono;
-      continue;
-    }
-    fresh.set(key, alert);
-    if (alert.status === 'firing') alertHeardMono[key] = input.mono;
-    else delete alertHeardMono[key];
-  }
-  const alerts = [...fresh.values()];
-  const events: EventOf<'alerts.received'>[] =
-    alerts.length === 0 ? [] : [{ kind: 'alerts.received', at: input.at, alerts }];
-  return {
-    volatile: { ...state.volatile, alertHeardMono },
-    events,
-    counts: { kept: alerts.length, repeated, ignored },
-  };
 }

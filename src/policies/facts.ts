@@ -9,6 +9,7 @@ import { lsnGapBytes, type RegionId } from '../model/primitives.ts';
 import type { GroupFactName } from '../model/row-facts.ts';
 import { alerted } from './alert-facts.ts';
 import { DIAGNOSES } from './diagnoses.ts';
+import { maintenanceReading } from './maintenance.ts';
 import { quorumOf } from './quorum.ts';
 import { plain, type Reading } from './reading.ts';
 import type { PostgresView, Reach, View } from './view.ts';
@@ -36,7 +37,7 @@ export const READERS: Readonly<Record<GroupFactName, (view: View) => Reading>> =
   'clickhouse.serving': (view) => says(view, 'clickhouse-failing'),
   'nats.flowing': (view) => says(view, 'nats-failing'),
   'workloads.healthy': (view) => says(view, 'workload-degraded'),
-  'maintenance.over': (view) => says(view, 'maintenance'),
+  'maintenance.over': (view) => maintenanceReading(view),
   'monitoring.watching': watchingAll,
   'reports.corruption': ({ ledger }) => reported(ledger.reports['corruption'], 'corruption'),
   'reports.deletion': ({ ledger }) => reported(ledger.reports['deletion'], 'an accidental deletion'),

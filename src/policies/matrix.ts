@@ -13,6 +13,7 @@ import type { Autonomy, ComponentId, GroupId } from '../model/primitives.ts';
 import type { Row } from '../model/settings.ts';
 import { type Judgement, judge } from './gates/index.ts';
 import { replicationLoss, sampleOf } from './loss.ts';
+import { maintenanceText, suppressing } from './maintenance.ts';
 import { tellNotices } from './notices.ts';
 import { openProposal, openRun, reviewProposal } from './proposals.ts';
 import { componentsOf, judgeRow, type RowFinding } from './rows.ts';
@@ -269,15 +270,22 @@ function recordOf(
 }
 
 function speakUp(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): void {
-  if (decisionOf(view, scoped) !== undefined) return;
-  const why = `${nameOf(scoped)}: ${finding.why}; Kubernetes has not healed it`;
+  const { row, component } = scoped;
+  const planned = suppressing(view, { row, component, region: finding.region });
+  const action = planned === null ? 'speak-up' : 'hold';
+  const before = decisionOf(view, scoped);
+  // Who was told once is not told again because work was planned in between.
+  if (before?.action === action || before?.action === 'speak-up') return;
+  const healed = `${nameOf(scoped)}: ${finding.why}; Kubernetes has not healed it`;
+  const why = planned === null ? healed : `${healed}; nobody is told because of ${maintenanceText(planned)}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
     group: view.group,
-    decision: recordOf(scoped, finding, hold, 'speak-up', 'observe', why),
+    decision: recordOf(scoped, finding, hold, action, 'observe', why),
   });
-  const of = scoped.component === null ? '' : `: ${scoped.component}`;
+  if (planned !== null) return;
+  const of = component === null ? '' : `: ${component}`;
   if (view.settings.autonomy !== 'observe')
     page(turn, 'speak-up', view.group, `${view.settings.title}${of}: not healed yet`, finding.why);
 }
@@ -287,7 +295,8 @@ function proposeByHand(turn: Turn, view: View, scoped: Scoped, finding: RowFindi
   const { row, component } = scoped;
   const loss = replicationLoss(hold.sample, hold.impactAt, view);
   const judged = judge({ view, row, component, finding, loss });
-  const stands = judged.reports.find(({ gate, answer }) => /^row-\d/.test(gate) && answer !== 'pass');
+  // A row that can't tell stands in the way of auto; this is proposed to people.
+  const stands = judged.reports.find(({ gate, answer }) => /^(?:row-\d|maintenance$)/.test(gate) && answer === 'block');
   const held = `${nameOf(scoped)}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
   const why =
     stands === undefined

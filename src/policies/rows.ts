@@ -51,9 +51,15 @@ export function componentsOf(
 
 const VERDICT = { yes: 'bad', no: 'ok', unknown: 'unknown' } as const satisfies Record<string, Verdict>;
 
-export function judgeRow(view: View, row: Pick<Row, 'when'>, component: ComponentId | null = null): RowFinding {
+/** `instead`: readings that take the place of those of the view. */
+export function judgeRow(
+  view: View,
+  row: Pick<Row, 'when'>,
+  component: ComponentId | null = null,
+  instead: { readonly [fact in ReadableFact]?: Reading } = {},
+): RowFinding {
   const expression = expressionOf(row.when, view.settings.metrics);
-  const read = expression.facts.map((fact) => ({ fact, ...readFact(view, fact, component) }));
+  const read = expression.facts.map((fact) => ({ fact, ...(instead[fact] ?? readFact(view, fact, component)) }));
   const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
   const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));
   const regions = read.flatMap(({ region }) => (region === null ? [] : [region]));

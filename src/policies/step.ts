@@ -7,14 +7,14 @@
  */
 import type { Effect, Input, State, StepOutput } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { takeAlerts, takeObservations } from './evidence.ts';
+import { expireAlerts, takeAlerts, takeSilences } from './alerts.ts';
+import { takeObservations } from './evidence.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
-import { hasMeaning } from './view.ts';
 
 export function step(before: State, input: Input): StepOutput {
   const turn = turnOf({ ...before, at: input.at, mono: Math.max(before.mono, input.mono) });
@@ -57,6 +57,10 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       });
       return all;
     case 'tick':
+      expireAlerts(turn);
+      return all;
+    case 'silences':
+      remember(turn, takeSilences(turn.state, input));
       return all;
     case 'observed': {
       remember(turn, takeObservations(turn.state, input));
@@ -68,10 +72,10 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return all.filter((group) => groups.has(group));
     }
     case 'webhook': {
-      const taken = takeAlerts(turn.state, input, (alert) => hasMeaning(turn.state, alert));
+      const taken = takeAlerts(turn.state, input);
       remember(turn, taken.volatile);
       say(turn, ...taken.events);
-      for (const event of taken.events) reportsFromAlerts(turn, event.alerts);
+      reportsFromAlerts(turn, taken.news);
       turn.effects.push({ kind: 'reply', request: input.request, status: 200, body: taken.counts });
       if (taken.events.length > 0) askForProbes(turn, all);
       return all;

@@ -4,7 +4,7 @@
  * Whatever expired, is missing, or comes from a vantage that can't reach its own control targets is *unknown*: it never
  * counts as failed and is never good enough to act on (invariants 15, 18).
  */
-import type { Alert, PostgresObservation } from '../model/evidence.ts';
+import type { Alert, PostgresObservation, Silence } from '../model/evidence.ts';
 import { type AlertKey, alertKey } from '../model/evidence.ts';
 import { EMPTY_GROUP, type GroupLedger, type KeptAlert } from '../model/ledger.ts';
 import type { KeptObservation, Sample, State } from '../model/loop.ts';
@@ -71,6 +71,14 @@ export type PostgresView = {
   readonly replayLagBytes: number | null;
 };
 
+/** An alert that fires behind a silence: neither a sign of anything, nor of health. */
+export type SilencedView = {
+  readonly alert: Alert;
+  readonly meaning: AlertMeaning;
+  /** The silences that hold it back, as far as they are known. */
+  readonly by: readonly Silence[];
+};
+
 export type AlertView = {
   readonly alert: Alert;
   readonly meaning: AlertMeaning;
@@ -95,6 +103,9 @@ export type View = {
   readonly reachOfComponent: (component: ComponentId, region: RegionId) => readonly Reach[];
   readonly postgres: readonly PostgresView[];
   readonly alerts: readonly AlertView[];
+  readonly silenced: readonly SilencedView[];
+  /** Silences that stand now; null = they were not heard of lately. */
+  readonly silences: readonly Silence[] | null;
   /** Facts that the config names, in its order. */
   readonly metrics: readonly MetricView[];
 };
@@ -140,6 +151,8 @@ export function viewOf(state: State, group: GroupId): View {
     },
     postgres,
     alerts: alertsOf(state, settings),
+    silenced: silencedOf(state, settings),
+    silences: silencesOf(state, settings),
     metrics: metricsOf(state, settings, active),
   };
 }
@@ -338,7 +351,7 @@ function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   if (known !== undefined) return known;
   const made = new Map<GroupId, Firing[]>();
   for (const kept of Object.values(state.ledger.alerts)) {
-    if (kept.alert.status !== 'firing') continue;
+    if (kept.alert.status !== 'firing' || kept.expiredAt !== null) continue;
     for (const { group, meaning } of meaningsOf(state, kept.alert)) {
       const firing: Firing = { kept, key: alertKey(kept.alert), meaning };
       const own = made.get(group);
@@ -350,13 +363,50 @@ function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   return made;
 }
 
+/** Whether a silence holds the matchers that are named, each as it is named. */
+export const holdsMatchers = ({ matchers }: Silence, match: AlertMeaning['match']): boolean =>
+  match.every((wanted) =>
+    matchers.some(
+      ({ label, equal, value }) => label === wanted.label && equal === wanted.equal && value === wanted.value,
+    ),
+  );
+
+const freshSilences = (state: State, { alertExpiryMs }: GroupSettings): State['volatile']['silences'] => {
+  const { silences } = state.volatile;
+  return silences === null || state.mono - silences.heardMono > alertExpiryMs ? null : silences;
+};
+
+const silencesOf = (state: State, settings: GroupSettings): readonly Silence[] | null =>
+  freshSilences(state, settings)?.silences.filter(
+    ({ startsAt, endsAt }) => startsAt <= state.at && state.at < endsAt,
+  ) ?? null;
+
+/** Heard of since, it is not held back any more: a silenced alert reaches no webhook. */
+function isSilenced(state: State, settings: GroupSettings, key: AlertKey): boolean {
+  const silences = freshSilences(state, settings);
+  if (silences?.alerts[key] === undefined) return false;
+  return (state.volatile.alertHeardMono[key] ?? Number.NEGATIVE_INFINITY) <= silences.heardMono;
+}
+
+function silencedOf(state: State, settings: GroupSettings): SilencedView[] {
+  const silences = freshSilences(state, settings);
+  if (silences === null || settings.alertMeanings.length === 0) return [];
+  return Object.values(silences.alerts).flatMap(({ alert, silencedBy }) => {
+    if (!isSilenced(state, settings, alertKey(alert))) return [];
+    const by = silences.silences.filter(({ id }) => silencedBy.includes(id));
+    return settings.alertMeanings
+      .filter((meaning) => matches(meaning, alert))
+      .map((meaning): SilencedView => ({ alert, meaning, by }));
+  });
+}
+
 /** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
 function alertsOf(state: State, settings: GroupSettings): AlertView[] {
   if (settings.alertMeanings.length === 0) return [];
   return (firingByGroup(state).get(settings.id) ?? []).flatMap(({ kept, key, meaning }) => {
     const heardMono = state.volatile.alertHeardMono[key];
     const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
-    if (ageMs > settings.alertExpiryMs) return [];
+    if (ageMs > settings.alertExpiryMs || isSilenced(state, settings, key)) return [];
     const path = settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region);
     return [{ alert: kept.alert, meaning, ageMs, path }];
   });

@@ -28,13 +28,21 @@ const watchedRegions = ({ settings }: View): readonly RegionId[] => [
 export const watches = (view: View): readonly Watch[] => watchedRegions(view).map((region) => watchIn(view, region));
 
 function watchIn(view: View, region: RegionId): Watch {
-  const { alerts, settings, upMs } = view;
+  const { alerts, silenced, settings, upMs } = view;
   const base = { region, explained: false, silenced: false };
   const heard = alerts.some(
     ({ meaning, ageMs }) =>
       meaning.fact === 'watchdog' && meaning.region === region && ageMs <= settings.watchdogWithinMs,
   );
   if (heard) return { ...base, verdict: 'ok', why: `the watchdog of ${region} is heard` };
+  const held = silenced.find(({ meaning }) => meaning.fact === 'watchdog' && meaning.region === region);
+  if (held !== undefined)
+    return {
+      ...base,
+      silenced: true,
+      verdict: 'unknown',
+      why: `the watchdog of ${region} is silenced: whether monitoring watches can’t be told`,
+    };
   if (upMs < settings.watchdogWithinMs)
     return { ...base, verdict: 'unknown', why: `the watchdog of ${region} was not heard yet` };
   const why = `the watchdog of ${region} was not heard for ${Math.round(settings.watchdogWithinMs / 1000)} s`;

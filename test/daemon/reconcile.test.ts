@@ -23,7 +23,7 @@ const listed = (fingerprint: string, over: Partial<ApiAlert> = {}): ApiAlert => 
   status: { state: 'active', silencedBy: [], inhibitedBy: [], mutedBy: [] },
   ...over,
 });
-const from = (alerts: readonly ApiAlert[], startedAt = OLD): Listing => ({ alerts, startedAt });
+const from = (alerts: readonly ApiAlert[], startedAt = OLD): Listing => ({ alerts, silences: [], startedAt });
 const A = 'aaaaaaaaaaaaaaaa';
 const B = 'bbbbbbbbbbbbbbbb';
 
@@ -44,6 +44,8 @@ t.test('an alert whose webhook never came is put in as the webhook would have', 
     ],
     lostResolved: 0,
     refused: [],
+    silences: [],
+    silenced: [],
   });
 });
 

@@ -23,6 +23,7 @@ type Api = {
   readonly asked: string[];
   readonly authorization: Set<string>;
   alerts: Answer;
+  silences: Answer;
   status: Answer;
 };
 
@@ -36,6 +37,7 @@ async function api(t: Pick<Test, 'teardown'>, alerts: readonly unknown[] = []): 
     asked: [] as string[],
     authorization: new Set<string>(),
     alerts: json(JSON.stringify(alerts)),
+    silences: json('[]'),
     status: json(STATUS),
   };
   const server = createServer((request, response) => {
@@ -43,6 +45,7 @@ async function api(t: Pick<Test, 'teardown'>, alerts: readonly unknown[] = []): 
     one.authorization.add(request.headers.authorization ?? '');
     const path = (request.url ?? '').split('?')[0];
     if (path === '/am/api/v2/alerts') one.alerts(request, response);
+    else if (path === '/am/api/v2/silences') one.silences(request, response);
     else if (path === '/am/api/v2/status') one.status(request, response);
     else response.writeHead(404).end();
   });
@@ -123,7 +126,7 @@ t.test('no answer, nonsense or half of an answer is never taken for no alerts', 
     response.writeHead(200, { 'content-length': 100 }).write('[');
     response.destroy();
   };
-  const cases: readonly [string, keyof Pick<Api, 'alerts' | 'status'>, Answer, string][] = [
+  const cases: readonly [string, keyof Pick<Api, 'alerts' | 'silences' | 'status'>, Answer, string][] = [
     ['an error', 'alerts', (_, response) => void response.writeHead(500).end('[]'), 'status'],
     ['a redirect', 'alerts', (_, response) => void response.writeHead(302, { location: '/' }).end('[]'), 'status'],
     ['credentials refused', 'alerts', (_, response) => void response.writeHead(401).end('[]'), 'auth'],
@@ -136,6 +139,9 @@ t.test('no answer, nonsense or half of an answer is never taken for no alerts', 
     ['more than may be', 'alerts', json(`[${' '.repeat(9 * 1024 * 1024)}]`), 'protocol'],
     ['half of it', 'alerts', half, 'reset'],
     ['silence', 'alerts', () => undefined, 'timeout'],
+    ['a list, and then no silences', 'silences', (_, response) => void response.writeHead(404).end(), 'status'],
+    ['a list, and then silences of another world', 'silences', json('[{"id":"x"}]'), 'protocol'],
+    ['a list, and then half of the silences', 'silences', half, 'reset'],
     ['a list, and then no status', 'status', (_, response) => void response.writeHead(404).end(), 'status'],
     ['a list, and then no start', 'status', json('{}'), 'protocol'],
     ['a list, and then half of a status', 'status', half, 'reset'],

@@ -25,8 +25,8 @@ export type HttpContext = {
   readonly people: People;
   /** What Alertmanager must present; null where the config has no alertmanager section. */
   readonly webhookCredentials: HttpCredentials | null;
-  /** Told when Alertmanager said that it left alerts out of a webhook. */
-  readonly alertsTruncated: () => void;
+  /** Asks all Alertmanagers soon: one left alerts out of a webhook, or says that one has ended. */
+  readonly askWhatFires: () => void;
   readonly witnesses: WitnessDesk;
   readonly metrics: Metrics;
   readonly log: Log;

@@ -14,7 +14,7 @@ import { webhookProof } from './webhook-proof.ts';
 export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 
 export function webhookRoutes(app: App, context: HttpContext): void {
-  const { engine, replies, metrics, clock, webhookCredentials, alertsTruncated } = context;
+  const { engine, replies, metrics, clock, webhookCredentials, askWhatFires } = context;
   const proof = webhookCredentials === null ? null : webhookProof(webhookCredentials);
   let count = 0;
 
@@ -49,7 +49,9 @@ export function webhookRoutes(app: App, context: HttpContext): void {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
         return refuse(reply, durability === 'late' ? 'not-durable-in-time' : failedCode(engine));
       }
-      if ((request.body.truncatedAlerts ?? 0) > 0) alertsTruncated();
+      // One of a pair that is cut off from Prometheus resolves what still fires: the others are asked at once.
+      const ended = intake.alerts.some(({ status }) => status === 'resolved');
+      if ((request.body.truncatedAlerts ?? 0) > 0 || ended) askWhatFires();
       return taken(reply, intake, await waiting.reply, metrics);
     },
   );

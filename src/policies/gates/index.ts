@@ -14,6 +14,7 @@ import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
 import { independent } from '../diagnoses.ts';
 import { withinBudget } from '../loss.ts';
+import { maintenanceReading, maintenanceText, suppressing } from '../maintenance.ts';
 import { quorumOf } from '../quorum.ts';
 import { standingReport } from '../reports.ts';
 import { componentsOf, judgeRow, type RowFinding, readFact } from '../rows.ts';
@@ -164,6 +165,16 @@ const noReport: Gate = {
   },
 };
 
+/** Planned work suppresses what it names, also where no row of the matrix reads it; never the loss of a region. */
+const maintenance: Gate = {
+  gate: 'maintenance',
+  stops: 'everyone',
+  judge: ({ view, row, component, finding }) => {
+    const planned = suppressing(view, { row, component, region: finding.region });
+    return planned === null ? pass('no planned work suppresses it') : block(maintenanceText(planned));
+  },
+};
+
 const rowOptsIn: Gate = {
   gate: 'row-opts-in',
   stops: 'auto',
@@ -189,6 +200,7 @@ export const GATES: readonly Gate[] = [
   oneRun,
   cooldown,
   noReport,
+  maintenance,
   targetReady,
   quorum,
   rowOptsIn,
@@ -216,7 +228,9 @@ const gateReports = (c: Case): Told[] =>
  * Rows that stand in the way: a veto or gate that names the action, and a deciding row above this one that can't tell
  * whether it would win. Matching stops everyone; not being able to tell stops `auto`, unless the row lets it pass.
  */
-function rowReports({ view, row, component }: Case): Told[] {
+function rowReports({ view, row, component, finding }: Case): Told[] {
+  // Planned work stands in the way only of what it names.
+  const instead = { 'maintenance.over': maintenanceReading(view, { row, component, region: finding.region }) };
   return view.settings.rows.flatMap((other): Told[] => {
     const stands = (other.against as readonly string[]).includes(row.action);
     const above = other.kind === 'decide' && other.id < row.id;
@@ -224,7 +238,7 @@ function rowReports({ view, row, component }: Case): Told[] {
     return componentsOf(view.settings, other).flatMap((of): Told[] => {
       // What moves the group moves every component, so it minds the gates of all; a component minds its own and the group's.
       if (of !== null && of !== component && (component !== null || above)) return [];
-      const { verdict, why } = judgeRow(view, other, of);
+      const { verdict, why } = judgeRow(view, other, of, instead);
       const gate = `row-${rowKey(other.id, of)}`;
       const name = rowName(other.id, of);
       if (verdict === 'unknown' && other.unknown === 'block')

@@ -182,7 +182,7 @@ export type Harness = {
 export type HarnessOptions = {
   readonly autonomy?: 'observe' | 'gated' | 'auto';
   readonly webhookCredentials?: HttpCredentials | null;
-  readonly alertsTruncated?: () => void;
+  readonly askWhatFires?: () => void;
   /** Waits of the HTTP face are this many times shorter. */
   readonly hurry?: number;
   readonly port?: number;
@@ -191,7 +191,7 @@ export type HarnessOptions = {
 
 export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
   const { autonomy = 'gated', hurry = 1, port = 0 } = options;
-  const { webhookCredentials = { kind: 'bearer', token: BEARER }, alertsTruncated = () => undefined } = options;
+  const { webhookCredentials = { kind: 'bearer', token: BEARER }, askWhatFires = () => undefined } = options;
   const timers = createTimers();
   const hurried: Timers = { after: (delayMs, call) => timers.after(delayMs / hurry, call) };
   const lines: string[] = [];
@@ -231,7 +231,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       replies,
       people,
       webhookCredentials,
-      alertsTruncated,
+      askWhatFires,
       witnesses: createReportDesk({
         session: SESSION,
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),

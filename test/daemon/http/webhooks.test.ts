@@ -207,7 +207,7 @@ t.test('where the config names a user and password, they are asked for, and a to
 t.test('a webhook that says it left alerts out has Alertmanager asked for them, once it is durable', async (t) => {
   let asked = 0;
   const h = await serve(t, {
-    alertsTruncated: () => {
+    askWhatFires: () => {
       asked += 1;
     },
   });

@@ -151,12 +151,16 @@ function checkFit(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
       message: decides ? 'a decide row stands in nobody’s way' : `a ${row.kind} row must say what it stands against`,
       remedy: decides ? 'leave it out, or write kind: gate' : 'add against, such as against: [failover]',
     });
-  if (row.against?.includes('failover') && expressionIn(subject, row.when)?.facts.includes('maintenance.over'))
+  const planned = (['failover', 'switchover'] as const).find((action) => row.against?.includes(action));
+  if (planned !== undefined && expressionIn(subject, row.when)?.facts.includes('maintenance.over'))
     subject.error({
       code: 'gate-against-loss',
       path: [...path, 'against'],
-      message: 'maintenance never stands against the loss of a region',
-      remedy: 'leave failover out: write against: [partial, restart]',
+      message:
+        planned === 'failover'
+          ? 'maintenance never stands against the loss of a region'
+          : 'a switchover is what maintenance is done with, on request',
+      remedy: `leave ${planned} out: write against: [partial, restart]`,
     });
   if (row.auto !== true) return;
   if (!decides)
