@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import type { Clocks, DecisionRecord, EventBody, EventOf } from '../src/model/events.ts';
-import type { LossBracket } from './client/account.ts';
+import type { Clocks, DecisionRecord, EventBody, EventOf, PageKind } from '../src/model/events.ts';
+import { alertKey } from '../src/model/evidence.ts';
+import { countBy, type LossBracket } from './client/account.ts';
 
 /** What a scenario reports of failoverd's journal: read, not judged. */
 export interface JournalFacts {
@@ -25,6 +26,36 @@ export interface JournalFacts {
   readonly bracket: LossBracket | null;
   /** Every entry in order, as `kind` or `kind step`. */
   readonly entries: readonly string[];
+  /** Every decision, also to hold, in order; one that changes is made again. */
+  readonly decisions: readonly DecisionFact[];
+  /** Started, by row. */
+  readonly holds: Readonly<Record<string, number>>;
+  /** How each proposal came to its end; `open` while it has none. */
+  readonly proposals: readonly ('open' | EventOf<'proposal.closed'>['reason'])[];
+  /** What opened the run. */
+  readonly trigger: 'auto' | 'approved' | null;
+  /** One person alone said yes for everybody. */
+  readonly brokeGlass: boolean;
+  /** Reports of corruption and deletion, in order. */
+  readonly reports: readonly ('made' | 'cleared')[];
+  readonly pages: readonly PageFact[];
+  /** Firings of alerts that were kept, each once, by the name of the alert; and how many of all were resolved. */
+  readonly alerts: { readonly kept: Readonly<Record<string, number>>; readonly resolved: number };
+}
+
+export interface DecisionFact {
+  readonly row: number;
+  readonly action: string;
+  readonly autonomy: string;
+  /** Gates that did not pass. */
+  readonly inTheWay: readonly string[];
+}
+
+export interface PageFact {
+  readonly kind: PageKind;
+  readonly title: string;
+  /** It was due the moment it was queued, and not some time later. */
+  readonly atOnce: boolean;
 }
 
 export interface StepTime {
@@ -82,6 +113,41 @@ export function journalFacts(events: readonly EventBody[]): JournalFacts {
     fenceProof: fence?.proof ?? null,
     bracket: bracketOf(events),
     entries: events.map((event) => ('step' in event ? `${event.kind} ${event.step}` : event.kind)),
+    ...judgement(events),
+    trigger: run?.trigger ?? null,
+    alerts: alertFacts(events.flatMap((event) => (event.kind === 'alerts.received' ? event.alerts : []))),
+  };
+}
+
+type Judged = Pick<JournalFacts, 'brokeGlass' | 'decisions' | 'holds' | 'pages' | 'proposals' | 'reports'>;
+
+function judgement(events: readonly EventBody[]): Judged {
+  const of = <K extends EventBody['kind']>(kind: K): EventOf<K>[] =>
+    events.filter((event): event is EventOf<K> => event.kind === kind);
+  const closed = new Map(of('proposal.closed').map(({ proposal, reason }) => [proposal, reason]));
+  return {
+    decisions: of('decision.made').map(({ decision: { row, action, autonomy, gates } }) => ({
+      row,
+      action,
+      autonomy,
+      inTheWay: gates.flatMap(({ gate, answer }) => (answer === 'pass' ? [] : [gate])),
+    })),
+    holds: countBy(of('hold.started').map(({ row }) => String(row))),
+    proposals: of('proposal.opened').map(({ proposal }) => closed.get(proposal) ?? 'open'),
+    brokeGlass: of('approval.given').some(({ approval }) => approval.breakGlass !== null),
+    reports: events.flatMap(({ kind }) =>
+      kind === 'report.made' ? ['made' as const] : kind === 'report.cleared' ? ['cleared' as const] : [],
+    ),
+    pages: of('page.queued').map(({ at, page: { kind, title, dueAt } }) => ({ kind, title, atOnce: dueAt === at })),
+  };
+}
+
+function alertFacts(alerts: EventOf<'alerts.received'>['alerts']): JournalFacts['alerts'] {
+  const firings = new Map(alerts.map((alert) => [alertKey(alert), alert]));
+  const resolved = alerts.filter(({ status }) => status === 'resolved').map(alertKey);
+  return {
+    kept: countBy([...firings.values()].map(({ labels }) => labels['alertname'] ?? '')),
+    resolved: new Set(resolved).size,
   };
 }
 

@@ -5,9 +5,10 @@ import { REGION } from './config.ts';
 import { type JournalFacts, journalFacts, keepJournal, readJournal } from './journal.ts';
 import type { Platform, Sabotage } from './platform.ts';
 import type { CrashFacts } from './scenarios/daemon-crash.ts';
-import type { Expectation, Scenario } from './scenarios/scenario.ts';
+import type { Expectation, Scenario, Twin } from './scenarios/scenario.ts';
 import { dumpWrites, query, readDump, type WritesDump } from './servers/postgres.ts';
 import { scanProcesses } from './servers/processes.ts';
+import type { Want } from './wants.ts';
 
 /** A row of failoverd's control table in the new side's database. */
 export interface EpochRow {
@@ -20,6 +21,10 @@ export interface EpochRow {
 export interface ScenarioFacts extends JournalFacts {
   readonly scenario: string;
   readonly expects: Expectation;
+  /** What else must have come of it. */
+  readonly wants: readonly Want[];
+  /** The scenario that differs from this one by one thing, and that thing; null where there is none. */
+  readonly twin: Twin | null;
   readonly sabotage: Sabotage | null;
   /** Files: what clients were told, and what failoverd wrote. */
   readonly ledgers: readonly string[];
@@ -40,6 +45,8 @@ export interface ScenarioFacts extends JournalFacts {
   /** Pages that the pager received, by kind; one that was sent twice counts once. */
   readonly pagesByKind: Readonly<Record<string, number>>;
   readonly crash: CrashFacts | null;
+  /** What the scenario itself measured on the way, by name. */
+  readonly measured: Readonly<Record<string, number>>;
 }
 
 /** Stop everything that writes, then read back what is there. */
@@ -62,6 +69,8 @@ export async function collect(
   return {
     scenario: scenario.name,
     expects: scenario.expects,
+    wants: scenario.wants ?? [],
+    twin: scenario.twin ?? null,
     sabotage,
     ledgers,
     journal,
@@ -84,6 +93,7 @@ export async function collect(
     oldSideProcesses,
     pagesByKind: countBy([...pages.values()]),
     crash: scenario.crash?.() ?? null,
+    measured: scenario.measured?.() ?? {},
   };
 }
 

@@ -3,6 +3,7 @@ import type { Account } from './client/account.ts';
 import { REGION } from './config.ts';
 import type { ScenarioFacts } from './report.ts';
 import type { CrashFacts } from './scenarios/daemon-crash.ts';
+import { checksOf } from './wants.ts';
 
 export interface Check {
   readonly check: string;
@@ -16,7 +17,12 @@ export interface Verdict {
 
 /** Pure: the verdict follows from the facts and from nothing else. */
 export function judge(facts: ScenarioFacts): Verdict {
-  const checks = [...always(facts), ...expected(facts), ...(facts.crash === null ? [] : crashed(facts, facts.crash))];
+  const checks = [
+    ...always(facts),
+    ...expected(facts),
+    ...checksOf(facts),
+    ...(facts.crash === null ? [] : crashed(facts, facts.crash)),
+  ];
   return { passed: checks.every(({ ok }) => ok), checks };
 }
 
@@ -40,6 +46,10 @@ function expected(facts: ScenarioFacts): Check[] {
       return nothingHappened(facts);
     case 'no-cutover':
       return stoppedShort(facts);
+    case 'held':
+      return heldBack(facts);
+    case 'proposal':
+      return proposed(facts);
     default:
       return facts.expects satisfies never;
   }
@@ -65,13 +75,32 @@ function failedOver(facts: ScenarioFacts): Check[] {
 }
 
 function nothingHappened(facts: ScenarioFacts): Check[] {
+  return [...nothingMoved(facts), { check: 'the old side was left alone', ok: facts.oldSideProcesses > 0 }];
+}
+
+function nothingMoved(facts: ScenarioFacts): Check[] {
   return [
     { check: 'failoverd was there to decide', ok: facts.journal !== null },
     { check: 'no run was opened', ok: facts.runsOpened === 0 },
     { check: 'no epoch was taken', ok: facts.epoch === null && noEpochOutside(facts) },
     { check: 'the public name still leads to the old side', ok: leadsTo(facts, facts.oldSideRecord) },
-    { check: 'the old side was left alone', ok: facts.oldSideProcesses > 0 },
     { check: 'the standby was not promoted', ok: facts.dumps.b.timeline === facts.dumps.a.timeline },
+  ];
+}
+
+function heldBack(facts: ScenarioFacts): Check[] {
+  return [
+    ...nothingMoved(facts),
+    { check: 'nothing was proposed', ok: facts.proposals.length === 0 },
+    { check: 'people were called for', ok: callsFor(facts.pagesByKind) > 0 },
+  ];
+}
+
+function proposed(facts: ScenarioFacts): Check[] {
+  return [
+    ...nothingMoved(facts),
+    { check: 'a proposal is open', ok: facts.proposals.at(-1) === 'open' },
+    { check: 'people were asked', ok: (facts.pagesByKind['proposal'] ?? 0) > 0 },
   ];
 }
 

@@ -28,6 +28,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   comparison: 'comparison',
   'fact-name': 'name of a fact',
   path: 'path',
+  file: 'PEM file',
 };
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -3,12 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generateKeys } from '../../src/probes/report.ts';
 import type { Log } from '../binaries/missing.ts';
-import { type LabConfigInput, labConfig, PEOPLE } from '../config.ts';
+import { type LabConfigInput, type LabVariant, labConfig, PEOPLE } from '../config.ts';
 import { type RunningDaemon, startDaemon } from '../servers/daemon.ts';
+import type { Webhook } from '../servers/monitoring.ts';
 import { freePort } from '../servers/ports.ts';
+import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
-import { type Address, type Network, textOfAddress } from './network.ts';
+import { type Address, type Network, textOfAddress, WEBHOOKS } from './network.ts';
 import type { Outside } from './outside.ts';
 import type { Regions } from './regions.ts';
 
@@ -29,13 +31,13 @@ export interface Daemons {
   readonly logs: { readonly failoverd: string; readonly witness: string };
   /** Of people, by name. */
   readonly tokens: Readonly<Record<string, string>>;
-  readonly webhook: { readonly url: string; readonly bearerToken: string };
+  readonly webhook: Webhook;
   readonly running: () => {
     readonly failoverd: RunningDaemon | undefined;
     readonly witness: RunningDaemon | undefined;
   };
   readonly start: (node?: DaemonNode) => Promise<void>;
-  /** The one that was killed, again: same configuration, same state. */
+  /** failoverd alone, again: same configuration, same state. It must have ended. */
   readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -46,15 +48,22 @@ export interface DaemonsOptions {
   readonly network: Network;
   readonly regions: Regions;
   readonly outside: Outside;
+  readonly certificates?: LabCertificates | undefined;
   readonly autonomy: 'auto' | 'gated';
+  readonly alertmanagerApis: readonly string[];
+  readonly variant: LabVariant;
+  readonly withoutVetoes: boolean;
   readonly log: Log;
 }
 
 export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> {
-  const { folder, endings, network, log } = options;
-  const at: Address = { host: network.inner.b, port: await freePort(network.inner.b) };
-  const url = `http://${textOfAddress(at)}`;
-  const fromWitness = `http://${textOfAddress(await network.over('W->B', at))}`;
+  const { folder, endings, network, certificates, log } = options;
+  const host = certificates === undefined ? network.inner.b : '::1';
+  const scheme = certificates === undefined ? 'http' : 'https';
+  const at: Address = { host, port: await freePort(host) };
+  const url = `${scheme}://${textOfAddress(at)}`;
+  const fromWitness = `${scheme}://${textOfAddress(await network.over('W->B', at))}`;
+  const fromAlertmanager = `${scheme}://${textOfAddress(await network.over(WEBHOOKS, at))}`;
   const stateDir = folder.at('state');
   const logs = { failoverd: folder.out('failoverd.log'), witness: folder.out('witness.log') };
   const keys = generateKeys();
@@ -82,9 +91,10 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
   const startWitness = async (): Promise<void> => {
     endings.stillOpen();
     const words = ['--config', config.witness, '--vantage', 'witness', '--key', keyFile, '--daemon', fromWitness];
+    const trust = certificates === undefined ? [] : ['--ca', certificates.caFile];
     running.witness = await startDaemon({
       name: 'the witness',
-      argv: [process.execPath, BIN, 'witness', ...words],
+      argv: [process.execPath, BIN, 'witness', ...words, ...trust],
       cwd: folder.dir,
       logFile: logs.witness,
       ready: async () => await allConnected(url),
@@ -102,7 +112,12 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
     stateDir,
     logs,
     tokens: secrets,
-    webhook: { url: `${fromWitness}/webhooks/alertmanager`, bearerToken: secrets['alertmanager'] ?? '' },
+    webhook: {
+      url: `${fromAlertmanager}/webhooks/alertmanager`,
+      ...(certificates === undefined
+        ? { bearerToken: secrets['alertmanager'] ?? '' }
+        : { certificates: { ca: certificates.caFile, ...certificates.alertmanager } }),
+    },
     running: () => running,
     start: async (node) => {
       await startFailoverd(node);
@@ -129,10 +144,21 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
 
 /** The same group twice, as each vantage reaches it. */
 async function writeConfigs(
-  { folder, network, regions, outside, autonomy }: DaemonsOptions,
+  {
+    folder,
+    network,
+    regions,
+    outside,
+    certificates,
+    autonomy,
+    alertmanagerApis,
+    variant,
+    withoutVetoes,
+  }: DaemonsOptions,
   own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
 ): Promise<{ readonly daemon: string; readonly witness: string }> {
-  const { inner, publicPort, postgresPort } = network;
+  const { inner, postgresPort } = network;
+  const publicPort = certificates === undefined ? network.publicPort : network.publicTlsPort;
   const over = async (name: `${string}->${string}`, target: Address): Promise<string> =>
     textOfAddress(await network.over(name, target));
   const power = (act: string): string[] => [
@@ -146,6 +172,10 @@ async function writeConfigs(
   const shared = {
     ...own,
     autonomy,
+    variant,
+    withoutVetoes,
+    ...(alertmanagerApis.length === 0 ? {} : { alertmanagerApis }),
+    certificates,
     controlTargets: {
       daemon: `http://${await over('B->control', outside.control)}`,
       witness: `http://${await over('W->control', outside.control)}`,
@@ -164,15 +194,25 @@ async function writeConfigs(
     { host: inner.a, port: publicPort },
     { host: inner.b, port: publicPort },
   ] as const;
+  // Whether the region is up and whether its database answers are two things only where a row tells them apart.
+  const edgeOf = (service: LabConfigInput['service']) =>
+    variant.rows?.includes('postgres-down') === true ? { edge: service } : {};
+  const fromB = { a: await over('B->A', serviceA), b: textOfAddress(serviceB) };
+  const fromW = { a: await over('W->A', serviceA), b: await over('W->B', serviceB) };
   const daemon = labConfig({
     ...shared,
-    postgres: { a: textOfAddress(regions.upstream), b: textOfAddress(databaseB) },
-    service: { a: await over('B->A', serviceA), b: textOfAddress(serviceB) },
+    postgres: {
+      a: await over('B->A', databaseA),
+      b: textOfAddress(certificates === undefined ? databaseB : { ...databaseB, host: '::1' }),
+    },
+    service: fromB,
+    ...edgeOf(fromB),
   });
   const witness = labConfig({
     ...shared,
     postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
-    service: { a: await over('W->A', serviceA), b: await over('W->B', serviceB) },
+    service: fromW,
+    ...edgeOf(fromW),
   });
   const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
   await writeFile(files.daemon, daemon);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { EPOCH_NAME, PUBLIC_NAME, ZONE_ID } from '../config.ts';
 import { startAuthority, startResolver } from '../dns/index.ts';
 import { closeServer, listen, readJson } from '../region/http.ts';
@@ -8,8 +9,9 @@ import { type Route53Lab, startRoute53 } from '../route53/index.ts';
 import { codeOf } from '../servers/errors.ts';
 import { freePort } from '../servers/ports.ts';
 import { nowMs } from '../servers/wait.ts';
+import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
-import type { Address, Network } from './network.ts';
+import { type Address, type Network, textOfAddress } from './network.ts';
 
 const QUERY = { timeout: 1_000, tries: 2 } as const;
 
@@ -33,7 +35,11 @@ export interface Outside {
   readonly answers: () => Promise<{ readonly addresses: readonly string[]; readonly epochTexts: readonly string[] }>;
 }
 
-export async function startOutside(network: Network, endings: Endings): Promise<Outside> {
+export async function startOutside(
+  network: Network,
+  endings: Endings,
+  certificates?: LabCertificates,
+): Promise<Outside> {
   const host = network.outside;
   const credentials = { accessKeyId: 'AKIALABFAILOVERD0001', secretAccessKey: randomBytes(20).toString('hex') };
   const record = { name: PUBLIC_NAME, type: 'A', ttlSeconds: 1, values: [network.publicHost.a] } as const;
@@ -59,7 +65,7 @@ export async function startOutside(network: Network, endings: Endings): Promise<
     credentials,
     resolvers,
     control: await startControl(host, endings),
-    ...(await startPager(host, endings)),
+    ...(await startPager(host, endings, certificates)),
     answers: async () => ({
       addresses: await asker.resolve4(PUBLIC_NAME).catch(noRecord),
       epochTexts: (await asker.resolveTxt(EPOCH_NAME).catch(noRecord)).map((chunks) => chunks.join('')),
@@ -88,9 +94,13 @@ async function startControl(host: string, endings: Endings): Promise<Address> {
   return { host, port };
 }
 
-async function startPager(host: string, endings: Endings): Promise<Pick<Outside, 'pagerUrl' | 'pages'>> {
+async function startPager(
+  plainHost: string,
+  endings: Endings,
+  certificates: LabCertificates | undefined,
+): Promise<Pick<Outside, 'pagerUrl' | 'pages'>> {
   const pages: LabPage[] = [];
-  const server = createServer((request, response) => {
+  const take: RequestListener = (request, response) => {
     readJson(request).then(
       (body) => {
         const page = typeof body === 'object' && body !== null ? (body as { id?: unknown; kind?: unknown }) : {};
@@ -99,9 +109,23 @@ async function startPager(host: string, endings: Endings): Promise<Pick<Outside,
       },
       () => response.writeHead(400).end(),
     );
-  });
+  };
+  const host = certificates === undefined ? plainHost : '::1';
+  const server = certificates === undefined ? createServer(take) : securePager(certificates, take);
   const port = await freePort(host);
   await listen(server, host, port);
   await endings.add('pager', async () => await closeServer(server));
-  return { pagerUrl: `http://${host}:${port}/pages`, pages };
+  return {
+    pagerUrl: `${certificates === undefined ? 'http' : 'https'}://${textOfAddress({ host, port })}/pages`,
+    pages,
+  };
+}
+
+/** By IPv6, and for clients with a certificate alone. */
+function securePager({ pager, authority }: LabCertificates, take: RequestListener) {
+  const { certificate: cert, key } = pager;
+  return createSecureServer(
+    { cert, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: true },
+    take,
+  );
 }

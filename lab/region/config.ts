@@ -14,6 +14,10 @@ export interface ServiceConfig {
     readonly password: string;
     readonly database: string;
   };
+  /** Also by https, for clients with a certificate of that authority; all PEM. */
+  readonly tls?:
+    | { readonly port: number; readonly certificate: string; readonly key: string; readonly ca: string }
+    | undefined;
 }
 
 /** The machines of one region. The service works in a folder of its own, by which its process is recognised. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import { LabError } from '../servers/errors.ts';
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -27,7 +28,7 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   response.end(text);
 }
 
-export async function listen(server: Server, host: string, port: number): Promise<void> {
+export async function listen(server: Server | SecureServer, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -35,7 +36,7 @@ export async function listen(server: Server, host: string, port: number): Promis
 }
 
 /** Stop listening and drop every connection, also idle ones. */
-export async function closeServer(server: Server): Promise<void> {
+export async function closeServer(server: Server | SecureServer): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { LabError, textOf } from '../servers/errors.ts';
 import { readConfig, type ServiceConfig } from './config.ts';
 import { closeServer, listen, readJson, sendJson } from './http.ts';
@@ -9,6 +10,7 @@ import { openWrites, type Writes } from './writes.ts';
  * PostgreSQL and nothing else, as an application would.
  *
  *     GET  /healthz   200 when its database answers, else 503
+ *     GET  /livez     200 as long as it runs
  *     POST /writes    {id}: 201 once committed, 409 when that id was there already (committed too),
  *                     503 with `applied: "no" | "unknown"` when it could not
  *     GET  /metrics   Prometheus text
@@ -18,13 +20,23 @@ const log = (line: string): void => console.log(`${new Date().toISOString()} ${l
 const writes = openWrites(config);
 const counts = { created: 0, duplicate: 0, refused: 0, unknown: 0 };
 
-const server = createServer((request, response) => {
+const listener = (request: IncomingMessage, response: ServerResponse): void => {
   answer(request, response).catch((error: unknown) => {
     const badInput = error instanceof LabError && error.code === 'bad-input';
     if (!badInput) log(`${request.method} ${request.url}: ${textOf(error)}`);
     if (!response.headersSent) sendJson(response, badInput ? 400 : 500, { detail: textOf(error) });
   });
-});
+};
+const server = createServer(listener);
+const { tls } = config;
+const secureServer =
+  tls === undefined
+    ? null
+    : createSecureServer(
+        { cert: tls.certificate, key: tls.key, ca: tls.ca, requestCert: true, rejectUnauthorized: true },
+        listener,
+      );
+if (tls !== undefined && secureServer !== null) await listen(secureServer, config.host, tls.port);
 await listen(server, config.host, config.port);
 log(`service of region ${config.region} on ${config.host}:${config.port}`);
 
@@ -34,6 +46,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.method === 'GET' && pathname === '/healthz') {
     const health = await writes.health();
     sendJson(response, health.up ? 200 : 503, { region, ...health });
+  } else if (request.method === 'GET' && pathname === '/livez') {
+    sendJson(response, 200, { region });
   } else if (request.method === 'GET' && pathname === '/metrics') {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(await metrics(writes));
   } else if (request.method === 'POST' && pathname === '/writes') {
@@ -100,7 +114,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     ending = true;
     // A database that hangs must not keep the service alive.
     setTimeout(() => process.exit(1), 3_000).unref();
-    Promise.all([closeServer(server), writes.close()]).then(
+    Promise.all([
+      closeServer(server),
+      ...(secureServer === null ? [] : [closeServer(secureServer)]),
+      writes.close(),
+    ]).then(
       () => process.exit(0),
       (error: unknown) => {
         log(textOf(error));

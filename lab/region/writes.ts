@@ -75,6 +75,8 @@ function openPool(config: ServiceConfig, max: number, queryTimeoutMs: number, co
   });
   // The server went away under an idle connection: the pool drops it, the next use opens another.
   pool.on('error', () => undefined);
+  // One that is in use tells its query, and would end this process on top of that if nobody listened.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -1,12 +1,36 @@
+import { alertStorm, alertStormCalm } from './alert-storm.ts';
 import { badStandby } from './bad-standby.ts';
+import { breakGlass, breakGlassUnbroken } from './break-glass.ts';
+import { corruptionVeto, corruptionVetoCleared } from './corruption.ts';
+import { grayFailure, grayFailureReplicationStops } from './gray-failure.ts';
 import { cutOffRegion, cutOffRegionNotCut, isolatedVantage, isolatedVantageNot } from './isolation.ts';
+import {
+  alertmanagerRestart,
+  alertmanagerRestartHeals,
+  lostResolvedLives,
+  lostResolvedRegionDies,
+  webhookDown,
+  webhookDownNothingFired,
+} from './lost-alerts.ts';
+import { monitoringBlind, monitoringThere, watchdogLost } from './monitoring.ts';
+import {
+  maintenanceWindow,
+  maintenanceWindowRegionDies,
+  postgresDownLocalRestart,
+  postgresDownStaysDown,
+} from './postgres-down.ts';
 import { regionBlip, regionBlipStaysDown } from './region-blip.ts';
 import { regionDownAuto, regionDownGated } from './region-down.ts';
+import { lossWithinBracket, receiveGap, receiveGapSmall, replicationLag, replicationLagNone } from './replication.ts';
 import type { Scenario } from './scenario.ts';
+import { tls, tlsForeignAuthority } from './tls.ts';
+import { podFailure, podFailureRegionDies } from './workloads.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   regionDownAuto,
   regionDownGated,
+  breakGlass,
+  breakGlassUnbroken,
   regionBlip,
   regionBlipStaysDown,
   isolatedVantage,
@@ -14,6 +38,34 @@ export const SCENARIOS: readonly Scenario[] = [
   badStandby,
   cutOffRegion,
   cutOffRegionNotCut,
+  grayFailure,
+  grayFailureReplicationStops,
+  replicationLag,
+  replicationLagNone,
+  receiveGap,
+  receiveGapSmall,
+  lossWithinBracket,
+  corruptionVeto,
+  corruptionVetoCleared,
+  postgresDownLocalRestart,
+  postgresDownStaysDown,
+  maintenanceWindow,
+  maintenanceWindowRegionDies,
+  podFailure,
+  podFailureRegionDies,
+  monitoringBlind,
+  watchdogLost,
+  monitoringThere,
+  alertStorm,
+  alertStormCalm,
+  lostResolvedLives,
+  lostResolvedRegionDies,
+  webhookDown,
+  webhookDownNothingFired,
+  alertmanagerRestart,
+  alertmanagerRestartHeals,
+  tls,
+  tlsForeignAuthority,
 ];
 
 export { regionDownAuto };

@@ -1,5 +1,6 @@
 import { REGION } from '../config.ts';
 import type { LinkName } from '../links/index.ts';
+import { WAYS_TO_A } from '../platform/network.ts';
 import { type Expectation, lookOn, type Scenario, untilFailedOver, untilQuiet } from './scenario.ts';
 
 interface Isolation {
@@ -23,33 +24,31 @@ function isolation({ name, says, expects, cut, besideA = false }: Isolation): Sc
       await untilQuiet(platform);
       for (const link of cut) platform.network.links.link(link).cut({ mode: 'drop' });
       tell(cut.length === 0 ? 'nothing is cut' : `nothing passes any more: ${cut.join(', ')}`);
-      if (expects === 'nothing') await lookOn();
+      if (expects === 'nothing') await lookOn(platform);
       else await untilFailedOver(platform, tell);
     },
   };
 }
 
-const FROM_A = ['B->A', 'W->A'] as const;
-
 export const isolatedVantage = isolation({
   name: 'isolated-vantage',
   says: 'both vantages lose sight of A, but the witness is cut off from everything: its word counts for nothing',
   expects: 'nothing',
-  cut: ['W->control', ...FROM_A],
+  cut: ['W->control', ...WAYS_TO_A],
 });
 
 export const isolatedVantageNot = isolation({
   name: 'isolated-vantage-not',
   says: 'as isolated-vantage, but the witness is connected: failover',
   expects: 'failover',
-  cut: FROM_A,
+  cut: WAYS_TO_A,
 });
 
 export const cutOffRegion = isolation({
   name: 'cut-off-region',
   says: 'A lives on with a client of its own, cut from B and the witness: powered off, read back, then failover',
   expects: 'failover',
-  cut: FROM_A,
+  cut: WAYS_TO_A,
   besideA: true,
 });
 

@@ -1,8 +1,9 @@
 import { REGION } from '../config.ts';
+import { WAYS_TO_A } from '../platform/network.ts';
 import type { Platform } from '../platform.ts';
 import { lookOn, type Scenario, untilFailedOver, untilHeld, untilQuiet } from './scenario.ts';
 
-const toA = (platform: Platform) => (['B->A', 'W->A'] as const).map((name) => platform.network.links.link(name));
+const toA = (platform: Platform) => WAYS_TO_A.map((name) => platform.network.links.link(name));
 
 export const regionBlip: Scenario = {
   name: 'region-blip',
@@ -14,7 +15,7 @@ export const regionBlip: Scenario = {
     const held = await untilHeld(platform);
     for (const link of toA(platform)) link.heal();
     tell(held ? 'the hold had begun; the region is back' : 'no hold began');
-    await lookOn();
+    await lookOn(platform);
   },
 };
 

@@ -1,7 +1,5 @@
-import { PEOPLE, REGION } from '../config.ts';
-import type { Platform } from '../platform.ts';
-import { waitFor } from '../servers/wait.ts';
-import { type Scenario, status, untilFailedOver, untilQuiet } from './scenario.ts';
+import { PEOPLE } from '../config.ts';
+import { approve, killRegion, type Scenario, untilFailedOver, untilQuiet } from './scenario.ts';
 
 export const regionDownAuto: Scenario = {
   name: 'region-down-auto',
@@ -9,8 +7,7 @@ export const regionDownAuto: Scenario = {
   expects: 'failover',
   act: async (platform, tell) => {
     await untilQuiet(platform);
-    tell(`region ${REGION.a} dies: every process of it is killed at once`);
-    await platform.regions.hypervisor.act(REGION.a, 'crash');
+    await killRegion(platform, tell);
     await untilFailedOver(platform, tell);
   },
 };
@@ -22,26 +19,8 @@ export const regionDownGated: Scenario = {
   options: { autonomy: 'gated' },
   act: async (platform, tell) => {
     await untilQuiet(platform);
-    tell(`region ${REGION.a} dies`);
-    await platform.regions.hypervisor.act(REGION.a, 'crash');
-    for (const person of PEOPLE) {
-      const said = await waitFor(`${person} approves`, 30_000, async () => await approve(platform, person));
-      tell(said ? `${person} approved` : `${person} found nothing to approve`);
-      if (!said) return;
-    }
+    await killRegion(platform, tell);
+    for (const person of PEOPLE) if (!(await approve(platform, person, tell))) return;
     await untilFailedOver(platform, tell);
   },
 };
-
-async function approve(platform: Platform, person: string): Promise<boolean> {
-  const proposal = (await status(platform))?.groups[0]?.proposal;
-  if (proposal === null || proposal === undefined) return false;
-  const answer = await fetch(`${platform.daemons.url}/api/v1/proposals/${proposal.id}/approve`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${platform.daemons.tokens[person] ?? ''}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ planHash: proposal.planHash }),
-    signal: AbortSignal.timeout(5_000),
-  });
-  await answer.body?.cancel();
-  return answer.ok;
-}

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SecureContextOptions } from 'node:tls';
 import type { Log } from '../binaries/missing.ts';
 import { textOf } from './errors.ts';
 import type { Webhook } from './monitoring.ts';
@@ -146,14 +150,32 @@ async function deliver(hook: Webhook, body: string, log: Log, stop: AbortSignal,
 }
 
 async function post(hook: Webhook, body: string): Promise<number> {
-  const answer = await fetch(hook.url, {
+  const secure = 'certificates' in hook;
+  const options: RequestOptions = {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${hook.bearerToken}` },
-    body,
-    signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS),
+    agent: false,
+    timeout: DELIVERY_TIMEOUT_MS,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...(secure ? {} : { authorization: `Bearer ${hook.bearerToken}` }),
+    },
+    ...(secure ? await certificatesOf(hook.certificates) : {}),
+  };
+  return await new Promise((resolve, reject) => {
+    const sent = (secure ? httpsRequest : httpRequest)(hook.url, options, (answer) => {
+      answer.resume();
+      answer.once('close', () => resolve(answer.statusCode ?? 0));
+    });
+    sent.on('error', reject);
+    sent.once('timeout', () => sent.destroy(new Error('no answer')));
+    sent.end(body);
   });
-  await answer.body?.cancel();
-  return answer.status;
+}
+
+async function certificatesOf(files: { readonly ca: string; readonly cert: string; readonly key: string }) {
+  const [ca, cert, key] = await Promise.all([files.ca, files.cert, files.key].map((file) => readFile(file, 'utf8')));
+  return { ca, cert, key } as SecureContextOptions;
 }
 
 async function scrape(url: string | undefined): Promise<Scrape> {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Log } from '../binaries/missing.ts';
 import type { Tool } from '../binaries/tools.ts';
 import { type RunningDaemon, startDaemon } from './daemon.ts';
+import { LabError } from './errors.ts';
 
 const START_TIMEOUT_MS = 30_000;
 
@@ -90,9 +91,23 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Runni
   return { ...running, url };
 }
 
-export interface Webhook {
-  readonly url: string;
-  readonly bearerToken: string;
+/** Where webhooks go, and what proves them: a token, or a certificate. */
+export type Webhook = { readonly url: string } & (
+  | { readonly bearerToken: string }
+  | { readonly certificates: { readonly ca: string; readonly cert: string; readonly key: string } }
+);
+
+/** As Alertmanager writes it. */
+function httpConfigOf(hook: Webhook): object {
+  if ('bearerToken' in hook) return { authorization: { type: 'Bearer', credentials: hook.bearerToken } };
+  const { ca, cert, key } = hook.certificates;
+  return { tls_config: { ca_file: ca, cert_file: cert, key_file: key } };
+}
+
+/** How a sender that has no certificate proves who it is. Throws where only a certificate would do. */
+export function bearerHeader(webhook: Webhook): { readonly authorization: string } {
+  if (!('bearerToken' in webhook)) throw new LabError('bad-input', `${webhook.url} takes certificates, not tokens`);
+  return { authorization: `Bearer ${webhook.bearerToken}` };
 }
 
 export interface AlertmanagerOptions {
@@ -122,14 +137,16 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
       group_wait: options.groupWait ?? '0s',
       group_interval: options.groupInterval ?? '1s',
       repeat_interval: options.repeatInterval ?? '10s',
+      // A rule that always fires is heard of every other second, so that its silence is known soon.
+      routes: [{ receiver: 'failoverd', matchers: ['alertname="Watchdog"'], repeat_interval: '1s' }],
     },
     receivers: [
       {
         name: 'failoverd',
-        webhook_configs: options.webhooks.map(({ url, bearerToken }) => ({
-          url,
+        webhook_configs: options.webhooks.map((hook) => ({
+          url: hook.url,
           send_resolved: true,
-          http_config: { authorization: { type: 'Bearer', credentials: bearerToken } },
+          http_config: httpConfigOf(hook),
         })),
       },
     ],

@@ -13,6 +13,7 @@ import {
   INCLUDES,
   type LabPasswords,
   type PostgresInstance,
+  type PostgresTls,
   socketTooLong,
   writeInstanceSettings,
   writeSharedSettings,
@@ -32,6 +33,7 @@ export interface PrimaryOptions {
   readonly host: string;
   readonly port: number;
   readonly passwords: LabPasswords;
+  readonly tls?: PostgresTls | undefined;
   readonly log: Log;
   /**
    * Run `initdb` instead of copying the template: a second slower, and the only way to a *different* system
@@ -47,7 +49,7 @@ export async function createPrimary(options: PrimaryOptions): Promise<PostgresIn
   await prepareInstanceDir(instance);
   if (options.fresh === true) await initialise(instance, options.log);
   else await copyTemplate(instance, options);
-  await writeSharedSettings(instance.dataDir);
+  await writeSharedSettings(instance.dataDir, options.tls);
   // Passwords are set while nobody can reach it.
   await writeInstanceSettings(instance, '');
   await giveToServer(instance);

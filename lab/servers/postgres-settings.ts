@@ -24,6 +24,13 @@ export interface LabPasswords {
   readonly failoverd_ro: string;
 }
 
+/** What a server shows, and trusts clients by; all PEM. */
+export interface PostgresTls {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
 export const DATABASE = 'app';
 
 /** The bytes of `sun_path` less its end mark: a longer socket name makes the server refuse to start. */
@@ -104,10 +111,33 @@ host ${DATABASE} app,failoverd,failoverd_ro 127.0.0.0/8 scram-sha-256
 host postgres failoverd,failoverd_ro 127.0.0.0/8 scram-sha-256
 `;
 
-export async function writeSharedSettings(dataDir: string): Promise<void> {
-  const lines = Object.entries(SETTINGS).map(([name, value]) => `${name} = ${quoted(value)}`);
+/** With a certificate of its own name besides the password (SCRAM), by TLS alone, also by IPv6. */
+const TLS_HBA = `local all postgres trust
+local all all scram-sha-256
+host replication replicator 127.0.0.0/8 scram-sha-256
+host ${DATABASE} app 127.0.0.0/8 scram-sha-256
+hostssl ${DATABASE} failoverd,failoverd_ro 127.0.0.0/8 scram-sha-256 clientcert=verify-full
+hostssl ${DATABASE} failoverd,failoverd_ro ::1/128 scram-sha-256 clientcert=verify-full
+`;
+const TLS_FILES = { ssl_cert_file: 'server.crt', ssl_key_file: 'server.key', ssl_ca_file: 'ca.crt' } as const;
+
+/** What clients of this server trust it by. */
+export const caFileOf = (dataDir: string): string => path.join(dataDir, TLS_FILES.ssl_ca_file);
+
+export async function writeTlsFiles(dataDir: string, tls: PostgresTls): Promise<void> {
+  const mode = 0o600;
+  await writeFile(path.join(dataDir, TLS_FILES.ssl_cert_file), tls.certificate, { mode });
+  await writeFile(path.join(dataDir, TLS_FILES.ssl_key_file), tls.key, { mode });
+  await writeFile(caFileOf(dataDir), tls.ca, { mode });
+}
+
+export async function writeSharedSettings(dataDir: string, tls?: PostgresTls): Promise<void> {
+  if (tls !== undefined) await writeTlsFiles(dataDir, tls);
+  const secure: Readonly<Record<string, string>> =
+    tls === undefined ? {} : { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2', ...TLS_FILES };
+  const lines = Object.entries({ ...SETTINGS, ...secure }).map(([name, value]) => `${name} = ${quoted(value)}`);
   await writeFile(path.join(dataDir, SETTINGS_FILE), `${lines.join('\n')}\n`);
-  await writeFile(path.join(dataDir, 'pg_hba.conf'), HBA);
+  await writeFile(path.join(dataDir, 'pg_hba.conf'), tls === undefined ? HBA : TLS_HBA);
 }
 
 /**

@@ -7,9 +7,11 @@ import { codeOf, LabError } from './errors.ts';
 import { giveToServer, prepareInstanceDir } from './postgres-primary.ts';
 import { connectAdmin, query } from './postgres-process.ts';
 import {
+  caFileOf,
   describeInstance,
   type LabPasswords,
   type PostgresInstance,
+  type PostgresTls,
   writeInstanceSettings,
 } from './postgres-settings.ts';
 import { serverUser } from './user.ts';
@@ -29,6 +31,8 @@ export interface StandbyOptions {
   readonly slot?: string;
   /** How the primary's `pg_stat_replication` calls it; the folder's name by default. */
   readonly applicationName?: string;
+  /** Of the primary: the standby has the same, streams by TLS, and listens on ::1 too. */
+  readonly tls?: PostgresTls | undefined;
   readonly log: Log;
 }
 
@@ -47,8 +51,9 @@ export async function createStandby(options: StandbyOptions): Promise<PostgresIn
   if (basebackup === undefined) await copyOnline(options.primary, instance);
   else await takeBaseBackup(basebackup, options, instance);
   const name = options.applicationName ?? path.basename(options.dir);
-  await writeInstanceSettings(instance, instance.host, {
-    primary_conninfo: connectionString(options, name),
+  const addresses = options.tls === undefined ? instance.host : `${instance.host},::1`;
+  await writeInstanceSettings(instance, addresses, {
+    primary_conninfo: connectionString(options, name, instance),
     primary_slot_name: options.slot ?? '',
   });
   await writeFile(path.join(instance.dataDir, 'standby.signal'), '');
@@ -57,14 +62,16 @@ export async function createStandby(options: StandbyOptions): Promise<PostgresIn
   return instance;
 }
 
-function connectionString(options: StandbyOptions, applicationName: string): string {
+function connectionString(options: StandbyOptions, applicationName: string, { dataDir }: PostgresInstance): string {
   const parts: Record<string, string> = {
     host: options.upstream.host,
     port: String(options.upstream.port),
     user: 'replicator',
     password: options.passwords.replicator,
     application_name: applicationName,
-    sslmode: 'disable',
+    ...(options.tls === undefined
+      ? { sslmode: 'disable' }
+      : { sslmode: 'verify-full', sslrootcert: caFileOf(dataDir), sslcert: '', sslkey: '' }),
     gssencmode: 'disable',
     connect_timeout: '3',
   };

@@ -20,5 +20,11 @@ export {
   startPostgres,
   stopPostgres,
 } from './postgres-process.ts';
-export { DATABASE, generatePasswords, type LabPasswords, type PostgresInstance } from './postgres-settings.ts';
+export {
+  DATABASE,
+  generatePasswords,
+  type LabPasswords,
+  type PostgresInstance,
+  type PostgresTls,
+} from './postgres-settings.ts';
 export { createStandby, type StandbyOptions } from './postgres-standby.ts';

@@ -9,6 +9,7 @@ import type { GroupId, RegionId } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createRedactor } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
+import { type FindCertificates, NO_CERTIFICATES } from '../runtime/tls.ts';
 import { assess, rehearse } from './assess.ts';
 import {
   type ActionLog,
@@ -54,6 +55,8 @@ export type ActorOptions = {
   readonly config: Config;
   /** Resolves a `${env:X}` or `${file:...}` reference, or gives plain text back; asked anew at each use. */
   readonly secret: (reference: string) => string;
+  /** Certificates of connections; without it what the system trusts. */
+  readonly certificates?: FindCertificates;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: ActionLog;
@@ -76,14 +79,14 @@ export type ConfiguredActor = {
 };
 
 export function createActor(options: ActorOptions): ConfiguredActor {
-  const { config, clock, timers, log, variable } = options;
+  const { config, clock, timers, log, variable, certificates = NO_CERTIFICATES } = options;
   const redactor = createRedactor();
   const secret = (reference: string): string => {
     const value = options.secret(reference);
     redactor.protect(value);
     return value;
   };
-  const postgres = createPostgresPool(secret, timers);
+  const postgres = createPostgresPool(secret, timers, certificates);
   const route53 = createRoute53(secret);
   const canaries: CanaryWrites = new Map();
   const closing = new AbortController();
@@ -97,6 +100,7 @@ export function createActor(options: ActorOptions): ConfiguredActor {
     log,
     variable,
     postgres,
+    certificates,
     route53,
     canaries,
     signal,

@@ -4,6 +4,7 @@ import type { OperationResult, Perform } from '../model/loop.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Timers } from '../runtime/timers.ts';
+import type { FindCertificates } from '../runtime/tls.ts';
 import type { ActionCode } from './codes.ts';
 import type { PostgresPool } from './postgres-connection.ts';
 import type { Route53Zones } from './route53.ts';
@@ -21,6 +22,7 @@ export type OperationContext = {
   readonly log: ActionLog;
   readonly variable: Variable;
   readonly postgres: PostgresPool;
+  readonly certificates: FindCertificates;
   readonly route53: Route53Zones;
   readonly canaries: CanaryWrites;
   /** Aborted when the time is up, when the executor stops waiting, and when the actor is closed. */

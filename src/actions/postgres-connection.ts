@@ -4,8 +4,10 @@
  * replaced by a fresh one before anything that matters is sent.
  */
 import { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { isServerError, postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Timers } from '../runtime/timers.ts';
+import { type FindCertificates, NO_CERTIFICATES } from '../runtime/tls.ts';
 import { pause } from './context.ts';
 import type { PostgresTarget } from './targets.ts';
 
@@ -45,7 +47,11 @@ export type PostgresPool = {
   close(): Promise<void>;
 };
 
-export function createPostgresPool(secret: (reference: string) => string, timers: Timers): PostgresPool {
+export function createPostgresPool(
+  secret: (reference: string) => string,
+  timers: Timers,
+  certificates: FindCertificates = NO_CERTIFICATES,
+): PostgresPool {
   const idle = new Map<string, Kept>();
   const open = new Set<Kept>();
   let closed = false;
@@ -53,7 +59,7 @@ export function createPostgresPool(secret: (reference: string) => string, timers
   async function fresh(target: PostgresTarget, signal: AbortSignal): Promise<Kept> {
     try {
       if (closed || signal.aborted) throw new Error('the actor is closed');
-      const session = await connect(target, secret, signal, (gone) => open.delete(gone));
+      const session = await connect(target, { secret, certificates }, signal, (gone) => open.delete(gone));
       open.add(session);
       return session;
     } catch (error) {
@@ -145,7 +151,7 @@ const worthAnother = (error: unknown): boolean => !isServerError(error) || (erro
 
 async function connect(
   target: PostgresTarget,
-  secret: (reference: string) => string,
+  { secret, certificates }: { readonly secret: (reference: string) => string; readonly certificates: FindCertificates },
   signal: AbortSignal,
   gone: (session: Kept) => void,
 ): Promise<Kept> {
@@ -157,7 +163,7 @@ async function connect(
     database: component.database,
     user: component.user,
     ...(component.password === undefined ? {} : { password: secret(component.password) }),
-    ssl: tlsOf(component.tls ?? 'verify-full'),
+    ssl: sslOf(target, certificates),
     application_name: 'failoverd',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -191,15 +197,11 @@ async function connect(
   }
 }
 
-function tlsOf(mode: 'disable' | 'require' | 'verify-full'): false | { rejectUnauthorized: boolean } {
-  switch (mode) {
-    case 'disable':
-      return false;
-    case 'require':
-      return { rejectUnauthorized: false };
-    case 'verify-full':
-      return { rejectUnauthorized: true };
-    default:
-      return mode satisfies never;
-  }
+/** `host` is what the certificate must be for: without it the driver would have an IP address verified as `localhost`. */
+function sslOf({ host, component }: PostgresTarget, certificates: FindCertificates): false | ConnectionOptions {
+  const mode = component.tls ?? 'verify-full';
+  if (mode === 'disable') return false;
+  const found = certificates(component);
+  const secure = found === null ? {} : { secureContext: found.secureContext() };
+  return { host, rejectUnauthorized: mode === 'verify-full', ...secure };
 }

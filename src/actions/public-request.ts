@@ -5,7 +5,9 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import type { Perform } from '../model/loop.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import { type OperationContext, textOf } from './context.ts';
 import { askResolver, targetAnswers } from './dns-answers.ts';
 import { allDns, plainName } from './targets.ts';
@@ -59,17 +61,19 @@ export type PublicRequest = {
   readonly method: string;
   /** Sent as JSON. */
   readonly body: string | null;
+  /** For https; null = what the system trusts, and none to show. */
+  readonly certificates: Certificates | null;
 };
 
 /** Sends one request to that address under the public name and waits for the status. Never rejects. */
 export function sendPublic(
   url: URL,
   address: string | null,
-  { method, body }: PublicRequest,
+  { method, body, certificates }: PublicRequest,
   signal: AbortSignal,
 ): Promise<PublicResponse> {
   return new Promise((resolve) => {
-    const options: RequestOptions = {
+    const options: RequestOptions & { readonly secureContext?: SecureContext } = {
       method,
       agent: false,
       signal,
@@ -80,6 +84,7 @@ export function sendPublic(
           : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
       },
       ...(address === null ? {} : { lookup: alwaysThis(address) }),
+      ...(certificates === null || url.protocol !== 'https:' ? {} : { secureContext: certificates.secureContext() }),
     };
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const sent = send(url, options, (response) => {

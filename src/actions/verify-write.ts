@@ -29,7 +29,8 @@ function canaryOf(operation: Perform, context: OperationContext) {
   for (const { id, component } of meant(operation, context.group, 'http')) {
     const canary = component.public?.canaryWrite;
     if (component.public === undefined || canary === undefined) continue;
-    return { service: id, canary, url: new URL(canary.path, component.public.url) };
+    const certificates = context.certificates(component.tls);
+    return { service: id, canary, certificates, url: new URL(canary.path, component.public.url) };
   }
   return null;
 }
@@ -52,12 +53,13 @@ async function pointsToTarget(operation: Perform, context: OperationContext): Pr
 async function writeCanary(operation: Perform, context: OperationContext): Promise<OperationResult> {
   const found = canaryOf(operation, context);
   if (found === null) return noCanary();
-  const { service, canary, url } = found;
+  const { service, canary, certificates, url } = found;
   const where = await publicAddress(url, operation, context);
   if (where.kind !== 'address') return await pointsToTarget(operation, context);
   const id = idOf(operation);
   const body = canary.body.replaceAll('${ID}', id);
-  const response = await sendPublic(url, where.address, { method: canary.method ?? 'POST', body }, context.signal);
+  const request = { method: canary.method ?? 'POST', body, certificates };
+  const response = await sendPublic(url, where.address, request, context.signal);
   if (response.kind === 'failed') return unknown('unreachable', `${service} by ${urlText(url)}: ${response.message}`);
   const facts = { url: urlText(url), address: where.address, resolver: where.resolver, status: response.status, id };
   if (!(canary.expectStatus ?? [200, 201]).includes(response.status)) {

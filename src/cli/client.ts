@@ -1,21 +1,35 @@
-/** The daemon's API as commands use it. What went wrong is a value; nothing is decided by sentences. */
+/**
+ * The daemon's API as commands use it. What went wrong is a value; nothing is decided by sentences. An order carries one key
+ * for the whole command, so that it can be sent again where nobody knows whether it arrived: it is carried out once.
+ */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Value from 'typebox/value';
-import { Problem } from '../daemon/http/problem.ts';
+import { Problem, problemCode } from '../daemon/http/problem.ts';
 import { StatusDocument } from '../daemon/status-document.ts';
+import { ToldExplanation } from '../model/explanation.ts';
+import { newSessionId } from '../runtime/ids.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { isBearerToken } from '../runtime/token.ts';
 import { EXIT, type Options, type Shell, UsageError } from './command.ts';
+import { type Asked, ask, certificatesOf } from './request.ts';
 import { wrap } from './terminal.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 /** Longer than the daemon itself waits for an answer of its core. */
 const ANSWER_WITHIN_MS = 15_000;
+/** How often an order is sent at most. */
+const TRIES = 4;
+const PAUSE_MS = 500;
+/** Longer than this nobody waits in front of a terminal. */
+const LONGEST_PAUSE_MS = 5_000;
 
 export const CLIENT_OPTIONS = {
   url: { type: 'string' },
   'token-file': { type: 'string' },
+  ca: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies Options;
@@ -30,13 +44,21 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export type Client = {
   readonly url: string;
   status(): Promise<Answer<StatusDocument>>;
+  /** Why rows of a group answer as they do; `query` holds row and at. */
+  explain(group: string, query: URLSearchParams): Promise<Answer<ToldExplanation>>;
   /** Posts an order; the value is the core's answer. */
   post(path: string, body: object): Promise<Answer<Record<string, unknown>>>;
 };
 
-type ClientArgs = { readonly url?: string | undefined; readonly 'token-file'?: string | undefined };
+type ClientArgs = {
+  readonly url?: string | undefined;
+  readonly 'token-file'?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+};
 
-/** Throws {@link UsageError} for a URL or token file that can't be used. */
+/** Throws {@link UsageError} for a URL, a token file or certificates that can't be used. */
 export function createClient(args: ClientArgs, shell: Shell): Client {
   const url = (args.url ?? shell.variable('FAILOVERD_URL') ?? DEFAULT_URL).replace(/\/+$/, '');
   if (!/^https?:\/\/[^\s/]+/.test(url) || !URL.canParse(url))
@@ -46,16 +68,27 @@ export function createClient(args: ClientArgs, shell: Shell): Client {
   if (username !== '' || password !== '')
     throw new UsageError(`the address of ${host} holds a user or password`, 'give your token by --token-file instead');
   const token = tokenOf(args, shell);
+  const certificates = certificatesOf(args, shell);
+  if (certificates !== null && !url.startsWith('https:'))
+    throw new UsageError(`certificates are of no use with ${url}`, 'give an https address by --url');
+  const caller: Caller = { url, token, certificates };
   return {
     url,
     async status() {
-      const answer = await call(url, '/api/v1/status', token, null);
+      const answer = judge(url, await send(caller, '/api/v1/status', null, {}));
       if (!answer.ok) return answer;
       if (Value.Check(StatusDocument, answer.value)) return { ok: true, value: answer.value };
       return strange(url, 'its status has another shape: is it another version?');
     },
+    async explain(group, query) {
+      const path = `/api/v1/groups/${encodeURIComponent(group)}/explain${query.size === 0 ? '' : `?${query}`}`;
+      const answer = judge(url, await send(caller, path, null, {}));
+      if (!answer.ok) return answer;
+      if (Value.Check(ToldExplanation, answer.value)) return { ok: true, value: answer.value };
+      return strange(url, 'its explanation has another shape: is it another version?');
+    },
     async post(path, body) {
-      const answer = await call(url, path, token, body);
+      const answer = await order(caller, path, body);
       return answer.ok && !isObject(answer.value)
         ? strange(url, 'it answered without an object')
         : (answer as Answer<Record<string, unknown>>);
@@ -90,34 +123,56 @@ const strange = (url: string, why: string): { readonly ok: false; readonly fault
   fault: { kind: 'stranger', url, why },
 });
 
-async function call(url: string, path: string, token: string | null, body: object | null): Promise<Answer<unknown>> {
-  let response: Response;
-  let text: string;
-  const late = new AbortController();
-  const cancel = systemTimers.after(ANSWER_WITHIN_MS, () => late.abort());
-  try {
-    response = await fetch(`${url}${path}`, {
-      method: body === null ? 'GET' : 'POST',
-      headers: {
-        accept: 'application/json',
-        ...(body === null ? {} : { 'content-type': 'application/json' }),
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: body === null ? null : JSON.stringify(body),
-      redirect: 'error',
-      signal: late.signal,
-    });
-    text = await response.text();
-  } catch (error) {
-    if (late.signal.aborted) return { ok: false, fault: { kind: 'timeout', url } };
-    return { ok: false, fault: { kind: 'unreachable', url, why: reason(error) } };
-  } finally {
-    cancel();
+type Caller = {
+  readonly url: string;
+  readonly token: string | null;
+  readonly certificates: ReturnType<typeof certificatesOf>;
+};
+
+const send = (caller: Caller, path: string, body: object | null, headers: Record<string, string>): Promise<Asked> =>
+  ask({
+    url: new URL(`${caller.url}${path}`),
+    method: body === null ? 'GET' : 'POST',
+    headers: {
+      accept: 'application/json',
+      ...(body === null ? {} : { 'content-type': 'application/json' }),
+      ...(caller.token === null ? {} : { authorization: `Bearer ${caller.token}` }),
+      ...headers,
+    },
+    body: body === null ? null : JSON.stringify(body),
+    timeoutMs: ANSWER_WITHIN_MS,
+    certificates: caller.certificates,
+  });
+
+/** Sends an order, and again where it is open whether it arrived: the key makes all of them one. */
+async function order(caller: Caller, path: string, body: object): Promise<Answer<unknown>> {
+  const key = newSessionId();
+  for (let tried = 1; ; tried += 1) {
+    const asked = await send(caller, path, body, { 'idempotency-key': `"${key}"` });
+    const answer = judge(caller.url, asked);
+    if (answer.ok || tried === TRIES || !mayHelpAgain(answer.fault, asked)) return answer;
+    const wantedMs = asked.kind === 'answered' ? asked.retryAfterMs : null;
+    const pauseMs = Math.min(wantedMs ?? PAUSE_MS * tried, LONGEST_PAUSE_MS);
+    await new Promise<void>((resume) => systemTimers.after(pauseMs, resume));
   }
-  const value = parse(text);
-  if (response.ok) return value === undefined ? strange(url, 'it did not answer in JSON') : { ok: true, value };
+}
+
+/** Where nothing listens, or the answer is an answer, sending again changes nothing. */
+function mayHelpAgain(fault: ClientFault, asked: Asked): boolean {
+  if (asked.kind !== 'answered') return asked.sent;
+  if (fault.kind !== 'problem') return false;
+  const code = problemCode(fault.problem);
+  return code === 'idempotency-under-way' || code === 'too-many-requests' || code === 'no-reply' || code === 'busy';
+}
+
+function judge(url: string, asked: Asked): Answer<unknown> {
+  if (asked.kind === 'timeout') return { ok: false, fault: { kind: 'timeout', url } };
+  if (asked.kind === 'failed') return { ok: false, fault: { kind: 'unreachable', url, why: asked.code } };
+  const value = parse(asked.text);
+  if (asked.status >= 200 && asked.status < 300)
+    return value === undefined ? strange(url, 'it did not answer in JSON') : { ok: true, value };
   if (Value.Check(Problem, value)) return { ok: false, fault: { kind: 'problem', problem: value } };
-  return strange(url, `it answered ${response.status} without saying why`);
+  return strange(url, `it answered ${asked.status} without saying why`);
 }
 
 function parse(text: string): unknown {
@@ -127,16 +182,6 @@ function parse(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-/** The code of the system call under fetch's own error, such as ECONNREFUSED. */
-function reason(error: unknown): string {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (typeof code === 'string') return code;
-    if (cause.cause === undefined) return cause.message;
-  }
-  return String(error);
 }
 
 /** Says what went wrong and what helps, and gives the exit code that belongs to it. */

@@ -28,7 +28,12 @@ export const run: Command = async (args, shell) => {
   if (resolved.kind === 'refused') return refuse(resolved.problems, shell);
 
   const log = createLog({ level: loaded.config.daemon.logLevel ?? 'info', pretty: shell.color });
-  for (const secret of resolved.secrets.all()) log.protect(secret);
+  const { secrets } = resolved;
+  const protect = (): void => {
+    for (const secret of secrets.all()) log.protect(secret);
+  };
+  protect();
+  secrets.onRenewed(protect);
   const lifecycle = createLifecycle({ log, timers: systemTimers });
   const deaf = onFault({ log, exit: (code) => process.exit(code) });
   const stopped = new Promise<string>((ended) => {
@@ -46,7 +51,6 @@ export const run: Command = async (args, shell) => {
     Promise.allSettled([journal]),
   ]);
   try {
-    const { secrets } = resolved;
     const version = packageVersion();
     await startDaemon({ loaded, secrets, version, journal, log, lifecycle, variable: shell.variable });
     // For the next start; at the end it may be too late, since a crash leaves no time for it.

@@ -16,16 +16,19 @@ import { createLifecycle } from '../runtime/lifecycle.ts';
 import { createLog, type ProcessLog } from '../runtime/log.ts';
 import { onFault, onStopSignals } from '../runtime/signals.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import { type Command, EXIT, nearest, readArgs, type Shell, UsageError } from './command.ts';
+import { certificatesOf } from './request.ts';
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   vantage: { type: 'string' },
   key: { type: 'string' },
   daemon: { type: 'string' },
+  ca: { type: 'string' },
   keygen: { type: 'boolean', default: false },
 } as const;
-const USAGE = 'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL';
+const USAGE = 'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL [--ca FILE]';
 
 /** Many times the size of a key. */
 const MOST_KEY_BYTES = 16 * 1024;
@@ -44,6 +47,8 @@ export const witness: Command = async (args, shell) => {
   if (vantage === undefined) throw new UsageError('no vantage is named', USAGE);
   if (daemon === undefined) throw new UsageError('no daemon is named', USAGE);
   const daemonUrl = urlOf(daemon);
+  const daemonContext = certificatesOf({ ca: values.ca }, shell);
+  const daemonCertificates = daemonContext === null ? null : { secureContext: () => daemonContext };
 
   const loaded = await loadConfig(configFile, shell.cwd);
   if (loaded.kind === 'refused') return refuse(loaded.problems, shell);
@@ -52,7 +57,7 @@ export const witness: Command = async (args, shell) => {
   const resolved = await resolveSecrets(loaded, secretSources(shell), isProbeSecret);
   if (resolved.kind === 'refused') return refuse(resolved.problems, shell);
   const { config } = loaded;
-  return await serve({ config, vantage, privateKey, daemonUrl, secrets: resolved.secrets }, shell);
+  return await serve({ config, vantage, privateKey, daemonUrl, daemonCertificates, secrets: resolved.secrets }, shell);
 };
 
 /** Writes a new private key where none is, and prints the public one. */
@@ -123,13 +128,18 @@ type Duty = {
   readonly vantage: string;
   readonly privateKey: KeyObject;
   readonly daemonUrl: URL;
+  readonly daemonCertificates: Certificates | null;
   readonly secrets: Secrets;
 };
 
 async function serve(duty: Duty, shell: Shell): Promise<number> {
   const level = duty.config.daemon.logLevel ?? 'info';
   const log: ProcessLog = createLog({ level, pretty: shell.color, fields: { vantage: duty.vantage } });
-  for (const secret of duty.secrets.all()) log.protect(secret);
+  const protect = (): void => {
+    for (const secret of duty.secrets.all()) log.protect(secret);
+  };
+  protect();
+  duty.secrets.onRenewed(protect);
   const lifecycle = createLifecycle({ log, timers: systemTimers });
   const unlisten = onFault({ log, exit: (code) => process.exit(code) });
   const stopped = new Promise<string>((ended) => {

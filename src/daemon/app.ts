@@ -9,6 +9,7 @@ import { type ConfiguredActor, createActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
 import type { Observer, Pager } from '../engine/ports.ts';
 import { IllegalEvent } from '../journal/illegal.ts';
+import { readGroupEvents } from '../journal/reader.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
 import type { Observation } from '../model/evidence.ts';
@@ -30,15 +31,19 @@ import { credentialsOf } from '../runtime/http-credentials.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
-import { redacting } from '../runtime/redact.ts';
+import { redactingLive } from '../runtime/redact.ts';
+import { keepRenewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
+import { createCertificates, type FindCertificates } from '../runtime/tls.ts';
 import { mayWriteCanary } from './canaries.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
+import type { SecureListener } from './http/secure.ts';
 import { createHttp } from './http/server.ts';
+import type { WebhookCredentials } from './http/webhook-proof.ts';
 import { createMetrics, type Metrics, meteredStore } from './metrics.ts';
 import { createObserver } from './observer.ts';
-import { createPeople } from './people.ts';
+import { createPeople, type People } from './people.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
 import { keepWarm, type Warming } from './warming.ts';
 
@@ -46,7 +51,15 @@ import { keepWarm, type Warming } from './warming.ts';
 const OWN_VANTAGE = 'daemon';
 const DEFAULT_LISTEN = '127.0.0.1:8080';
 /** How long each part may take to end; what hangs costs its wait and no more. */
-const STOP_MS = { http: 3_000, runner: 2_000, reconciler: 2_000, engine: 5_000, actor: 3_000, journal: 5_000 } as const;
+const STOP_MS = {
+  http: 3_000,
+  runner: 2_000,
+  renewal: 2_000,
+  reconciler: 2_000,
+  engine: 5_000,
+  actor: 3_000,
+  journal: 5_000,
+} as const;
 
 export type DaemonOptions = {
   readonly loaded: Loaded;
@@ -80,12 +93,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const metrics = createMetrics({ version });
   const store = await opened(options, metrics);
   const secret = (reference: string): string => secrets.of(reference).reveal();
+  const certificates = createCertificates(secrets);
 
-  const actor = createActor({ config, secret, clock: systemClock, timers: systemTimers, log, variable });
+  const actor = createActor({ config, secret, certificates, clock: systemClock, timers: systemTimers, log, variable });
   lifecycle.onStop('actor', STOP_MS.actor, () => actor.close());
   const replies = createReplies({ timers: systemTimers });
   let warming: Warming | null = null;
-  const own = ownVantage({ config, secrets, metrics, lifecycle });
+  const own = ownVantage({ config, secrets, certificates, metrics, lifecycle });
   const engine = await loadEngine({
     settings,
     store,
@@ -94,7 +108,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       timers: systemTimers,
       actor,
       prober: own.runner,
-      pager: pagerOf(config, secrets, log),
+      pager: pagerOf(config, secrets, certificates, log),
       replies: replies.port,
       observer: alsoNudging(createObserver({ log, metrics }), () => warming?.nudge()),
     },
@@ -106,17 +120,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   refuseOrphans(engine.state());
   warming = warmingOf(engine, actor, lifecycle);
 
-  const reconciler = reconcilerOf(options, metrics, engine);
+  const reconciler = reconcilerOf(options, certificates, metrics, engine);
   const session = newSessionId();
   const http = createHttp({
     engine,
     replies,
-    people: createPeople(
-      Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({ id, roles, token: secret(token) })),
-    ),
-    webhookCredentials: credentialsOf(config.alertmanager?.bearer, config.alertmanager?.basic, secret),
+    people: livePeople(config, secrets),
+    webhookCredentials: () => webhookCredentialsOf(config, secret),
+    secure: secureListenerOf(config, secrets),
     askWhatFires: () => reconciler?.soon(),
     witnesses: createReportDesk({ session, keys: witnessKeys(config.vantages), clock: systemClock }),
+    past: (group, at) => readGroupEvents(resolve(loaded.folder, config.daemon.stateDir), group, at),
     metrics,
     log,
     clock: systemClock,
@@ -126,6 +140,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   lifecycle.onStop('http', STOP_MS.http, () => http.close());
   const url = await listen(http, config.daemon.listen ?? DEFAULT_LISTEN);
+  const renewal = keepRenewing({ secrets, timers: systemTimers, log });
+  lifecycle.onStop('renewal', STOP_MS.renewal, () => renewal.stop());
   own.begin(engine);
   if (reconciler !== null) {
     lifecycle.onStop('reconciler', STOP_MS.reconciler, () => reconciler.stop());
@@ -196,10 +212,11 @@ type OwnVantage = {
 function ownVantage(options: {
   readonly config: Config;
   readonly secrets: Secrets;
+  readonly certificates: FindCertificates;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
 }): OwnVantage {
-  const { config, secrets, metrics, lifecycle } = options;
+  const { config, secrets, certificates, metrics, lifecycle } = options;
   let engine: Engine | null = null;
   const emit = (observations: readonly Observation[]): void => {
     metrics.observed(observations);
@@ -210,11 +227,14 @@ function ownVantage(options: {
   };
   const runner = createRunner({
     vantage: OWN_VANTAGE,
-    targets: [...targetsOf(config, secrets, OWN_VANTAGE, { canary: true }), ...metricTargetsOf(config, secrets)],
+    targets: [
+      ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
+      ...metricTargetsOf(config, secrets, certificates),
+    ],
     clock: systemClock,
     timers: systemTimers,
     random: chance,
-    redact: redacting(secrets.all()),
+    redact: redactingLive(secrets),
     emit,
     mayWrite: (target) => mayWriteCanary(engine, target),
   });
@@ -229,13 +249,14 @@ function ownVantage(options: {
 }
 
 /** Without a pager nobody is told, so nothing counts as delivered: pages stay on the status until there is one. */
-function pagerOf(config: Config, secrets: Secrets, log: Log): Pager {
+function pagerOf(config: Config, secrets: Secrets, certificates: FindCertificates, log: Log): Pager {
   const { pager } = config;
   if (pager !== undefined)
     return createPager({
       url: pager.url,
       secret: secrets.of(pager.secret),
       timeoutMs: durationMs(pager.timeout ?? '5s'),
+      certificates: certificates(pager.tls),
       log,
       clock: systemClock,
       timers: systemTimers,
@@ -253,23 +274,74 @@ function pagerOf(config: Config, secrets: Secrets, log: Log): Pager {
 /** Null where the config names no API of Alertmanager: webhooks are all there is then. */
 function reconcilerOf(
   options: Pick<DaemonOptions, 'loaded' | 'secrets' | 'log'>,
+  certificates: FindCertificates,
   metrics: Metrics,
   engine: Engine,
 ): Reconciler | null {
   const { loaded, secrets, log } = options;
-  const { apis, apiBearer, apiBasic } = loaded.config.alertmanager ?? {};
+  const { apis, apiBearer, apiBasic, apiTls } = loaded.config.alertmanager ?? {};
   if (apis === undefined) return null;
-  const credentials = credentialsOf(apiBearer, apiBasic, (reference) => secrets.of(reference).reveal());
+  const secret = (reference: string): string => secrets.of(reference).reveal();
   return createReconciler({
-    sources: apis.map((url) => alertSourceOf({ url: new URL(url), credentials })),
+    sources: apis.map((url) =>
+      alertSourceOf({
+        url: new URL(url),
+        // Read anew for each request: a secret may have been renewed.
+        get credentials() {
+          return credentialsOf(apiBearer, apiBasic, secret);
+        },
+        certificates: certificates(apiTls),
+      }),
+    ),
     engine,
     metrics,
     log,
     clock: systemClock,
     timers: systemTimers,
     random: chance,
-    redact: redacting(secrets.all()),
+    redact: redactingLive(secrets),
   });
+}
+
+/** People by the tokens that hold now. */
+function livePeople(config: Config, secrets: Secrets): People {
+  const now = (): People =>
+    createPeople(
+      Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({
+        id,
+        roles,
+        token: secrets.of(token).reveal(),
+      })),
+    );
+  let people = now();
+  secrets.onRenewed(() => {
+    people = now();
+  });
+  return { identify: (authorization) => people.identify(authorization), count: people.count };
+}
+
+function webhookCredentialsOf(
+  { alertmanager }: Config,
+  secret: (reference: string) => string,
+): WebhookCredentials | null {
+  const match = alertmanager?.clientCertificate;
+  if (match !== undefined) return { kind: 'certificate', match };
+  return credentialsOf(alertmanager?.bearer, alertmanager?.basic, secret);
+}
+
+function secureListenerOf({ daemon: { tls } }: Config, secrets: Secrets): SecureListener | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, clientCa, requireClientCertificate, minVersion } = tls;
+  return {
+    context: () => ({
+      cert: secrets.file(cert),
+      key: secrets.of(key).reveal(),
+      ...(clientCa === undefined ? {} : { ca: secrets.file(clientCa) }),
+      minVersion: minVersion ?? 'TLSv1.2',
+    }),
+    clients: clientCa === undefined ? 'none' : requireClientCertificate === true ? 'must' : 'may',
+    onRenewed: secrets.onRenewed,
+  };
 }
 
 const alsoNudging = (observer: Observer, nudge: () => void): Observer => ({

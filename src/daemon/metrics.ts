@@ -29,6 +29,8 @@ export type Metrics = {
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
   order(order: 'approve' | 'abort' | 'report' | 'clear-report', outcome: string): void;
+  /** How many listen to server-sent events now. */
+  eventStreams(open: number): void;
   observed(observations: readonly Observation[]): void;
   appended(entries: readonly JournalEntry[]): void;
   journalAppend(durationMs: number, outcome: 'ok' | 'failed'): void;
@@ -52,6 +54,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     reconciliationAge: (ageMs) => showReconciliationAge(registry, ageMs),
     witnessReport: (code) => counters.witnessReports.inc({ code }),
     order: (order, outcome) => counters.orders.inc({ order, outcome }),
+    eventStreams: (open) => gauges.eventStreams.set(open),
     observed(observations) {
       for (const { kind, vantage, verdict, durationMs } of observations) {
         counters.observations.inc({ kind, vantage, verdict });
@@ -131,6 +134,7 @@ function createGauges(registry: Registry) {
     new Gauge({ name: `failoverd_${name}`, help, labelNames, registers });
   const buildInfo = gauge('build_info', 'Constant 1 with the version', ['version']);
   const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
+  const eventStreams = gauge('event_streams_open', 'Clients that listen to server-sent events', []);
   const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
   const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
@@ -140,6 +144,7 @@ function createGauges(registry: Registry) {
   slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
   return {
     buildInfo,
+    eventStreams,
     show(status: StatusDocument): void {
       engineUp.set(status.engine === 'running' ? 1 : 0);
       pages.set(status.pages.filter((page) => page.deliveredAt === null).length);
@@ -164,6 +169,12 @@ function createGroupGauges(gauge: MakeGauge) {
     declared: gauge('group_autonomy_declared', '1 for the autonomy that the config asks for', ['group', 'autonomy']),
     finding: gauge('diagnosis_verdict', '1 bad, 0 ok, -1 unknown', ['group', 'diagnosis']),
     connected: gauge('vantage_connected', '1 connected, 0 isolated, -1 unknown', ['group', 'vantage']),
+    probe: gauge('probe_verdict', '1 ok, 0 bad, -1 unknown, of each target by each vantage', [
+      'group',
+      'vantage',
+      'component',
+      'region',
+    ]),
     hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row', 'component']),
     holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row', 'component']),
     alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
@@ -180,6 +191,9 @@ function createGroupGauges(gauge: MakeGauge) {
     loss: gauge('last_run_loss_high_seconds', 'Upper end of the last run’s loss', ['group']),
     receiveGap: gauge('postgres_receive_gap_bytes', 'Flushed by the primary, not received by the standby', ['group']),
     replayLag: gauge('postgres_replay_lag_bytes', 'Received by the standby, not replayed', ['group']),
+    replayLagSeconds: gauge('postgres_replay_lag_seconds', 'Age of the last commit replayed while more was received', [
+      'group',
+    ]),
     rpoTarget: gauge('rpo_target_seconds', 'Loss of data promised at most', ['group']),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
@@ -200,6 +214,7 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   for (const { code, verdict } of status.findings)
     g.finding.set({ group, diagnosis: code }, verdict === 'bad' ? 1 : verdict === 'ok' ? 0 : -1);
   for (const { id, connected } of status.vantages) g.connected.set({ group, vantage: id }, signed[connected]);
+  for (const { verdict, ...target } of status.targets) g.probe.set({ group, ...target }, signed[verdict]);
   for (const { row, component, heldMs, forMs } of status.holds) {
     // An empty label is none: a row of the group looks as it always did.
     const labels = { group, row, component: component ?? '' };
@@ -237,6 +252,7 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
   g.streaming.set({ group }, signed[replication.streaming]);
   if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
   if (replication.replayLagBytes !== null) g.replayLag.set({ group }, replication.replayLagBytes);
+  if (replication.replayLagSeconds !== null) g.replayLagSeconds.set({ group }, replication.replayLagSeconds);
 }
 
 /** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */

@@ -41,6 +41,7 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'run.halted': 'error',
   'run.overdue': 'error',
   'run.ended': 'warn',
+  'order.answered': 'debug',
   'page.queued': 'info',
   'page.delivered': 'info',
   'page.overdue': 'error',

@@ -253,6 +253,8 @@ export const GroupStatus = Type.Object({
       why: Text,
       receiveGapBytes: Maybe(Type.Number()),
       replayLagBytes: Maybe(Type.Number()),
+      /** As rows read it; null = not known. */
+      replayLagSeconds: Maybe(Type.Number()),
     }),
   ),
   reports: Type.Array(ReportStatus),
@@ -267,6 +269,8 @@ export const GroupStatus = Type.Object({
   ended: Type.Array(EndedReport),
   vantages: Type.Array(Type.Object({ id: Text, region: Text, connected: Verdict, why: Text })),
   facts: Type.Array(FactStatus),
+  /** What each vantage says of each component of each region, as far as it is fresh. */
+  targets: Type.Array(Type.Object({ vantage: Text, component: Text, region: Text, verdict: Verdict })),
   alerts: Type.Array(
     Type.Object({
       name: Text,

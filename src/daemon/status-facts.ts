@@ -4,8 +4,9 @@
  */
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
+import { sightKey } from '../policies/evidence.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
-import type { FactStatus } from './status-document.ts';
+import type { FactStatus, GroupStatus } from './status-document.ts';
 
 export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
@@ -38,6 +39,20 @@ function probed(state: State, view: View): FactStatus[] {
     if (own.length === 0) facts.push(neverSeen('vantage.connected', vantage.id, vantage.id));
   }
   return facts;
+}
+
+/** Every pair of vantage and target that is probed, whether or not it was seen: what is not known is told as unknown. */
+export function targetsOf(state: State, { group, settings }: View): GroupStatus['targets'] {
+  const probed = settings.components.filter(({ kind, supported }) => supported && kind !== 'dns');
+  return probed.flatMap((component) =>
+    component.regions.flatMap((region) =>
+      settings.vantages.map(({ id: vantage }) => {
+        const kept = state.volatile.sights[group]?.[sightKey(vantage, component.id, region)];
+        const fresh = kept !== undefined && state.mono - kept.receivedMono <= component.freshMs;
+        return { vantage, component: component.id, region, verdict: fresh ? kept.observation.verdict : 'unknown' };
+      }),
+    ),
+  );
 }
 
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>

@@ -16,7 +16,7 @@ import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
 import { maintenanceOf } from '../policies/maintenance.ts';
-import { componentsOf, judgeRow } from '../policies/rows.ts';
+import { componentsOf, judgeRow, readFact } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type {
   FindingStatus,
@@ -27,7 +27,7 @@ import type {
   RowStatus,
   StatusDocument,
 } from './status-document.ts';
-import { factsOf } from './status-facts.ts';
+import { factsOf, targetsOf } from './status-facts.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
@@ -120,6 +120,7 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view),
+    targets: targetsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,
       summary: alert.summary,
@@ -145,11 +146,13 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
   };
 }
 
-function replicationOf({ postgres }: View): GroupStatus['replication'] {
-  const first = postgres[0];
+function replicationOf(view: View): GroupStatus['replication'] {
+  const first = view.postgres[0];
   if (first === undefined) return null;
   const { streaming, streamingWhy: why, receiveGapBytes, replayLagBytes } = first;
-  return { streaming, why, receiveGapBytes, replayLagBytes };
+  const seconds = readFact(view, 'replication.replay_lag_seconds').value;
+  const replayLagSeconds = typeof seconds === 'number' ? seconds : null;
+  return { streaming, why, receiveGapBytes, replayLagBytes, replayLagSeconds };
 }
 
 function holdsOf(state: State, view: View): HoldStatus[] {

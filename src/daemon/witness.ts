@@ -12,14 +12,18 @@ import { targetsOf } from '../probes/targets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
 import type { Log } from '../runtime/log.ts';
-import { redacting } from '../runtime/redact.ts';
+import { redactingLive } from '../runtime/redact.ts';
+import { keepRenewing, type Renewing } from '../runtime/renewal.ts';
 import type { Timers } from '../runtime/timers.ts';
+import { type Certificates, createCertificates } from '../runtime/tls.ts';
 
 export type WitnessOptions = {
   readonly config: Config;
   readonly vantage: VantageId;
   readonly privateKey: KeyObject;
   readonly daemonUrl: URL;
+  /** What the daemon's certificate is trusted by; null = what the system trusts. */
+  readonly daemonCertificates?: Certificates | null;
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -38,24 +42,34 @@ export type Witness = {
 /** Throws a RangeError where the config doesn't declare the vantage. */
 export function createWitness(options: WitnessOptions): Witness {
   const { config, vantage, clock, timers, random, log } = options;
-  const targets = targetsOf(config, options.secrets, vantage, { canary: false });
+  const targets = targetsOf(config, options.secrets, vantage, {
+    canary: false,
+    certificates: createCertificates(options.secrets),
+  });
   const { privateKey, daemonUrl } = options;
-  const reporter = createReporter({ vantage, privateKey, daemonUrl, clock, timers, tell: telling(log, daemonUrl) });
+  const reporter = createReporter({
+    ...{ vantage, privateKey, daemonUrl, clock, timers },
+    certificates: options.daemonCertificates ?? null,
+    tell: telling(log, daemonUrl),
+  });
   const runner = createRunner({
     ...{ vantage, targets, clock, timers, random },
-    redact: redacting(options.secrets.all()),
+    redact: redactingLive(options.secrets),
     emit: reporter.add,
     mayWrite: () => false,
     ...(options.probes === undefined ? {} : { probes: options.probes }),
   });
+  let renewal: Renewing | null = null;
   return {
     start() {
       log.info({ vantage, targets: targets.length, daemon: daemonUrl.host }, 'witnessing');
       runner.start();
       reporter.start();
+      renewal = keepRenewing({ secrets: options.secrets, timers, log });
     },
     history: runner.history,
     async stop() {
+      await renewal?.stop();
       await runner.stop();
       await reporter.stop();
     },

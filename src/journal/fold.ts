@@ -15,6 +15,7 @@ import {
 } from '../model/ledger.ts';
 import { rowKey, rowName } from '../model/matrix.ts';
 import { noticeKey } from '../model/notices.ts';
+import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
 import { foldRun } from './fold-run.ts';
@@ -51,6 +52,13 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     case 'alerts.reopened':
     case 'alerts.expired':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
+    case 'order.answered': {
+      const { answer } = event;
+      const earlier = ledger.answers[answerKey(answer.person, answer.key)];
+      if (earlier !== undefined && isKept(earlier, answer.at))
+        refuse(event, `the key of ${answer.person} was used already`);
+      return { ...ledger, answers: withAnswer(ledger.answers, answer) };
+    }
     case 'page.queued':
     case 'page.delivered':
     case 'page.overdue':

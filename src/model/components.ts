@@ -7,12 +7,14 @@ import {
   digits,
   hostPort,
   named,
+  pemFile,
   perRegion,
   reference,
   says,
   secret,
   span,
   spanWithoutDefault,
+  tlsClient,
   url,
   urlPath,
 } from './forms.ts';
@@ -66,6 +68,9 @@ export const PostgresComponent = Type.Object(
         description: 'How the connection is secured; only verify-full knows whom it talks to',
       }),
     ),
+    ca: Type.Optional(pemFile('Certificates to trust instead of the system’s (PEM), with verify-full')),
+    cert: Type.Optional(pemFile('Client certificate of the role, with its chain (PEM); with key')),
+    key: Type.Optional(secret('Private key of that certificate (PEM); with cert')),
     systemIdentifier: Type.Optional(
       digits('Pins the cluster; without it the first answer both sides agree on is pinned'),
     ),
@@ -99,6 +104,7 @@ export const HttpComponent = Type.Object(
     ...common,
     instances: perRegion(url('An http or https URL'), 'Health URL of the service in each region'),
     expectStatus: statuses([200], 'Statuses that count as healthy'),
+    tls: Type.Optional(tlsClient('it, by https')),
     public: Type.Optional(
       Type.Object(
         {

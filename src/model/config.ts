@@ -19,11 +19,13 @@ import {
   Matcher,
   named,
   namedFacts,
+  pemFile,
   reference,
   says,
   secret,
   span,
   timeOfDay,
+  tlsClient,
   url,
 } from './forms.ts';
 import { MaintenanceWindow, SilenceRule } from './maintenance.ts';
@@ -231,8 +233,23 @@ export const AlertFactRule = Type.Object(
 export const AlertmanagerConfig = Type.Object(
   {
     region: reference('Where Prometheus and Alertmanager stand; decides the path of their evidence'),
-    bearer: Type.Optional(secret('Token that Alertmanager presents; either this or basic')),
-    basic: Type.Optional(basic('User and password that Alertmanager presents; either this or bearer')),
+    bearer: Type.Optional(secret('Token that Alertmanager presents; this, basic or clientCertificate')),
+    basic: Type.Optional(basic('User and password that Alertmanager presents; this, bearer or clientCertificate')),
+    clientCertificate: Type.Optional(
+      Type.Object(
+        {
+          commonName: Type.Optional(Type.String({ minLength: 1, description: 'Common name of its subject' })),
+          dnsName: Type.Optional(Type.String({ minLength: 1, description: 'One of its DNS names, written out' })),
+          uri: Type.Optional(Type.String({ minLength: 1, description: 'One of its URIs, such as a SPIFFE ID' })),
+        },
+        {
+          ...described(
+            'Certificate that Alertmanager presents, by daemon.tls.clientCa; all that is named must hold. This, bearer or basic',
+          ),
+          minProperties: 1,
+        },
+      ),
+    ),
     apis: Type.Optional(
       Type.Array(url('Address of one Alertmanager, with its path prefix'), {
         minItems: 1,
@@ -242,6 +259,7 @@ export const AlertmanagerConfig = Type.Object(
     ),
     apiBearer: Type.Optional(secret('Token that is presented to the API')),
     apiBasic: Type.Optional(basic('User and password that are presented to the API')),
+    apiTls: Type.Optional(tlsClient('the APIs, by https')),
     expiry: span('15m', 'How long a firing alert counts after it was last heard of'),
     watchdogWithin: span('5m', 'How long an alert mapped to watchdog may be silent before monitoring counts as blind'),
     facts: Type.Optional(Type.Array(AlertFactRule, { default: [], description: 'What alerts mean' })),
@@ -253,12 +271,29 @@ export const AlertmanagerConfig = Type.Object(
 );
 export type AlertmanagerConfig = Static<typeof AlertmanagerConfig>;
 
+export const ListenTls = Type.Object(
+  {
+    cert: pemFile('Certificate of the listener, with its chain (PEM)'),
+    key: secret('Private key of that certificate (PEM)'),
+    clientCa: Type.Optional(pemFile('Certificates that client certificates are trusted by (PEM)')),
+    requireClientCertificate: Type.Optional(
+      Type.Boolean({ default: false, description: 'Whether every client must show one, whatever it asks for' }),
+    ),
+    minVersion: Type.Optional(
+      Type.Enum(['TLSv1.2', 'TLSv1.3'], { default: 'TLSv1.2', description: 'Oldest version of TLS that is spoken' }),
+    ),
+  },
+  described('TLS of the listener; without it the API speaks plain HTTP'),
+);
+export type ListenTls = Static<typeof ListenTls>;
+
 export const Config = Type.Object(
   {
     version: Type.Literal(1, says('Version of this format')),
     daemon: Type.Object(
       {
         listen: Type.Optional(Type.Unsafe<string>({ ...hostPort('Where the API listens'), default: '127.0.0.1:8080' })),
+        tls: Type.Optional(ListenTls),
         stateDir: Type.String({ minLength: 1, description: 'Folder of the journal; relative to the config file' }),
         logLevel: Type.Optional(
           Type.Enum(['debug', 'info', 'warn', 'error'], { default: 'info', description: 'Least level that is logged' }),
@@ -277,6 +312,7 @@ export const Config = Type.Object(
           url: url('Where pages are posted'),
           secret: secret('Key of the signature'),
           timeout: span('5s', 'How long one try may take'),
+          tls: Type.Optional(tlsClient('the pager, by https')),
         },
         described('Where pages are posted, signed with HMAC-SHA256'),
       ),

@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
 import { NoticeKind } from './notices.ts';
+import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
 import { Autonomy, GateAnswer, Name, PageId, ProposalId, Role, RunId, Verdict, WallMs } from './primitives.ts';
 
@@ -219,6 +220,8 @@ export const EventBody = Type.Union([
   event('run.halted', { ...group, run: RunId, code: Type.String(), why: Text }),
   event('run.overdue', { ...group, run: RunId, message: Text }),
   event('run.ended', { ...group, run: RunId, outcome: RunOutcome, why: Text, clocks: Clocks }),
+  /** What a person was told of an order that took effect; beside it in the same turn, and given again for the same key. */
+  event('order.answered', { answer: KeptAnswer }),
   event('page.queued', { page: Page }),
   event('page.delivered', { page: PageId }),
   event('page.overdue', { page: PageId }),

@@ -23,7 +23,8 @@ export type Form =
   | 'expression'
   | 'comparison'
   | 'fact-name'
-  | 'path';
+  | 'path'
+  | 'file';
 
 const form = (form: Form) => ({ 'x-form': form });
 
@@ -74,6 +75,21 @@ export const secret = (description: string) =>
     description,
     'x-secret': true,
   });
+
+/** A file in PEM, read at the start and again whenever it changes; `x-file` has it checked as such. */
+export const pemFile = (description: string) =>
+  Type.String({ ...form('file'), pattern: '^[^{}$\\x00-\\x1f]+$', description, 'x-file': true });
+
+/** Certificates of a connection that failoverd opens over TLS. */
+export const tlsClient = (to: string) =>
+  Type.Object(
+    {
+      ca: Type.Optional(pemFile('Certificates to trust instead of the system’s (PEM)')),
+      cert: Type.Optional(pemFile('Certificate that is shown, with its chain (PEM); with key')),
+      key: Type.Optional(secret('Private key of that certificate (PEM); with cert')),
+    },
+    { ...described(`Certificates of connections to ${to}`), minProperties: 1 },
+  );
 
 const HOST_PORT = '(?:\\[[0-9A-Fa-f:.]+\\]|[^:/@\\s\\[\\]]+):\\d{1,5}';
 export const hostPort = (description: string) =>

@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
 import { Notice } from './notices.ts';
+import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
 import { Name, ProposalId, Role, RunId, WallMs } from './primitives.ts';
 
@@ -167,6 +168,8 @@ export const Ledger = Type.Object({
   /** Undelivered pages, and the newest delivered ones. */
   pages: Type.Record(Type.String(), KeptPage),
   pageCount: Type.Integer(),
+  /** Answers to orders with a key, by person and key; oldest first. */
+  answers: Type.Record(Type.String(), KeptAnswer),
 });
 export type Ledger = Static<typeof Ledger>;
 
@@ -195,4 +198,5 @@ export const EMPTY_LEDGER: Ledger = {
   alerts: {},
   pages: {},
   pageCount: 0,
+  answers: {},
 };

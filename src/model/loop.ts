@@ -6,11 +6,15 @@ import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { Ledger } from './ledger.ts';
+import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
 import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
 import type { Settings } from './settings.ts';
 
 const Facts = Type.Record(Type.String(), Type.Unknown());
+
+/** Every order of a person may carry a key, under which it is carried out once. */
+const order = { request: Type.String(), idempotency: Type.Optional(Idempotency) };
 
 /** Every input carries both clocks of the process that took it in. */
 const clock = { at: WallMs, mono: MonoMs };
@@ -53,7 +57,7 @@ export const Input = Type.Union([
   input('observed', { observations: Type.Array(Observation) }),
   input('performed', { operation: Type.String(), result: OperationResult }),
   input('approve', {
-    request: Type.String(),
+    ...order,
     person: Person,
     target: Type.String(),
     planHash: Type.Union([Type.String(), Type.Null()]),
@@ -62,20 +66,20 @@ export const Input = Type.Union([
     breakGlass: Type.Union([Type.String({ minLength: 3, maxLength: 500 }), Type.Null()]),
   }),
   input('abort', {
-    request: Type.String(),
+    ...order,
     person: Person,
     target: Type.String(),
     why: Type.String({ maxLength: 500 }),
   }),
   input('report', {
-    request: Type.String(),
+    ...order,
     person: Person,
     group: Name,
     report: Report,
     what: Type.String({ minLength: 1, maxLength: 500 }),
   }),
   input('clear-report', {
-    request: Type.String(),
+    ...order,
     person: Person,
     group: Name,
     report: Report,
@@ -200,8 +204,6 @@ export const Volatile = Type.Object({
   probeAskedMono: Type.Record(Type.String(), MonoMs),
   /** When a quorum last failed to reach a region, by `group/region`. */
   regionBadMono: Type.Record(Type.String(), MonoMs),
-  /** Since when a condition is seen that people are to be told of once it lasts, by `group/notice/subject`. */
-  noticeSinceMono: Type.Record(Type.String(), MonoMs),
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -237,5 +239,4 @@ export const EMPTY_VOLATILE: Volatile = {
   pageFailures: {},
   probeAskedMono: {},
   regionBadMono: {},
-  noticeSinceMono: {},
 };

@@ -7,11 +7,10 @@ import { WallMs } from './primitives.ts';
 
 /**
  * `watchdog-silent`: the watchdog of a region, the subject, is silent while the region is well. `foreign-database`: a
- * PostgreSQL component answers as another cluster than the pinned one. `gray-failure`: clients can't reach the region and
- * replication flows.
+ * PostgreSQL component answers as another cluster than the pinned one.
  */
-export const NoticeKind = Type.Enum(['watchdog-silent', 'foreign-database', 'gray-failure']);
-export type NoticeKind = 'watchdog-silent' | 'foreign-database' | 'gray-failure';
+export const NoticeKind = Type.Enum(['watchdog-silent', 'foreign-database']);
+export type NoticeKind = 'watchdog-silent' | 'foreign-database';
 
 export const Notice = Type.Object({ notice: NoticeKind, subject: Type.String(), at: WallMs, why: Type.String() });
 export type Notice = Static<typeof Notice>;

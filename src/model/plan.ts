@@ -97,6 +97,11 @@ export const PrimarySample = Type.Object(
     clockAt: WallMs,
     /** 99th percentile of the write rate over the samples held, bytes per second. */
     p99BytesPerSecond: Type.Number(),
+    /**
+     * How old it may be at impact, milliseconds: two intervals of the probe and one deadline. Entries of before it was
+     * written down have none, and count for 2000.
+     */
+    freshMs: Type.Optional(Type.Number()),
   },
   { additionalProperties: false },
 );

@@ -3,7 +3,18 @@
  * (design §4). A fact is one number, or a verdict made of one number; whatever else is answered is unknown.
  */
 import Type, { type Static } from 'typebox';
-import { basic, Comparison, described, reference, says, secret, span, spanWithoutDefault, url } from './forms.ts';
+import {
+  basic,
+  Comparison,
+  described,
+  reference,
+  says,
+  secret,
+  span,
+  spanWithoutDefault,
+  tlsClient,
+  url,
+} from './forms.ts';
 import { durationMs, type RegionId, type Verdict } from './primitives.ts';
 import type { MetricFact } from './row-facts.ts';
 
@@ -21,6 +32,7 @@ export const PrometheusConfig = Type.Object(
     region: reference('Where it stands; decides the path of its evidence'),
     bearer: Type.Optional(secret('Token that is presented to it; either this or basic')),
     basic: Type.Optional(basic('User and password that are presented to it; either this or bearer')),
+    tls: Type.Optional(tlsClient('it, by https')),
     timeout: span('5s', 'How long an answer may take'),
     scrapeInterval: span('30s', 'How often it scrapes what the facts read'),
   },

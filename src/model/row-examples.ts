@@ -97,3 +97,56 @@ export function turnsOf(
     return to === undefined ? [] : [{ fact, to }];
   });
 }
+
+/** Sets larger than this help nobody: who has to wait for four things to change waits for another day. */
+const MOST_TOGETHER = 3;
+
+/**
+ * The smallest sets of facts that, changed together, make the row answer as wanted, given the values there are now: all
+ * sets of the least size, each fact with a known value. Empty when no set of up to three does.
+ */
+export function smallestTurns(
+  expression: Expression,
+  now: RowValues,
+  wanted: RowAnswer,
+): readonly (readonly { readonly fact: ReadableFact; readonly to: Value }[])[] {
+  const options = choices([expression]).map(([fact, values]) => ({
+    fact,
+    values: values.filter((value) => value !== null && value !== now[fact]),
+  }));
+  for (let size = 1; size <= Math.min(MOST_TOGETHER, options.length); size += 1) {
+    const found: { fact: ReadableFact; to: Value }[][] = [];
+    for (const chosen of subsets(options, size)) {
+      const to = firstThat(chosen, now, (values) => expression.answer(values) === wanted);
+      if (to !== null) found.push(to);
+    }
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function* subsets<T>(all: readonly T[], size: number, from = 0): Generator<readonly T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (let index = from; index <= all.length - size; index += 1) {
+    const first = all[index] as T;
+    for (const rest of subsets(all, size - 1, index + 1)) yield [first, ...rest];
+  }
+}
+
+/** Values for these facts, tried in their order, with which the row answers as wanted; null when there are none. */
+function firstThat(
+  chosen: readonly { readonly fact: ReadableFact; readonly values: readonly Value[] }[],
+  now: RowValues,
+  wanted: (values: RowValues) => boolean,
+): { fact: ReadableFact; to: Value }[] | null {
+  const [first, ...rest] = chosen;
+  if (first === undefined) return wanted(now) ? [] : null;
+  for (const to of first.values) {
+    const more = firstThat(rest, { ...now, [first.fact]: to }, wanted);
+    if (more !== null) return [{ fact: first.fact, to }, ...more];
+  }
+  return null;
+}

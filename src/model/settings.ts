@@ -140,6 +140,14 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
   },
   { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: false },
   {
+    id: 42,
+    kind: 'decide',
+    when: 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)',
+    for: '5m',
+    action: 'speak-up',
+    note: 'A gray failure. Clients can’t use the region, and its replication flows; nothing is promoted for it.',
+  },
+  {
     id: 50,
     kind: 'gate',
     when: 'replication.replay_lag_seconds > 300',

@@ -5,11 +5,13 @@
 import { createHmac } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { SecureContext } from 'node:tls';
 import type { Page } from '../model/events.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { REDACTED, type SecretValue } from '../runtime/secret.ts';
 import type { Timers } from '../runtime/timers.ts';
+import type { Certificates } from '../runtime/tls.ts';
 
 /** What came of one try. Satisfies what `Pager` of `engine/ports.ts` promises; `message` is for people. */
 export type Delivery = { readonly delivered: boolean; readonly message: string };
@@ -26,8 +28,8 @@ export type PagerOptions = {
   readonly secret: SecretValue;
   /** For the whole try: name, connection, TLS, answer. */
   readonly timeoutMs: number;
-  /** Certificates to trust instead of the system's, PEM. */
-  readonly ca?: string;
+  /** Without it what the system trusts, and none to show. */
+  readonly certificates?: Certificates | null;
   readonly log: Log;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -79,7 +81,7 @@ async function beginningOf(response: IncomingMessage): Promise<string> {
 }
 
 export function createPager(options: PagerOptions): WebhookPager {
-  const { secret, timeoutMs, ca, log, clock, timers } = options;
+  const { secret, timeoutMs, certificates, log, clock, timers } = options;
   const url = new URL(options.url);
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
 
@@ -87,7 +89,7 @@ export function createPager(options: PagerOptions): WebhookPager {
     const sentAt = clock.wall();
     const body = bodyOf(page, sentAt);
     const timestamp = `${Math.floor(sentAt / 1000)}`;
-    const requestOptions: RequestOptions & { readonly ca?: string } = {
+    const requestOptions: RequestOptions & { readonly secureContext?: SecureContext } = {
       method: 'POST',
       // A connection of its own: a kept one may be half dead, and that is found out only by losing the page.
       agent: false,
@@ -99,7 +101,7 @@ export function createPager(options: PagerOptions): WebhookPager {
         'failoverd-signature': signPage(secret, timestamp, body),
         'idempotency-key': page.id,
       },
-      ...(ca === undefined ? {} : { ca }),
+      ...(certificates == null ? {} : { secureContext: certificates.secureContext() }),
     };
     const sent = request(url, requestOptions);
     sent.end(body);

@@ -8,8 +8,8 @@ import { type Lsn, laterLsn, lsnGapBytes } from '../model/primitives.ts';
 import type { GroupSettings } from '../model/settings.ts';
 import type { View } from './view.ts';
 
-/** A sample must be younger than this at impact: two sampling intervals (safety.md). */
-export const SAMPLE_FRESH_MS = 2000;
+/** What a sample that does not say how old it may be at impact counts for. */
+const SAMPLE_FRESH_MS = 2000;
 /** The server reads its clock and its log position in one statement, not in one instant. */
 const SAMPLE_SLACK_MS = 50;
 
@@ -44,8 +44,12 @@ export function sampleOf(state: State, view: View): PrimarySample | null {
     if (sample === null || sample.region !== view.active) continue;
     const samples = state.volatile.samples[`${view.group}/${postgres.component}`] ?? [];
     const { region, at, timeline, insertLsn, flushLsn, clockAt } = sample;
+    const settings = view.settings.components.find(({ id }) => id === postgres.component);
     return {
       component: postgres.component,
+      // Two sampling intervals (safety.md); and a region that swallows everything is known to be gone only after a
+      // deadline, in which no sample can come. What was written meanwhile is in the bracket, by the rate.
+      ...(settings === undefined ? {} : { freshMs: settings.freshMs - settings.probeIntervalMs }),
       region,
       at,
       timeline,
@@ -71,7 +75,7 @@ export function bracket(
   fencedAt: number,
 ): LossBracket {
   if (sample === null) return UNKNOWN_LOSS('the primary’s log was never sampled');
-  if (impactAt - sample.at > SAMPLE_FRESH_MS)
+  if (impactAt - sample.at > (sample.freshMs ?? SAMPLE_FRESH_MS))
     return UNKNOWN_LOSS(
       `the last sample of the primary’s log is ${Math.round((impactAt - sample.at) / 1000)} s older than the impact`,
     );

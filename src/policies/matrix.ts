@@ -276,8 +276,9 @@ function speakUp(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, ho
   const before = decisionOf(view, scoped);
   // Who was told once is not told again because work was planned in between.
   if (before?.action === action || before?.action === 'speak-up') return;
-  const healed = `${nameOf(scoped)}: ${finding.why}; Kubernetes has not healed it`;
-  const why = planned === null ? healed : `${healed}; nobody is told because of ${maintenanceText(planned)}`;
+  const note = row.note === null ? '' : `. ${row.note}`;
+  const held = `${nameOf(scoped)}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
+  const why = planned === null ? held : `${held}; nobody is told because of ${maintenanceText(planned)}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
@@ -287,7 +288,7 @@ function speakUp(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, ho
   if (planned !== null) return;
   const of = component === null ? '' : `: ${component}`;
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'speak-up', view.group, `${view.settings.title}${of}: not healed yet`, finding.why);
+    page(turn, 'speak-up', view.group, `${view.settings.title}${of}: a person should look`, why);
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */

@@ -4,15 +4,11 @@
  */
 import { type NoticeKind, noticeKey } from '../model/notices.ts';
 import type { RegionId, Verdict } from '../model/primitives.ts';
-import { DIAGNOSES } from './diagnoses.ts';
 import { identityOf } from './identity.ts';
 import { quorumOf } from './quorum.ts';
 import { page, put, say, type Turn } from './turn.ts';
 import type { View } from './view.ts';
 import { watches } from './watchdog.ts';
-
-/** Longer than the standby needs to notice that a dead primary is gone: until then every loss looks gray. */
-const GRAY_FOR_MS = 60_000;
 
 type Condition = {
   readonly notice: NoticeKind;
@@ -20,15 +16,13 @@ type Condition = {
   /** bad: it is there. ok: it is over. unknown: neither is told. */
   readonly verdict: Verdict;
   readonly why: string;
-  /** How long it has to be seen before anybody is told, milliseconds. */
-  readonly forMs: number;
   readonly began: { readonly title: string; readonly body: string };
   readonly over: string;
 };
 
 export function tellNotices(turn: Turn, view: View): void {
   rememberLosses(turn, view);
-  const conditions = [...watchdogs(turn, view), ...identities(view), grayFailure(view)];
+  const conditions = [...watchdogs(turn, view), ...identities(view)];
   for (const condition of conditions) follow(turn, view, condition);
   const kept = new Set(conditions.map(({ notice, subject }) => noticeKey(notice, subject)));
   // What the config does not name any more can't be seen to be over.
@@ -37,14 +31,10 @@ export function tellNotices(turn: Turn, view: View): void {
 }
 
 function follow(turn: Turn, view: View, condition: Condition): void {
-  const { notice, subject, verdict, why, forMs, began, over } = condition;
+  const { notice, subject, verdict, why, began, over } = condition;
   const key = noticeKey(notice, subject);
-  const sinceKey = `${view.group}/${key}`;
   const open = view.ledger.notices[key];
-  const { mono } = turn.state;
-  const sinceMono = turn.state.volatile.noticeSinceMono[sinceKey];
   if (verdict !== 'bad') {
-    if (sinceMono !== undefined) put(turn, 'noticeSinceMono', sinceKey, undefined);
     if (open === undefined || verdict === 'unknown') return;
     close(turn, view, condition, why);
     const lastedMs = Math.max(0, view.at - open.at);
@@ -52,8 +42,6 @@ function follow(turn: Turn, view: View, condition: Condition): void {
     return;
   }
   if (open !== undefined) return;
-  if (sinceMono === undefined) put(turn, 'noticeSinceMono', sinceKey, mono);
-  if (mono - (sinceMono ?? mono) < forMs) return;
   say(turn, { kind: 'notice.opened', at: view.at, group: view.group, notice, subject, why: why.slice(0, MOST_TEXT) });
   tell(turn, view, began.title, `${why}. ${began.body}.`);
 }
@@ -91,7 +79,6 @@ function watchdogs(turn: Turn, view: View): Condition[] {
       subject: region,
       verdict: quiet ? 'unknown' : verdict,
       why,
-      forMs: 0,
       began: {
         title: `monitoring of ${region} has fallen silent`,
         body: `No alert of ${region} would be heard of, so their silence is no sign of health. While it lasts nothing is done automatically; people may still approve`,
@@ -112,7 +99,6 @@ const identities = (view: View): Condition[] =>
       subject: component,
       verdict,
       why,
-      forMs: 0,
       began: {
         title: `${component} answers as another cluster than the pinned one`,
         body: 'Either an address leads elsewhere, or the database was made anew. A standby that answers so is not promoted. Look where the addresses lead; a cluster that was replaced on purpose needs its systemIdentifier in the config',
@@ -120,20 +106,3 @@ const identities = (view: View): Condition[] =>
       over: `${component} answers as the pinned cluster again`,
     };
   });
-
-function grayFailure(view: View): Condition {
-  const { verdict, why } = DIAGNOSES.GrayFailure.judge(view);
-  const { active } = view;
-  return {
-    notice: 'gray-failure',
-    subject: active,
-    verdict,
-    why,
-    forMs: GRAY_FOR_MS,
-    began: {
-      title: `clients can’t reach ${active}, and its database is alive`,
-      body: 'A gray failure: it is not failed over automatically, since the old primary still takes writes. Look at what stands between clients and the region; people may decide to move',
-    },
-    over: `the gray failure of ${active} is over`,
-  };
-}

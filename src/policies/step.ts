@@ -9,6 +9,7 @@ import type { Effect, Input, State, StepOutput } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { expireAlerts, takeAlerts, takeSilences } from './alerts.ts';
 import { takeObservations } from './evidence.ts';
+import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
@@ -84,16 +85,16 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       settle(turn, input);
       return all;
     case 'approve':
-      approve(turn, input);
+      once(turn, input, approve);
       return all;
     case 'abort':
-      abort(turn, input);
+      once(turn, input, abort);
       return all;
     case 'report':
-      report(turn, input);
+      once(turn, input, report);
       return all;
     case 'clear-report':
-      clearReport(turn, input);
+      once(turn, input, clearReport);
       return all;
     case 'paged':
       paged(turn, input);

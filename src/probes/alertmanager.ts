@@ -6,6 +6,7 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ApiAlert, ApiSilence, ApiStatus } from '../model/evidence.ts';
 import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import type { Failure } from './failure.ts';
 import { request, urlText } from './http-request.ts';
 
@@ -24,6 +25,7 @@ export type AlertmanagerApi = {
   /** Address with its path prefix. */
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
+  readonly certificates?: Certificates | null;
 };
 
 export type AlertmanagerAnswer =
@@ -60,7 +62,7 @@ export async function askAlertmanager(api: AlertmanagerApi, signal: AbortSignal)
 }
 
 async function get<T>(
-  { url, credentials }: AlertmanagerApi,
+  { url, credentials, certificates }: AlertmanagerApi,
   path: string,
   schema: Checker<T>,
   signal: AbortSignal,
@@ -77,6 +79,7 @@ async function get<T>(
       ...(credentials === null ? {} : { authorization: authorizationOf(credentials) }),
     },
     body: null,
+    certificates,
     answerLimitBytes: ANSWER_LIMIT_BYTES,
     signal,
     log: () => undefined,

@@ -5,6 +5,8 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { Certificates } from '../runtime/tls.ts';
 import { type Failure, networkFailure, notResolved, timedOut } from './failure.ts';
 
 export type HttpRequest = {
@@ -12,6 +14,8 @@ export type HttpRequest = {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | null;
+  /** For https: which to trust and to show; without it what the system trusts, and none. */
+  readonly certificates?: Certificates | null | undefined;
   /** Bytes of the answer that are read; at the first one more the connection is closed. 0 = only the status counts. */
   readonly answerLimitBytes: number;
   readonly signal: AbortSignal;
@@ -63,6 +67,7 @@ export function request(options: HttpRequest): Promise<HttpResult> {
       headers: options.headers,
       agent: false,
       signal,
+      ...secureOf(secure, options.certificates),
     });
     outgoing.once('socket', (socket) => {
       socket.once('lookup', () => {
@@ -79,6 +84,12 @@ export function request(options: HttpRequest): Promise<HttpResult> {
     outgoing.end(options.body ?? undefined);
   });
 }
+
+const secureOf = (
+  secure: boolean,
+  certificates: HttpRequest['certificates'],
+): { readonly secureContext?: SecureContext } =>
+  secure && certificates != null ? { secureContext: certificates.secureContext() } : {};
 
 function readBody(
   response: IncomingMessage,

@@ -15,6 +15,7 @@ export const probeHttp: Probe<'http'> = async (target, context) => {
     url,
     headers: { 'user-agent': `failoverd/${context.vantage}`, accept: '*/*', 'cache-control': 'no-cache' },
     body: null,
+    certificates: target.certificates,
     answerLimitBytes: BODY_LIMIT_BYTES,
     signal: context.signal,
     log: context.log,

@@ -3,6 +3,7 @@
  * costs one socket until the deadline, and no more.
  */
 import { isIP, Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type pg from 'pg';
 import { isServerError, postgresDriver } from '../runtime/postgres-driver.ts';
 import type { Timers } from '../runtime/timers.ts';
@@ -101,6 +102,16 @@ function driverFailure(error: unknown, wire: Wire, target: PostgresTarget): Fail
   return { code: 'auth', message: text };
 }
 
+/** `host` is what the certificate must be for: without it the driver would have an IP address verified as `localhost`. */
+function sslOf({ tls, host, certificates }: PostgresTarget): false | ConnectionOptions {
+  if (tls === 'disable') return false;
+  return {
+    host,
+    rejectUnauthorized: tls === 'verify-full',
+    ...(certificates == null ? {} : { secureContext: certificates.secureContext() }),
+  };
+}
+
 function clientOf(target: PostgresTarget, vantage: string, socket: Socket): pg.Client {
   return new (postgresDriver().Client)({
     host: target.host,
@@ -109,7 +120,7 @@ function clientOf(target: PostgresTarget, vantage: string, socket: Socket): pg.C
     user: target.user,
     // A function keeps the driver from looking for a password of its own in the environment or in a file.
     password: () => target.password?.reveal() ?? '',
-    ssl: target.tls === 'disable' ? false : { rejectUnauthorized: target.tls === 'verify-full' },
+    ssl: sslOf(target),
     stream: () => socket,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,

@@ -7,6 +7,7 @@ import { Compile } from 'typebox/compile';
 import type { ProbeErrorCode } from '../model/evidence.ts';
 import type { WallMs } from '../model/primitives.ts';
 import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import type { Failure } from './failure.ts';
 import { type HttpResult, request, urlText } from './http-request.ts';
 
@@ -21,6 +22,8 @@ export type PrometheusApi = {
   /** Address with its path prefix. */
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
+  /** For https; without it what the system trusts, and none to show. */
+  readonly certificates?: Certificates | null | undefined;
 };
 
 export type Question = {
@@ -83,6 +86,7 @@ export function getFrom(api: PrometheusApi, path: string, { signal, log }: Askin
       ...(api.credentials === null ? {} : { authorization: authorizationOf(api.credentials) }),
     },
     body: null,
+    certificates: api.certificates,
     answerLimitBytes: ANSWER_LIMIT_BYTES,
     signal,
     log,

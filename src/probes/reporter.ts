@@ -9,6 +9,7 @@ import type { Observation } from '../model/evidence.ts';
 import type { MonoMs, VantageId } from '../model/primitives.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Timers } from '../runtime/timers.ts';
+import type { Certificates } from '../runtime/tls.ts';
 import type { Failure } from './failure.ts';
 import { type HttpResult, request } from './http-request.ts';
 import { REPORT_LIMIT_BYTES, REPORT_PATH, SIGNATURE_HEADER, signReport } from './report.ts';
@@ -50,6 +51,8 @@ export type ReporterOptions = {
   readonly vantage: VantageId;
   readonly privateKey: KeyObject;
   readonly daemonUrl: URL;
+  /** What the daemon's certificate is trusted by; without it what the system trusts. */
+  readonly certificates?: Certificates | null;
   readonly clock: Clock;
   readonly timers: Timers;
   /** Must not throw. */
@@ -101,6 +104,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         [SIGNATURE_HEADER]: signature,
       },
       body,
+      certificates: options.certificates,
       answerLimitBytes: ANSWER_LIMIT_BYTES,
       signal: AbortSignal.any([late.signal, stopping.signal]),
       log: () => undefined,

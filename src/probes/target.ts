@@ -4,6 +4,7 @@ import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
 import type { BadWhen } from '../model/prometheus.ts';
 import type { HttpCredentials } from '../runtime/http-credentials.ts';
 import type { SecretValue } from '../runtime/secret.ts';
+import type { Certificates } from '../runtime/tls.ts';
 
 type Schedule = {
   /** Names the target for good within one vantage. */
@@ -24,6 +25,8 @@ export type PostgresTarget = Schedule &
     /** null = the server is expected to let us in without one. */
     readonly password: SecretValue | null;
     readonly tls: NonNullable<PostgresComponent['tls']>;
+    /** Without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
     /** The cluster this has to be; null = not pinned by the config. */
     readonly systemIdentifier: string | null;
     readonly canarySchema: string;
@@ -32,7 +35,13 @@ export type PostgresTarget = Schedule &
   };
 
 export type HttpTarget = Schedule &
-  Subject & { readonly kind: 'http'; readonly url: string; readonly expectStatus: readonly number[] };
+  Subject & {
+    readonly kind: 'http';
+    readonly url: string;
+    readonly expectStatus: readonly number[];
+    /** For https; without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
+  };
 
 export type DnsTarget = Schedule &
   Subject & {
@@ -61,6 +70,8 @@ export type MetricTarget = Schedule & {
   readonly region: RegionId;
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
+  /** For https; without it what the system trusts, and none to show. */
+  readonly certificates?: Certificates | null | undefined;
   readonly promql: string;
   /** Which numbers are bad; null for a number that is no verdict. */
   readonly bad: BadWhen | null;

@@ -2,6 +2,7 @@
 import type { ComponentConfig, Config, DnsComponent, HttpComponent, PostgresComponent } from '../model/config.ts';
 import { type ComponentId, durationMs, type GroupId, type RegionId, type VantageId } from '../model/primitives.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
+import { type FindCertificates, NO_CERTIFICATES } from '../runtime/tls.ts';
 import {
   addressOf,
   type ControlTarget,
@@ -14,11 +15,13 @@ import {
 export type TargetOptions = {
   /** Whether this vantage may write canaries at all. A group that is configured to observe gets none in any case. */
   readonly canary: boolean;
+  readonly certificates?: FindCertificates;
 };
 
-/** Whether a secret of the config, by its place, is one that probes use. A witness is given no others. */
+/** Whether a secret or certificate of the config, by its place, is one that probes use. A witness is given no others. */
 export const isProbeSecret = (path: readonly (string | number)[]): boolean =>
-  path[0] === 'groups' && path.at(-1) === 'password';
+  path[0] === 'groups' && PROBED.has(String(path.at(-1)));
+const PROBED: ReadonlySet<string> = new Set(['password', 'ca', 'cert', 'key']);
 
 /** As often as a component with the usual interval: whether we are the isolated one has to be known as quickly. */
 const CONTROL_SCHEDULE = { intervalMs: 1_000, timeoutMs: 2_000 };
@@ -31,7 +34,7 @@ type Place = { readonly group: GroupId; readonly component: ComponentId };
  */
 export function targetsOf(
   config: Config,
-  secrets: Secrets,
+  secrets: Pick<Secrets, 'of'>,
   vantage: VantageId,
   options: TargetOptions,
 ): readonly Target[] {
@@ -40,23 +43,29 @@ export function targetsOf(
   const control = from.controlTargets.map((target): ControlTarget => {
     return { kind: 'control', key: `control/${target}`, target, ...CONTROL_SCHEDULE };
   });
+  const { certificates = NO_CERTIFICATES } = options;
   const subjects = Object.entries(config.groups).flatMap(([group, { autonomy, components }]) => {
     const canary = options.canary && (autonomy ?? 'observe') !== 'observe';
     return Object.entries(components).flatMap(([component, declared]) =>
-      componentTargets({ group, component }, declared, { canary, secrets, region: from.region }),
+      componentTargets({ group, component }, declared, { canary, secrets, certificates, region: from.region }),
     );
   });
   return [...control, ...subjects];
 }
 
-type Means = { readonly canary: boolean; readonly secrets: Secrets; readonly region: RegionId };
+type Means = {
+  readonly canary: boolean;
+  readonly secrets: Pick<Secrets, 'of'>;
+  readonly certificates: FindCertificates;
+  readonly region: RegionId;
+};
 
 function componentTargets(place: Place, component: ComponentConfig, means: Means): readonly Target[] {
   switch (component.kind) {
     case 'postgres':
       return postgresTargets(place, component, means);
     case 'http':
-      return httpTargets(place, component);
+      return httpTargets(place, component, means);
     case 'dns':
       return dnsTargets(place, component, means.region);
     case 'clickhouse':
@@ -89,13 +98,14 @@ function postgresTargets(place: Place, component: PostgresComponent, means: Mean
     user: component.user,
     password,
     tls: component.tls ?? 'verify-full',
+    certificates: means.certificates(component),
     systemIdentifier: component.systemIdentifier ?? null,
     canarySchema: component.canarySchema ?? 'failoverd',
     canary: means.canary,
   }));
 }
 
-function httpTargets(place: Place, component: HttpComponent): readonly HttpTarget[] {
+function httpTargets(place: Place, component: HttpComponent, means: Means): readonly HttpTarget[] {
   return Object.entries(component.instances).map(([region, url]) => ({
     kind: 'http',
     key: `${place.group}/${place.component}/${region}`,
@@ -104,6 +114,7 @@ function httpTargets(place: Place, component: HttpComponent): readonly HttpTarge
     ...scheduleOf(component),
     url,
     expectStatus: component.expectStatus ?? [200],
+    certificates: means.certificates(component.tls),
   }));
 }
 

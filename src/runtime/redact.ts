@@ -56,6 +56,17 @@ export function redacting(secrets: readonly SecretValue[]): Redact {
   return redactor.text;
 }
 
+/** The same for secrets that are renewed while it is used; the ones of before stay out, too. */
+export function redactingLive(secrets: { all(): readonly SecretValue[]; onRenewed(call: () => void): void }): Redact {
+  const redactor = createRedactor();
+  const protectAll = (): void => {
+    for (const secret of secrets.all()) redactor.protect(secret);
+  };
+  protectAll();
+  secrets.onRenewed(protectAll);
+  return redactor.text;
+}
+
 export function createRedactor(): Redactor {
   const forms = new Set<string>();
   let known: RegExp | null = null;

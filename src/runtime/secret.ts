@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 export const REDACTED = '[redacted]';
 
 export class SecretValue {
-  readonly #value: string;
+  #value: string;
 
   constructor(value: string) {
     this.#value = value;
@@ -16,6 +16,11 @@ export class SecretValue {
   /** The value itself, for the one place that sends or compares it. */
   reveal(): string {
     return this.#value;
+  }
+
+  /** The secret was renewed: whoever holds this reveals the new one from now on. */
+  renew(value: string): void {
+    this.#value = value;
   }
 
   toString(): string {

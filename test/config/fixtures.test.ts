@@ -85,6 +85,9 @@ t.test('there is a file for every code', async (t) => {
     'secret-empty',
     'secret-unreadable',
     'token-form',
+    'pem-unreadable',
+    'pem-bad',
+    'pem-pair',
   ];
   t.same(
     Object.keys(PROBLEMS).filter((code) => !shown.has(code) && !elsewhere.includes(code)),

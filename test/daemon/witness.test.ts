@@ -54,6 +54,11 @@ t.test('a witness tells the daemon what it sees, and its log tells when the daem
         throw new RangeError('none');
       },
       all: () => [],
+      file: () => {
+        throw new RangeError('none');
+      },
+      renew: async () => ({ renewed: [], problems: [] }),
+      onRenewed: () => undefined,
     },
     clock: systemClock,
     timers: systemTimers,

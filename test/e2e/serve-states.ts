@@ -32,6 +32,7 @@ export async function serveStates(port = 0): Promise<Served> {
     },
     clock: { wall: () => shown.state.at, mono: () => shown.state.mono },
     timers: systemTimers,
+    metrics: { eventStreams: () => undefined },
     version: VERSION,
   };
   app.decorateReply('problem', null);

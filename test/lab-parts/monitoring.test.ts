@@ -4,7 +4,7 @@ import t from 'tap';
 import { describeMissing, isMissing, type Missing } from '../../lab/binaries/missing.ts';
 import { findTool, type Tool, type ToolName } from '../../lab/binaries/tools.ts';
 import { startFakeMonitoring } from '../../lab/servers/fake-monitoring.ts';
-import { type AlertRule, startAlertmanager, startPrometheus, type Webhook } from '../../lab/servers/monitoring.ts';
+import { type AlertRule, startAlertmanager, startPrometheus } from '../../lab/servers/monitoring.ts';
 import { freePort } from '../../lab/servers/ports.ts';
 import { until } from '../../lab/servers/wait.ts';
 import { log, scratch } from './real-servers.ts';
@@ -25,7 +25,9 @@ interface Payload {
   }[];
 }
 
-interface Receiver extends Webhook {
+interface Receiver {
+  readonly url: string;
+  readonly bearerToken: string;
   readonly got: Payload[];
   readonly authorization: Set<string>;
   /** What it answers next, first to last; 200 when empty. */

@@ -14,6 +14,8 @@ const STEPS = ['assess.postgres', 'take-epoch', 'fence', 'promote.postgres', 'cu
 export const RECORDED: ScenarioFacts = {
   scenario: 'region-down-auto',
   expects: 'failover',
+  wants: [],
+  twin: null,
   sabotage: null,
   ledgers: ['ledger-public.jsonl'],
   journal: 'journal.db',
@@ -63,6 +65,17 @@ export const RECORDED: ScenarioFacts = {
     'run.ended',
     'hold.ended',
   ],
+  decisions: [{ row: 40, action: 'failover', autonomy: 'auto', inTheWay: [] }],
+  holds: { '40': 1 },
+  proposals: [],
+  trigger: 'auto',
+  brokeGlass: false,
+  reports: [],
+  pages: [
+    { kind: 'run', title: 'Lab platform fails over to eu-central-1', atOnce: false },
+    { kind: 'executive-notice', title: 'Notice: Lab platform fails over', atOnce: false },
+  ],
+  alerts: { kept: { RegionUnreachable: 1, Watchdog: 1 }, resolved: 0 },
   epochRows: [{ epoch: 1, run: 'run-platform-1', region: 'eu-central-1' }],
   epochTexts: ['failoverd epoch=1 run=run-platform-1'],
   dnsAnswer: ['127.10.2.1'],
@@ -71,4 +84,5 @@ export const RECORDED: ScenarioFacts = {
   oldSideProcesses: 0,
   pagesByKind: { 'executive-notice': 1, run: 2 },
   crash: null,
+  measured: {},
 };

@@ -132,6 +132,106 @@ cases(STOPPED, [
   ['nobody was called', { pagesByKind: { run: 2 } }, ['people were called for']],
 ]);
 
+const HELD: ScenarioFacts = { ...QUIET, scenario: 'corruption-veto', expects: 'held', pagesByKind: { attention: 1 } };
+
+cases(HELD, [
+  ['a run was opened', { runsOpened: 1 }, ['no run was opened']],
+  ['people were asked instead', { proposals: ['open'] }, ['nothing was proposed']],
+  ['nobody was called', { pagesByKind: {} }, ['people were called for']],
+]);
+
+const ASKED: ScenarioFacts = {
+  ...QUIET,
+  scenario: 'receive-gap',
+  expects: 'proposal',
+  oldSideProcesses: 0,
+  proposals: ['expired', 'open'],
+  pagesByKind: { proposal: 2 },
+};
+
+cases(ASKED, [
+  ['a run was opened', { runsOpened: 1 }, ['no run was opened']],
+  ['nothing was proposed', { proposals: [] }, ['a proposal is open']],
+  ['it came to its end', { proposals: ['open', 'approved'] }, ['a proposal is open']],
+  ['nobody was asked', { pagesByKind: {} }, ['people were asked']],
+]);
+
+/** Facts that hold what every kind of want asks for. */
+const WANTED: ScenarioFacts = {
+  ...RECORDED,
+  decisions: [
+    { row: 40, action: 'hold', autonomy: 'auto', inTheWay: ['row-50'] },
+    { row: 40, action: 'failover', autonomy: 'auto', inTheWay: [] },
+  ],
+  pages: [{ kind: 'executive-notice', title: 'ada broke the glass', atOnce: true }],
+  trigger: 'approved',
+  brokeGlass: true,
+  reports: ['made', 'cleared'],
+  account: { ...account, missing: ['public-3'], missingInBracket: ['public-3'] },
+  measured: { 'alerts sent': 10_000 },
+  wants: [
+    { kind: 'decided', decision: { row: 40, action: 'failover', autonomy: 'auto', inTheWay: null } },
+    { kind: 'never-decided', decision: { inTheWay: 'monitoring' } },
+    { kind: 'changed', row: 40, from: { action: 'hold', inTheWay: 'row-50' }, to: { action: 'failover' } },
+    { kind: 'holds', row: 40, least: 1, most: 1 },
+    { kind: 'paged', page: 'executive-notice', atOnce: true },
+    { kind: 'never-paged', page: 'speak-up' },
+    { kind: 'trigger', trigger: 'approved', brokeGlass: true },
+    { kind: 'loss', inBracket: 'some' },
+    { kind: 'reports', reports: ['made', 'cleared'] },
+    { kind: 'alerts-kept', name: 'Watchdog', least: 1 },
+    { kind: 'measured', name: 'alerts sent', least: 10_000, most: 10_000 },
+  ],
+};
+const [heldFirst, wentOn] = WANTED.decisions;
+if (heldFirst === undefined || wentOn === undefined) throw new Error('two decisions');
+const DECIDED = 'it was decided: row 40 failover in auto with nothing in the way';
+const CHANGED = 'row 40 first: hold held or capped by row-50; in the end: failover';
+const GLASS = 'the run was opened by approval of one person who broke the glass';
+const IN_BRACKET = 'acknowledged writes are missing, and all of them lie within the bracket that was told';
+
+cases(WANTED, [
+  ['something was in the way', { decisions: [heldFirst, { ...wentOn, inTheWay: ['cooldown'] }] }, [DECIDED]],
+  ['nothing was waited for', { decisions: [wentOn] }, [CHANGED]],
+  [
+    'what must not stand in the way did',
+    { decisions: [heldFirst, { ...heldFirst, inTheWay: ['monitoring'] }, wentOn] },
+    ['it was never decided: held or capped by monitoring'],
+  ],
+  ['the hold began anew', { holds: { '40': 2 } }, ['holds of row 40: 1']],
+  ['no hold began', { holds: {} }, ['holds of row 40: 1']],
+  [
+    'executives were to be told later',
+    { pages: [{ kind: 'executive-notice', title: '', atOnce: false }] },
+    ['people got a page: executive-notice, due at once'],
+  ],
+  ['the page reached nobody', { pagesByKind: { run: 1 } }, ['people got a page: executive-notice, due at once']],
+  [
+    'a page was sent that must not be',
+    { pages: [...WANTED.pages, { kind: 'speak-up', title: '', atOnce: false }] },
+    ['nobody got a page: speak-up'],
+  ],
+  ['it went by itself', { trigger: 'auto' }, [GLASS]],
+  ['two people said yes', { brokeGlass: false }, [GLASS]],
+  ['nothing was lost', { account: { ...account, missingInBracket: [] } }, [IN_BRACKET]],
+  ['no bracket was told', { bracket: null }, [IN_BRACKET]],
+  ['the report still stands', { reports: ['made'] }, ['reports of the data: made, cleared']],
+  ['the alert was never heard', { alerts: { kept: {}, resolved: 0 } }, ['alerts Watchdog in the journal: at least 1']],
+  ['it was not measured', { measured: {} }, ['alerts sent: 10000']],
+  ['fewer were sent', { measured: { 'alerts sent': 9_999 } }, ['alerts sent: 10000']],
+]);
+
+t.test('wants of a scenario without failoverd don’t pass for want of a journal', async (t) => {
+  const wants: ScenarioFacts['wants'] = [
+    { kind: 'never-decided', decision: { row: 40 } },
+    { kind: 'holds', row: 40, least: 0, most: 0 },
+    { kind: 'never-paged', page: 'run' },
+    { kind: 'reports', reports: [] },
+  ];
+  const nobody = { ...QUIET, wants, decisions: [], holds: {}, pages: [], journal: null };
+  t.equal(failed(nobody).length, 1 + wants.length);
+});
+
 const CRASH: CrashFacts = {
   wanted: 'step.attempted fence',
   counted: 6,

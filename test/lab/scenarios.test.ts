@@ -50,6 +50,7 @@ const SEEN: readonly (readonly [Sabotage, scenario: string, checks: readonly str
     ['no process of the old side is left', 'nothing was acknowledged by the old side after the new one'],
   ],
   ['drop-acks', 'region-down-auto', ['the ledger and the databases fit together']],
+  ['no-veto', 'corruption-veto', ['no run was opened', 'reports of the data: made']],
 ];
 for (const [sabotage, name, checks] of SEEN) {
   t.test(`${name} with ${sabotage} has not passed`, async (t) => {

@@ -113,6 +113,30 @@ t.test('a report is sticky: an alert that made it may resolve, or be sent again 
   t.ok(h.group.reports['corruption'], 'a new one is not');
 });
 
+t.test('in a gray failure people are told what the row says, and nothing is promoted', async (t) => {
+  const when = 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)';
+  const note = 'A gray failure.';
+  const rows: MatrixRow[] = [FAILOVER, { id: 42, kind: 'decide', when, for: '5s', action: 'speak-up', note }];
+  const gray = new History(withRows(rows));
+  gray.pass(3000);
+  gray.sights.active = 'bad';
+  gray.pass(30_000);
+  const pages = gray.events('page.queued').map(({ page }) => page);
+  t.match(pages, [{ kind: 'speak-up', body: /^row 42: .*vantages can't reach.* A gray failure\.$/ }]);
+  t.equal(pages.length, 1, 'once');
+  t.equal(gray.events('run.opened').length, 0);
+
+  const dead = new History(withRows(rows));
+  dead.pass(3000);
+  dead.loseActive();
+  dead.pass(30_000);
+  t.equal(dead.group.ended.at(-1)?.outcome, 'verified', 'where replication stops too, it fails over');
+  t.strictSame(
+    dead.events('page.queued').filter(({ page }) => page.kind === 'speak-up'),
+    [],
+  );
+});
+
 t.test('people are reminded while a report stands', async (t) => {
   const h = new History(withRows([VETO, FAILOVER]));
   h.give({ kind: 'report', request: 'r', person: ADA, group: GROUP, report: 'deletion', what: 'DROP TABLE' });

@@ -5,7 +5,7 @@ import { isProbeSecret, targetsOf } from '../../src/probes/targets.ts';
 import type { Secrets } from '../../src/runtime/config/secrets.ts';
 import { SecretValue } from '../../src/runtime/secret.ts';
 
-const secrets: Secrets = { of: (reference) => new SecretValue(`value of ${reference}`), all: () => [] };
+const secrets: Pick<Secrets, 'of'> = { of: (reference) => new SecretValue(`value of ${reference}`) };
 
 const config = (autonomy: 'observe' | 'gated' | 'auto' = 'auto'): Config => ({
   version: 1,
@@ -114,11 +114,14 @@ t.test('a vantage that isn’t declared has no targets', (t) => {
   t.end();
 });
 
-t.test('the secrets of a witness are the passwords of databases, and no others', (t) => {
-  t.equal(isProbeSecret(['groups', 'shop', 'components', 'db', 'password']), true);
+t.test('the secrets of a witness are the passwords and certificates of what it probes, and no others', (t) => {
+  for (const key of ['password', 'ca', 'cert', 'key'])
+    t.equal(isProbeSecret(['groups', 'shop', 'components', 'db', key]), true, key);
   for (const path of [
     ['people', 'ann', 'token'],
     ['pager', 'secret'],
+    ['pager', 'tls', 'key'],
+    ['daemon', 'tls', 'key'],
     ['alertmanager', 'bearer'],
     ['groups', 'shop', 'components', 'name', 'secretAccessKey'],
   ]) {

@@ -25,6 +25,7 @@ const FOLDERS = [
   'notify',
   'evidence',
   'sim',
+  'backtest',
   'runtime',
   'daemon',
   'cli',
@@ -59,6 +60,7 @@ function partOf(path: string): Part | undefined {
     case 'sim':
       return folder;
     case 'daemon':
+    case 'backtest':
       return 'inner';
     case 'probes':
     case 'actions':

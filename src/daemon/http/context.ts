@@ -9,11 +9,15 @@ import type {
 } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
 import type { Clock, Timers } from '../../engine/ports.ts';
-import type { HttpCredentials } from '../../runtime/http-credentials.ts';
+import type { KeptEvents } from '../../model/explanation.ts';
+import type { GroupId, WallMs } from '../../model/primitives.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
+import type { Rates } from './limits.ts';
 import type { ReplyBook } from './replies.ts';
+import type { SecureListener } from './secure.ts';
+import type { WebhookCredentials } from './webhook-proof.ts';
 import type { WitnessDesk } from './witness-desk.ts';
 
 /** The engine as its HTTP face knows it. */
@@ -23,11 +27,13 @@ export type HttpContext = {
   readonly engine: EngineFace;
   readonly replies: ReplyBook;
   readonly people: People;
-  /** What Alertmanager must present; null where the config has no alertmanager section. */
-  readonly webhookCredentials: HttpCredentials | null;
+  /** What Alertmanager must present, asked at each webhook; null where the config has no alertmanager section. */
+  readonly webhookCredentials: () => WebhookCredentials | null;
   /** Asks all Alertmanagers soon: one left alerts out of a webhook, or says that one has ended. */
   readonly askWhatFires: () => void;
   readonly witnesses: WitnessDesk;
+  /** What the journal kept of a group, as of an instant. Rejects with a `StoreError` when it can't be read. */
+  readonly past: (group: GroupId, at: WallMs) => Promise<KeptEvents>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -35,6 +41,10 @@ export type HttpContext = {
   /** Draws what must never come twice: the nonce of an approval (design §6). */
   readonly newNonce: () => string;
   readonly version: string;
+  /** Certificates to listen with; without it the listener speaks plain HTTP. */
+  readonly secure?: SecureListener | undefined;
+  /** Other limits than those of `limits.ts`. */
+  readonly rates?: Rates;
 };
 
 export type App = FastifyInstance<

@@ -6,10 +6,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Timers } from '../../engine/ports.ts';
 import type { App, EngineFace, HttpContext } from './context.ts';
-import { refuse } from './problem.ts';
+import { clientOf } from './limits.ts';
+import { refuse, refuseTooMany } from './problem.ts';
 
 /** Streams at the same time, of all clients together. Pages beyond them load themselves anew instead. */
 export const MOST_STREAMS = 64;
+/** Of one client: a team behind one proxy, and no single page that opens streams without end. */
+export const MOST_STREAMS_PER_CLIENT = 32;
 /** Ages grow while nothing happens: listeners are told as often as this. */
 const BEAT_MS = 2_000;
 /** How long after the journal grew listeners know. */
@@ -19,13 +22,13 @@ const STALLED_MS = 30_000;
 /** What a browser waits before it connects again, milliseconds. */
 const RECONNECT_MS = 2_000;
 
-type Listener = { readonly raw: ServerResponse; stalledMs: number };
+type Listener = { readonly raw: ServerResponse; readonly client: string; stalledMs: number };
 
 export type Events = {
-  /** True where another listener is taken in. */
-  readonly hasRoom: () => boolean;
+  /** Whether another listener of this client is taken in; otherwise whose streams are too many. */
+  readonly roomFor: (client: string) => 'room' | 'full' | 'client-full';
   /** Tells it how things stand, and from then on each change, until it leaves. */
-  listen(raw: ServerResponse): void;
+  listen(raw: ServerResponse, client: string): void;
   /** Ends every stream; listeners connect again to whoever answers next. */
   end(): void;
 };
@@ -34,9 +37,11 @@ type EventPorts = {
   readonly engine: Pick<EngineFace, 'state' | 'health'>;
   readonly timers: Timers;
   readonly wall: () => number;
+  /** Told how many listen, whenever that changes. */
+  readonly counted: (open: number) => void;
 };
 
-export function createEvents({ engine, timers, wall }: EventPorts): Events {
+export function createEvents({ engine, timers, wall, counted }: EventPorts): Events {
   const listeners = new Set<Listener>();
   let told = '';
   let quietMs = 0;
@@ -78,11 +83,19 @@ export function createEvents({ engine, timers, wall }: EventPorts): Events {
   };
 
   return {
-    hasRoom: () => listeners.size < MOST_STREAMS,
-    listen(raw) {
-      const listener: Listener = { raw, stalledMs: 0 };
+    roomFor(client) {
+      if (listeners.size >= MOST_STREAMS) return 'full';
+      const own = [...listeners].filter((listener) => listener.client === client).length;
+      return own >= MOST_STREAMS_PER_CLIENT ? 'client-full' : 'room';
+    },
+    listen(raw, client) {
+      const listener: Listener = { raw, client, stalledMs: 0 };
       listeners.add(listener);
-      raw.on('close', () => listeners.delete(listener));
+      counted(listeners.size);
+      raw.on('close', () => {
+        listeners.delete(listener);
+        counted(listeners.size);
+      });
       // A reset by the other side is how most streams end; the close that follows is what counts.
       raw.on('error', () => raw.destroy());
       raw.write(`retry: ${RECONNECT_MS}\n\n`);
@@ -95,15 +108,17 @@ export function createEvents({ engine, timers, wall }: EventPorts): Events {
       cancel = null;
       for (const { raw } of listeners) raw.end();
       listeners.clear();
+      counted(0);
     },
   };
 }
 
-export function eventRoute(
-  app: App,
-  { engine, timers, clock }: Pick<HttpContext, 'engine' | 'timers' | 'clock'>,
-): void {
-  const events = createEvents({ engine, timers, wall: clock.wall });
+export type EventContext = Pick<HttpContext, 'engine' | 'timers' | 'clock'> & {
+  readonly metrics: Pick<HttpContext['metrics'], 'eventStreams'>;
+};
+
+export function eventRoute(app: App, { engine, timers, clock, metrics }: EventContext): void {
+  const events = createEvents({ engine, timers, wall: clock.wall, counted: metrics.eventStreams });
   // Streams never end by themselves, and a server that closes waits for what is under way.
   app.addHook('preClose', async () => events.end());
   app.get(
@@ -117,8 +132,17 @@ export function eventRoute(
         produces: ['text/event-stream'],
       },
     },
-    (_request, reply) => {
-      if (!events.hasRoom()) {
+    (request, reply) => {
+      const client = clientOf(request.ip);
+      const room = events.roomFor(client);
+      if (room === 'client-full') {
+        void refuseTooMany(reply, 5_000, {
+          detail: `${MOST_STREAMS_PER_CLIENT} streams of this client are open`,
+          remedy: 'close another page, or ask for /api/v1/status now and then',
+        });
+        return;
+      }
+      if (room === 'full') {
         reply.header('retry-after', '5');
         void refuse(reply, 'too-many-streams', { value: MOST_STREAMS });
         return;
@@ -132,7 +156,7 @@ export function eventRoute(
         // Proxies that gather answers before they pass them on are asked not to.
         'x-accel-buffering': 'no',
       });
-      events.listen(reply.raw);
+      events.listen(reply.raw, client);
     },
   );
 }

@@ -5,7 +5,7 @@
 import Type from 'typebox';
 import { ProposalId, type Role, RunId } from '../../model/primitives.ts';
 import type { App, HttpContext } from './context.ts';
-import type { OrderDesk } from './order-desk.ts';
+import { type OrderDesk, OrderHeaders } from './order-desk.ts';
 
 const closed = { additionalProperties: false } as const;
 const PlanHash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the plan that is approved' });
@@ -42,7 +42,13 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
     {
       ...approve,
       onRequest: desk.only(MAY_APPROVE),
-      schema: { summary: 'Say yes to a proposal', tags: ['orders'], params: OfProposal, body: ApproveProposal },
+      schema: {
+        summary: 'Say yes to a proposal',
+        tags: ['orders'],
+        headers: OrderHeaders,
+        params: OfProposal,
+        body: ApproveProposal,
+      },
     },
     (request, reply) =>
       desk.give(request, reply, request.params.id, {
@@ -58,7 +64,13 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
     {
       ...approve,
       onRequest: desk.only(MAY_RESUME),
-      schema: { summary: 'Let a paused or halted run go on', tags: ['orders'], params: OfRun, body: ApproveRun },
+      schema: {
+        summary: 'Let a paused or halted run go on',
+        tags: ['orders'],
+        headers: OrderHeaders,
+        params: OfRun,
+        body: ApproveRun,
+      },
     },
     (request, reply) =>
       desk.give(request, reply, request.params.id, {
@@ -71,7 +83,16 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
   );
   app.post(
     '/api/v1/proposals/:id/abort',
-    { ...abort, schema: { summary: 'Turn a proposal down', tags: ['orders'], params: OfProposal, body: Abort } },
+    {
+      ...abort,
+      schema: {
+        summary: 'Turn a proposal down',
+        tags: ['orders'],
+        headers: OrderHeaders,
+        params: OfProposal,
+        body: Abort,
+      },
+    },
     (request, reply) =>
       desk.give(request, reply, request.params.id, {
         kind: 'abort',
@@ -81,7 +102,16 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
   );
   app.post(
     '/api/v1/runs/:id/abort',
-    { ...abort, schema: { summary: 'Stop a run as far as it can be', tags: ['orders'], params: OfRun, body: Abort } },
+    {
+      ...abort,
+      schema: {
+        summary: 'Stop a run as far as it can be',
+        tags: ['orders'],
+        headers: OrderHeaders,
+        params: OfRun,
+        body: Abort,
+      },
+    },
     (request, reply) =>
       desk.give(request, reply, request.params.id, {
         kind: 'abort',

@@ -38,6 +38,26 @@ export const PROBLEMS = {
     title: 'The promotion was begun; nothing cancels after it',
     remedy: 'let the run end, then plan a failback',
   },
+  'idempotency-key': {
+    status: 400,
+    title: 'The idempotency key can’t be read',
+    remedy: 'send 1 to 128 printable characters without spaces, quotes and backslashes, such as a UUID',
+  },
+  'idempotency-under-way': {
+    status: 409,
+    title: 'The first order with this key is under way',
+    remedy: 'send the same again in a moment',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'This key was used for another order',
+    remedy: 'draw a new key for each order, and send the same order with the same key',
+  },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    remedy: 'wait as long as Retry-After says',
+  },
   'too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': {
     status: 415,
@@ -102,6 +122,11 @@ export const PROBLEMS = {
     title: 'The journal did not answer in time',
     remedy: 'send it again: what was taken in twice counts once',
   },
+  busy: {
+    status: 503,
+    title: 'As many of these are under way as may be',
+    remedy: 'send it again in a moment: what was taken in twice counts once',
+  },
   'too-many-streams': {
     status: 503,
     title: 'As many listen already as may',
@@ -162,6 +187,12 @@ export function problemCode(problem: { readonly type?: unknown }): ProblemCode |
   if (typeof problem.type !== 'string' || !problem.type.startsWith(TYPE_BASE)) return null;
   const code = problem.type.slice(TYPE_BASE.length);
   return Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : null;
+}
+
+/** What is over a limit, with how long to wait; whole seconds (RFC 9110 §10.2.3). */
+export function refuseTooMany(reply: FastifyReply, waitMs: number, details: ProblemDetails = {}): FastifyReply {
+  reply.header('retry-after', String(Math.max(1, Math.ceil(waitMs / 1000))));
+  return refuse(reply, 'too-many-requests', details);
 }
 
 declare module 'fastify' {

@@ -6,7 +6,7 @@ import Type from 'typebox';
 import { Report } from '../../model/events.ts';
 import { Name, type Role } from '../../model/primitives.ts';
 import type { App } from './context.ts';
-import type { OrderDesk } from './order-desk.ts';
+import { type OrderDesk, OrderHeaders } from './order-desk.ts';
 
 const closed = { additionalProperties: false } as const;
 const What = Type.String({ minLength: 3, maxLength: 500, description: 'What was seen, for the journal and the page' });
@@ -28,6 +28,7 @@ export function reportRoutes(app: App, desk: OrderDesk): void {
       schema: {
         summary: 'Report corruption or an accidental deletion',
         tags: ['reports'],
+        headers: OrderHeaders,
         params: OfGroup,
         body: Make,
       },
@@ -45,7 +46,13 @@ export function reportRoutes(app: App, desk: OrderDesk): void {
     {
       onRequest: desk.only(MAY_CLEAR),
       onResponse: desk.counted('clear-report'),
-      schema: { summary: 'Say that a report no longer stands', tags: ['reports'], params: OfReport, body: Clear },
+      schema: {
+        summary: 'Say that a report no longer stands',
+        tags: ['reports'],
+        headers: OrderHeaders,
+        params: OfReport,
+        body: Clear,
+      },
     },
     (request, reply) =>
       desk.give(request, reply, request.params.group, {

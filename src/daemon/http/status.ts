@@ -9,14 +9,14 @@ import type { GroupId } from '../../model/primitives.ts';
 import { statusOf } from '../status.ts';
 import { StatusDocument } from '../status-document.ts';
 import type { App, HttpContext } from './context.ts';
-import { eventRoute } from './events.ts';
+import { type EventContext, eventRoute } from './events.ts';
 import { refuse } from './problem.ts';
 
 /** The status at this instant, of one group or of all. */
 export type StatusNow = (group?: GroupId) => StatusDocument;
 
 export const statusNowOf =
-  ({ engine, clock, version }: Omit<StatusContext, 'timers'>): StatusNow =>
+  ({ engine, clock, version }: Omit<StatusContext, 'timers' | 'metrics'>): StatusNow =>
   (group) =>
     statusOf(
       {
@@ -59,17 +59,16 @@ export function wantsJson(accept: string | undefined): boolean {
 }
 
 /** What the status routes are built on. */
-export type StatusContext = Pick<HttpContext, 'engine' | 'clock' | 'timers' | 'version'>;
+export type StatusContext = EventContext & Pick<HttpContext, 'version'>;
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** Nothing comes from elsewhere; what runs and what paints is this very text; the script may ask this origin alone. */
-const policyOf = ({ style, script }: { readonly style: string; readonly script: string }): string =>
+export const policyOf = ({ style, script }: { readonly style: string; readonly script: string | null }): string =>
   [
     "default-src 'none'",
     `style-src ${hashOf(style)}`,
-    `script-src ${hashOf(script)}`,
-    "connect-src 'self'",
+    ...(script === null ? [] : [`script-src ${hashOf(script)}`, "connect-src 'self'"]),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -1,20 +1,37 @@
 /**
- * What Alertmanager proves its webhooks with: a token (RFC 6750), or a user and password (RFC 7617). Whichever the config
- * names, and no other. Compared hash to hash, user and password as one, so that neither shows in the time it takes.
+ * What Alertmanager proves its webhooks with: a token (RFC 6750), a user and password (RFC 7617), or a client certificate.
+ * Whichever the config names, and no other. Secrets are compared hash to hash, user and password as one, so that neither
+ * shows in the time it takes.
  */
 import type { HttpCredentials } from '../../runtime/http-credentials.ts';
 import { bearerOf, sameToken, tokenHash } from './bearer.ts';
+import { type CertificateMatch, type ClientCertificate, isMatch } from './client-certificate.ts';
+
+export type WebhookCredentials = HttpCredentials | { readonly kind: 'certificate'; readonly match: CertificateMatch };
 
 export type WebhookProof = {
-  /** Whether the `Authorization` header of a request is the right one. */
-  holds(authorization: string | undefined): boolean;
-  /** For `WWW-Authenticate`. */
-  readonly challenge: string;
+  /** Whether the `Authorization` header of a request, or the certificate of its connection, is the right one. */
+  holds(authorization: string | undefined, certificate: () => ClientCertificate | null): boolean;
+  /** For `WWW-Authenticate`; null where no header would help. */
+  readonly challenge: string | null;
+  /** Where the proof would be. */
+  readonly field: string;
   /** What helps somebody whose webhooks are refused. */
   readonly remedy: string;
 };
 
-export function webhookProof(credentials: HttpCredentials): WebhookProof {
+export function webhookProof(credentials: WebhookCredentials): WebhookProof {
+  if (credentials.kind === 'certificate')
+    return {
+      holds(_authorization, certificate) {
+        const shown = certificate();
+        return shown !== null && isMatch(shown, credentials.match);
+      },
+      challenge: null,
+      field: 'client certificate',
+      remedy:
+        'set http_config.tls_config of the webhook in Alertmanager to a certificate that daemon.tls.clientCa vouches for, with the names of alertmanager.clientCertificate',
+    };
   const { kind } = credentials;
   const expected = tokenHash(kind === 'bearer' ? credentials.token : `${credentials.user}:${credentials.password}`);
   const presented = kind === 'bearer' ? bearerOf : basicOf;
@@ -24,6 +41,7 @@ export function webhookProof(credentials: HttpCredentials): WebhookProof {
       return text !== null && sameToken(expected, tokenHash(text));
     },
     challenge: kind === 'bearer' ? 'Bearer realm="failoverd"' : 'Basic realm="failoverd", charset="UTF-8"',
+    field: 'Authorization',
     remedy:
       kind === 'bearer'
         ? 'set http_config.authorization.credentials of the webhook in Alertmanager to alertmanager.bearer'

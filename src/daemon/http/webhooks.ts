@@ -5,6 +5,8 @@
 import type { FastifyReply } from 'fastify';
 import { WebhookPayload } from '../../model/evidence.ts';
 import { alertsOf, type Intake } from '../intake.ts';
+import { createGate, declaredBytes } from './backpressure.ts';
+import { clientCertificate } from './client-certificate.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { refuse } from './problem.ts';
@@ -13,9 +15,12 @@ import { webhookProof } from './webhook-proof.ts';
 /** Ten thousand alerts with twenty labels each. */
 export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 
+/** Under way at once: several times what a pair of Alertmanagers sends in a storm. */
+const ROOM = { most: 256, mostBytes: 8 * WEBHOOK_LIMIT_BYTES };
+
 export function webhookRoutes(app: App, context: HttpContext): void {
   const { engine, replies, metrics, clock, webhookCredentials, askWhatFires } = context;
-  const proof = webhookCredentials === null ? null : webhookProof(webhookCredentials);
+  const gate = createGate(ROOM);
   let count = 0;
 
   app.post(
@@ -24,12 +29,18 @@ export function webhookRoutes(app: App, context: HttpContext): void {
       bodyLimit: WEBHOOK_LIMIT_BYTES,
       schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
       onRequest: async (request, reply) => {
-        if (proof === null)
+        const credentials = webhookCredentials();
+        if (credentials === null)
           return refuse(reply, 'not-configured', { field: 'alertmanager', remedy: 'add `alertmanager` to the config' });
-        if (!proof.holds(request.headers.authorization)) {
-          reply.header('www-authenticate', proof.challenge);
-          return refuse(reply, 'unauthenticated', { field: 'Authorization', remedy: proof.remedy });
+        const proof = webhookProof(credentials);
+        if (!proof.holds(request.headers.authorization, () => clientCertificate(request.raw.socket))) {
+          if (proof.challenge !== null) reply.header('www-authenticate', proof.challenge);
+          return refuse(reply, 'unauthenticated', { field: proof.field, remedy: proof.remedy });
         }
+        const leave = gate.enter(declaredBytes(request.headers['content-length'], WEBHOOK_LIMIT_BYTES));
+        if (leave === null) return refuse(reply.header('retry-after', '1'), 'busy');
+        // However it ends: answered, refused, or hung up on.
+        reply.raw.once('close', leave);
       },
       onResponse: async (_request, reply) => metrics.webhook(reply.problem ?? 'accepted'),
     },

@@ -3,6 +3,7 @@
  * and changes nothing. 204 says that the observations are in the engine.
  */
 import type { FastifyReply } from 'fastify';
+import { createGate, declaredBytes } from './backpressure.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { type ProblemCode, refuse } from './problem.ts';
@@ -19,8 +20,12 @@ const PROBLEM = {
   'foreign-vantage': 'foreign-vantage',
 } as const satisfies Record<DeskCode, ProblemCode>;
 
+/** Under way at once. Apart from webhooks: a report has proven nothing before it was read. */
+const ROOM = { most: 64, mostBytes: 16 * REPORT_LIMIT_BYTES };
+
 export function witnessRoutes(app: App, context: HttpContext): void {
   const { engine, witnesses, metrics, log } = context;
+  const gate = createGate(ROOM);
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -31,6 +36,11 @@ export function witnessRoutes(app: App, context: HttpContext): void {
       {
         bodyLimit: REPORT_LIMIT_BYTES,
         schema: { summary: 'Witnesses post signed observations here', tags: ['evidence'] },
+        onRequest: async (request, reply) => {
+          const leave = gate.enter(declaredBytes(request.headers['content-length'], REPORT_LIMIT_BYTES));
+          if (leave === null) return refuse(reply.header('retry-after', '1'), 'busy');
+          reply.raw.once('close', leave);
+        },
         onResponse: async (_request, reply) => metrics.witnessReport(reply.witnessCode ?? reply.problem ?? 'accepted'),
       },
       async (request, reply) => {

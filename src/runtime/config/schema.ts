@@ -28,6 +28,8 @@ export type Schema = {
   /** The form of names that people choose in a mapping; without it `name`. */
   readonly 'x-key-form'?: Form;
   readonly 'x-secret'?: boolean;
+  /** A PEM file that is read as such. */
+  readonly 'x-file'?: boolean;
   readonly 'x-discriminator'?: string;
 };
 

@@ -1,6 +1,6 @@
 /**
- * Secrets that a configuration refers to, fetched at start. The configuration itself keeps the references, so it may be
- * shown, logged and hashed; the values stay wrapped (invariant 24).
+ * Secrets and certificates that a configuration refers to, fetched at the start and again when their files change. The
+ * configuration itself keeps the references, so it may be shown, logged and hashed; the values stay wrapped (invariant 24).
  */
 import { resolve } from 'node:path';
 import type { Environment } from '../environment.ts';
@@ -8,6 +8,7 @@ import { SecretValue } from '../secret.ts';
 import { isBearerToken } from '../token.ts';
 import { type FileError, type FileRead, readBounded } from './bounded-file.ts';
 import type { Loaded } from './load.ts';
+import { MOST_PEM_BYTES, pemFaults } from './pem.ts';
 import { inOrder, type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
 import { leavesOf } from './schema.ts';
 
@@ -22,10 +23,28 @@ export type SecretSources = {
 };
 
 export type Secrets = {
-  /** The value behind a reference of the configuration. Throws a RangeError for text that is none of its references. */
+  /**
+   * The value behind a reference of the configuration; it reveals the newest one from each renewal on. Throws a RangeError
+   * for text that is none of its references.
+   */
   of(reference: string): SecretValue;
   /** Every value that was fetched, for the log to keep out of its lines. */
   all(): readonly SecretValue[];
+  /** The text of a PEM file as it was read last. Throws a RangeError for a path that the configuration does not name. */
+  file(path: string): string;
+  /**
+   * Reads every file again, and takes over what has changed. What can't be had, or does not fit together, leaves the value
+   * of before in force and is in the result. Never rejects.
+   */
+  renew(): Promise<Renewal>;
+  /** Calls at each renewal that changed something, once all of it is in force. */
+  onRenewed(call: () => void): void;
+};
+
+export type Renewal = {
+  /** Places in the configuration whose value is another one. */
+  readonly renewed: readonly string[];
+  readonly problems: readonly Problem[];
 };
 
 export type SecretsResult =
@@ -37,43 +56,114 @@ export const secretSources = (environment: Pick<Environment, 'variable'>): Secre
   readFile: readBounded,
 });
 
-type Use = { readonly path: KeyPath; readonly reference: string };
+/** A place that leads to a secret, or to a PEM file; `kind` and reference together name the value. */
+type Use = { readonly path: KeyPath; readonly reference: string; readonly kind: 'secret' | 'file' };
+const nameOf = ({ kind, reference }: Pick<Use, 'kind' | 'reference'>): string => `${kind} ${reference}`;
 
 /**
- * Fetches every secret once, or those that are wanted: a process gets no secret that it has no use for. Never rejects:
- * what can't be had is in the result, without any value.
+ * Fetches every secret and certificate, or those that are wanted: a process gets no secret that it has no use for. Never
+ * rejects: what can't be had is in the result, without any value.
  */
 export async function resolveSecrets(
   loaded: Loaded,
   sources: SecretSources,
   wanted: (path: KeyPath) => boolean = () => true,
 ): Promise<SecretsResult> {
-  const uses: Use[] = [...leavesOf(loaded.config)]
-    .filter((leaf) => leaf.schema['x-secret'] === true && wanted(leaf.path))
-    .map((leaf) => ({ path: leaf.path, reference: String(leaf.value) }));
-  const values = new Map<string, SecretValue>();
+  const uses: Use[] = [...leavesOf(loaded.config)].flatMap(({ path, schema, value }) => {
+    const kind = schema['x-secret'] === true ? 'secret' : schema['x-file'] === true ? 'file' : null;
+    return kind === null || !wanted(path) ? [] : [{ path, reference: String(value), kind } as const];
+  });
+  const { values, problems } = await fetchAll(loaded, uses, sources);
+  problems.push(...faultsOf(loaded, uses, values).map(({ problem }) => problem));
+  if (problems.length > 0) return { kind: 'refused', problems: inOrder(problems) };
+  const count = uses.filter((use, index) => use.kind === 'secret' && firstOf(uses, use) === index).length;
+  return { kind: 'resolved', count, secrets: liveSecrets(loaded, uses, sources, values) };
+}
+
+const firstOf = (uses: readonly Use[], use: Use): number => uses.findIndex((other) => nameOf(other) === nameOf(use));
+
+type Values = Map<string, string>;
+
+async function fetchAll(
+  loaded: Loaded,
+  uses: readonly Use[],
+  sources: SecretSources,
+): Promise<{ readonly values: Values; readonly problems: Problem[] }> {
+  const values: Values = new Map();
   const problems: Problem[] = [];
   for (const use of uses) {
-    if (values.has(use.reference)) continue;
-    const fetched = await fetchSecret(loaded, use.reference, sources);
-    if (typeof fetched === 'string') values.set(use.reference, new SecretValue(fetched));
+    if (values.has(nameOf(use))) continue;
+    const fetched =
+      use.kind === 'secret'
+        ? await fetchSecret(loaded, use.reference, sources)
+        : await fetchPem(resolve(loaded.folder, use.reference), sources);
+    if (typeof fetched === 'string') values.set(nameOf(use), fetched);
     else problems.push(problemOf(loaded, use, fetched));
   }
-  problems.push(...tokenFaults(loaded, uses, values));
-  if (problems.length > 0) return { kind: 'refused', problems: inOrder(problems) };
+  return { values, problems };
+}
+
+/** What holds from now on, and what of it is renewed later. */
+function liveSecrets(loaded: Loaded, uses: readonly Use[], sources: SecretSources, first: Values): Secrets {
+  const secrets = new Map<string, SecretValue>();
+  for (const use of uses)
+    if (use.kind === 'secret' && !secrets.has(use.reference))
+      secrets.set(use.reference, new SecretValue(first.get(nameOf(use)) ?? ''));
+  const told: (() => void)[] = [];
+  let values = first;
   return {
-    kind: 'resolved',
-    count: values.size,
-    secrets: {
-      of(reference) {
-        const value = values.get(reference);
-        if (value === undefined) throw new RangeError('not a reference of this configuration');
-        return value;
-      },
-      all: () => [...values.values()],
+    of(reference) {
+      const value = secrets.get(reference);
+      if (value === undefined) throw new RangeError('not a reference of this configuration');
+      return value;
     },
+    all: () => [...secrets.values()],
+    file(path) {
+      const text = values.get(nameOf({ kind: 'file', reference: path }));
+      if (text === undefined) throw new RangeError(`not a file of this configuration: ${path}`);
+      return text;
+    },
+    async renew() {
+      const { values: fetched, problems } = await fetchAll(loaded, uses, sources);
+      const next: Values = new Map([...values, ...fetched]);
+      for (const { problem, uses: concerned } of faultsOf(loaded, uses, next)) {
+        problems.push(problem);
+        // A certificate without its key, or a token that two share, is worth less than the ones of before.
+        for (const use of concerned) next.set(nameOf(use), values.get(nameOf(use)) ?? '');
+      }
+      const changed = uses.filter((use) => next.get(nameOf(use)) !== values.get(nameOf(use)));
+      values = next;
+      for (const use of changed)
+        if (use.kind === 'secret') secrets.get(use.reference)?.renew(next.get(nameOf(use)) ?? '');
+      if (changed.length > 0) for (const call of told) call();
+      return { renewed: changed.map(({ path }) => pathText(path)), problems: inOrder(problems) };
+    },
+    onRenewed: (call) => void told.push(call),
   };
 }
+
+type Fault = { readonly problem: Problem /** Whose values it speaks of. */; readonly uses: readonly Use[] };
+
+function faultsOf(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+  return [...tokenFaults(loaded, uses, values), ...certificateFaults(loaded, uses, values)];
+}
+
+/** The files and the key of one connection stand side by side in the configuration. */
+function certificateFaults(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+  const connections = Map.groupBy(uses.filter(isOfCertificate), ({ path }) => pathText(path.slice(0, -1)));
+  return [...connections.values()].flatMap((concerned) => {
+    const there = concerned.flatMap((use) => {
+      const text = values.get(nameOf(use));
+      return text === undefined ? [] : [{ path: use.path, text }];
+    });
+    return pemFaults(there).flatMap(({ path, ...words }) => {
+      const use = concerned.find((one) => one.path === path);
+      return use === undefined ? [] : [{ problem: problemOf(loaded, use, words), uses: concerned }];
+    });
+  });
+}
+
+const isOfCertificate = ({ kind, path }: Use): boolean => kind === 'file' || path.at(-1) === 'key';
 
 type Missing = { readonly code: ProblemCode; readonly message: string; readonly remedy: string };
 
@@ -92,6 +182,16 @@ async function fetchSecret(loaded: Loaded, reference: string, sources: SecretSou
     return value;
   }
   return fromFile(resolve(loaded.folder, name), name, sources);
+}
+
+async function fetchPem(path: string, sources: SecretSources): Promise<string | Missing> {
+  const read = await sources.readFile(path, MOST_PEM_BYTES);
+  if (read.kind === 'read') return read.bytes.toString('utf8');
+  return {
+    code: 'pem-unreadable',
+    message: read.code === 'too-large' ? `the file is larger than ${MOST_PEM_BYTES} bytes` : UNREADABLE[read.code],
+    remedy: 'name a PEM file that the user who runs failoverd can read; relative paths begin at the config file',
+  };
 }
 
 const UNREADABLE: Readonly<Record<FileError, string>> = {
@@ -136,33 +236,32 @@ const isBearer = (path: KeyPath): boolean =>
     : path.at(-1) === 'apiBearer' || (path[0] === 'prometheus' && path.at(-1) === 'bearer');
 
 /** Two references may lead to one value; two persons with one token would be one (invariant 22). A token that can't be sent is nobody's. */
-function tokenFaults(loaded: Loaded, uses: readonly Use[], values: ReadonlyMap<string, SecretValue>): Problem[] {
-  const holders = new Map<string, KeyPath>();
-  const problems: Problem[] = [];
+function tokenFaults(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+  const holders = new Map<string, Use>();
+  const faults: Fault[] = [];
   for (const use of uses) {
-    const token = provesHolder(use.path) || isBearer(use.path) ? values.get(use.reference)?.reveal() : undefined;
+    const token = provesHolder(use.path) || isBearer(use.path) ? values.get(nameOf(use)) : undefined;
     if (token === undefined) continue;
     if (isBearer(use.path) && !isBearerToken(token)) {
-      problems.push(
-        problemOf(loaded, use, {
-          code: 'token-form',
-          message: 'it holds characters that can’t be sent as a bearer token, so nobody could ever present it',
-          remedy: 'use letters, digits and - . _ ~ + / = alone, without spaces or line ends',
-        }),
-      );
+      const problem = problemOf(loaded, use, {
+        code: 'token-form',
+        message: 'it holds characters that can’t be sent as a bearer token, so nobody could ever present it',
+        remedy: 'use letters, digits and - . _ ~ + / = alone, without spaces or line ends',
+      });
+      faults.push({ problem, uses: [use] });
       continue;
     }
     if (!provesHolder(use.path)) continue;
     const other = holders.get(token);
-    if (other !== undefined)
-      problems.push(
-        problemOf(loaded, use, {
-          code: 'token-twice',
-          message: `${pathText(other)} leads to the same token, so the two can’t be told apart`,
-          remedy: 'give each a token of its own',
-        }),
-      );
-    holders.set(token, use.path);
+    if (other !== undefined) {
+      const problem = problemOf(loaded, use, {
+        code: 'token-twice',
+        message: `${pathText(other.path)} leads to the same token, so the two can’t be told apart`,
+        remedy: 'give each a token of its own',
+      });
+      faults.push({ problem, uses: [other, use] });
+    }
+    holders.set(token, use);
   }
-  return problems;
+  return faults;
 }

@@ -75,6 +75,11 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message: 'this is no identifier of 10 to 20 digits',
     remedy: 'take it from: select system_identifier from pg_control_system(); and put it in quotes',
   },
+  file: {
+    code: 'bad-file',
+    message: 'this is no path of a file',
+    remedy: 'write the path itself, relative to this file',
+  },
   comparison: {
     code: 'bad-comparison',
     message: 'this says not which numbers are meant',

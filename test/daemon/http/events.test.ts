@@ -9,10 +9,10 @@ import { alert, BEARER, bearer, type Harness, payload, serve, until } from './ha
 type Stream = { readonly socket: Socket; readonly text: () => string };
 
 /** A client as plain as can be: what it reads, and when, is the test's to say. */
-async function listen(t: Test, h: Harness): Promise<Stream> {
+async function listen(t: Test, h: Harness, from?: string): Promise<Stream> {
   const { hostname, port } = new URL(h.url);
   let text = '';
-  const socket = connect(Number(port), hostname);
+  const socket = connect({ port: Number(port), host: hostname, ...(from === undefined ? {} : { localAddress: from }) });
   t.teardown(() => socket.destroy());
   socket.setEncoding('utf8').on('data', (part: string) => {
     text += part;
@@ -59,7 +59,9 @@ t.test('an engine that fails is told, too', async (t) => {
 
 t.test('so many may listen; the next is refused with the way out, and taken when one has left', async (t) => {
   const h = await serve(t);
-  const streams = await Promise.all(Array.from({ length: MOST_STREAMS }, () => listen(t, h)));
+  const streams = await Promise.all(
+    Array.from({ length: MOST_STREAMS }, (_, index) => listen(t, h, `127.0.0.${10 + (index % 4)}`)),
+  );
   const refused = await h.get('/api/v1/events');
   t.equal(refused.status, 503);
   t.match(refused.headers.get('retry-after'), /^\d+$/);
@@ -141,13 +143,15 @@ function handTimers() {
 t.test('nothing is piled up for a client that does not read, and one that never does is let go', (t) => {
   const timers = handTimers();
   let entries = 0;
+  const counts: number[] = [];
   const events = createEvents({
     engine: { state: () => ({ ledger: { seq: entries } }) as never, health: () => 'running' },
     timers,
     wall: () => 0,
+    counted: (open) => void counts.push(open),
   });
   const [reader, stuck, slow] = [new Sink(), new Sink(), new Sink()];
-  for (const sink of [reader, stuck, slow]) events.listen(sink as unknown as ServerResponse);
+  for (const sink of [reader, stuck, slow]) events.listen(sink as unknown as ServerResponse, '192.0.2.1');
   stuck.writableNeedDrain = true;
   slow.writableNeedDrain = true;
   const before = slow.written.length;
@@ -168,6 +172,7 @@ t.test('nothing is piled up for a client that does not read, and one that never 
   reader.destroy();
   slow.destroy();
   timers.pass(10_000);
+  t.strictSame(counts, [1, 2, 3, 2, 1, 0], 'it is told how many listen');
   t.equal(timers.waiting(), 0, 'nobody listens, so nothing is looked at');
   t.end();
 });

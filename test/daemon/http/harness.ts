@@ -4,8 +4,11 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import type { Rates } from '../../../src/daemon/http/limits.ts';
 import { createReplies } from '../../../src/daemon/http/replies.ts';
+import type { SecureListener } from '../../../src/daemon/http/secure.ts';
 import { createHttp } from '../../../src/daemon/http/server.ts';
+import type { WebhookCredentials } from '../../../src/daemon/http/webhook-proof.ts';
 import { createMetrics, type Metrics } from '../../../src/daemon/metrics.ts';
 import { createObserver } from '../../../src/daemon/observer.ts';
 import { createPeople } from '../../../src/daemon/people.ts';
@@ -13,11 +16,11 @@ import { type Engine, startEngine } from '../../../src/engine/engine.ts';
 import type { Ports, Timers } from '../../../src/engine/ports.ts';
 import { type MemoryFault, memoryDisk, openMemoryJournal } from '../../../src/journal/memory.ts';
 import type { Config } from '../../../src/model/config.ts';
+import type { EventBody } from '../../../src/model/events.ts';
 import type { Observation, PostgresFacts } from '../../../src/model/evidence.ts';
 import { settingsOf } from '../../../src/model/settings.ts';
 import { createReportDesk, generateKeys, readPrivateKey, readPublicKey } from '../../../src/probes/report.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import type { HttpCredentials } from '../../../src/runtime/http-credentials.ts';
 import { newNonce } from '../../../src/runtime/ids.ts';
 import { createLog, type Log } from '../../../src/runtime/log.ts';
 import { createTimers } from '../../../src/runtime/timers.ts';
@@ -181,7 +184,11 @@ export type Harness = {
 
 export type HarnessOptions = {
   readonly autonomy?: 'observe' | 'gated' | 'auto';
-  readonly webhookCredentials?: HttpCredentials | null;
+  readonly webhookCredentials?: WebhookCredentials | null;
+  readonly rates?: Rates;
+  readonly secure?: SecureListener;
+  /** What an earlier life of the daemon left behind. */
+  readonly disk?: ReturnType<typeof memoryDisk>;
   readonly askWhatFires?: () => void;
   /** Waits of the HTTP face are this many times shorter. */
   readonly hurry?: number;
@@ -198,7 +205,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
   const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } });
   const metrics = createMetrics({ version: '0.0.0-test' });
   const replies = createReplies({ timers: hurried });
-  const disk = memoryDisk();
+  const disk = options.disk ?? memoryDisk();
   const state = { fault: null as MemoryFault | null };
   const store = await openMemoryJournal({ disk, fault: () => state.fault });
   const ports: Ports = {
@@ -230,19 +237,26 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       engine,
       replies,
       people,
-      webhookCredentials,
+      webhookCredentials: () => webhookCredentials,
       askWhatFires,
       witnesses: createReportDesk({
         session: SESSION,
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),
         clock: systemClock,
       }),
+      past: async (_group, at) => {
+        const events = disk.rows.map(({ body }) => JSON.parse(body) as EventBody);
+        const lastAt = events.findLast((event) => event.at <= at)?.at ?? null;
+        return { events, firstAt: events[0]?.at ?? null, lastAt };
+      },
       metrics,
       log,
       clock: systemClock,
       timers: hurried,
       newNonce,
       version: '0.0.0-test',
+      ...(options.rates === undefined ? {} : { rates: options.rates }),
+      secure: options.secure,
     },
     15_000 / hurry,
   );

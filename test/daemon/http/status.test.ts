@@ -192,7 +192,7 @@ t.test('many who look at once share what was made, for ten times as long as it t
   let mono = 0;
   let made = 0;
   const clock = { wall: systemClock.wall, mono: () => mono };
-  const context = { engine: h.engine, clock, timers: createTimers(), version: 'test' };
+  const context = { engine: h.engine, clock, timers: createTimers(), metrics: h.metrics, version: 'test' };
   const statusNow = statusNowOf({ ...context, clock: systemClock });
   const app: App = fastify();
   t.teardown(() => app.close());

@@ -5,6 +5,7 @@ import type { DecisionRecord } from '../../../model/events.ts';
 import { rowName } from '../../../model/matrix.ts';
 import type { GroupStatus, RowStatus } from '../../status-document.ts';
 import { counted, spanText } from '../../text.ts';
+import { explainLink } from './explain.ts';
 import { age, folded, list, type Part, table, tagOf, verdictTag } from './parts.ts';
 
 const GATE = { pass: ['ok', '✓ pass'], block: ['bad', '✕ block'], 'cannot-tell': ['warn', '? can’t tell'] } as const;
@@ -39,13 +40,13 @@ const askText = ({ kind, action, against, forMs }: RowStatus): string =>
     ? `${action}${forMs > 0 ? ` after ${spanText(forMs)}` : ' at once'}`
     : `bars ${against.join(', ')}${action === 'hold' ? '' : `; ${action}`}`;
 
-export const rowPart = ({ rows }: GroupStatus): Part =>
+export const rowPart = ({ rows, group }: GroupStatus): Part =>
   table(
     'Rows of the matrix, as they answer now',
     [{ label: 'Row' }, { label: 'Answer', kind: 'tight' }, { label: 'Asks for' }, { label: 'Sees' }],
     rows.map((row) => ({
       cells: [
-        html`${row.row} <span class="soft">${row.kind}</span>${row.component === null ? null : html` ${row.component}`} <code>${row.when}</code>`,
+        html`${row.row} <span class="soft">${row.kind}</span>${row.component === null ? null : html` ${row.component}`} <code>${row.when}</code> <a href=${explainLink(group, { row: String(row.row), at: null })} aria-label=${`Why ${rowName(row.row, row.component)} answers so`}>why</a>`,
         tagOf([rowTone(row), MATCHES[row.verdict]]),
         html`${askText(row)}${row.note === null ? null : html` <span class="soft">${row.note}</span>`}`,
         html`${row.values.map((one) => html`<div><code>${one.fact}</code> = ${String(one.value)} <span class="soft">${one.why}</span></div>`)}${turns(row.turnedBy)}`,

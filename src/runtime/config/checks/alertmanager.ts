@@ -23,24 +23,28 @@ export const checkAlertmanager: Check = (subject) => {
   }
 };
 
-function checkWebhook({ error }: Subject, { bearer, basic }: AlertmanagerConfig): void {
-  if (bearer === undefined && basic === undefined)
+function checkWebhook({ error }: Subject, { bearer, basic, clientCertificate }: AlertmanagerConfig): void {
+  const given = Object.entries({ bearer, basic, clientCertificate }).flatMap(([key, value]) =>
+    value === undefined ? [] : [key],
+  );
+  const [first, second] = given;
+  if (first === undefined)
     error({
       code: 'webhook-credentials',
       path: ['alertmanager'],
       on: 'key',
       value: 'missing',
       message: 'nothing is said of how Alertmanager proves that a webhook is its own',
-      remedy: 'add bearer: with its token, or basic: with user and password',
+      remedy: 'add bearer: with its token, basic: with user and password, or clientCertificate: with its names',
     });
-  if (bearer !== undefined && basic !== undefined)
+  if (second !== undefined)
     error({
       code: 'webhook-credentials',
-      path: ['alertmanager', 'basic'],
+      path: ['alertmanager', second],
       on: 'key',
-      value: 'basic beside bearer',
-      message: 'a webhook carries one Authorization header, so it can’t prove itself by both',
-      remedy: 'leave out bearer or basic, as http_config of the webhook in Alertmanager has it',
+      value: `${second} beside ${first}`,
+      message: 'a webhook is proven in one way, so that it is clear what a stranger would need',
+      remedy: `keep one of ${given.join(' and ')}, as http_config of the webhook in Alertmanager has it`,
     });
 }
 

@@ -18,6 +18,7 @@ import { checkNames } from './names.ts';
 import { checkAuthority, checkAutonomy, checkPager, checkTokens } from './people.ts';
 import { checkControlTargets, checkGroupRegions, checkQuorum, checkRegionRoles, checkVantages } from './regions.ts';
 import { checkBudgets, checkHoldGap } from './times.ts';
+import { checkTls } from './tls.ts';
 
 const CHECKS: readonly Check[] = [
   checkNames,
@@ -41,6 +42,7 @@ const CHECKS: readonly Check[] = [
   checkPager,
   checkTokens,
   checkAlertmanager,
+  checkTls,
   checkAlerts,
   checkMaintenance,
   checkSilences,

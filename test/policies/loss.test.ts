@@ -1,0 +1,54 @@
+// How old the last sample of the primary's log may be for the loss to be known (safety.md, invariants 19 and 20).
+import t from 'tap';
+import { bracket } from '../../src/policies/loss.ts';
+import { settingsWith } from '../support/group.ts';
+import { History } from '../support/histories.ts';
+
+/** A region that answers nothing: each probe hangs to its deadline, and no observation comes until then. */
+function swallowed(hangsMs: number): History {
+  const h = new History(settingsWith({}));
+  h.pass(5000);
+  h.sights.silent = ['daemon', 'dublin'];
+  h.pass(hangsMs);
+  h.sights.silent = [];
+  h.loseActive();
+  h.pass(30_000);
+  return h;
+}
+
+t.test('a region that swallows everything is failed over by itself: a deadline passes without a sample', async (t) => {
+  // One interval and one deadline of the probe, as they are by default.
+  const h = swallowed(3000);
+  t.equal(h.group.ended.at(-1)?.outcome, 'verified');
+  t.equal(h.events('run.opened')[0]?.trigger, 'auto');
+});
+
+t.test('a sample older than that says nothing, and people are asked', async (t) => {
+  const h = swallowed(5000);
+  t.equal(h.events('run.opened').length, 0);
+  t.match(h.events('proposal.opened')[0]?.decision, {
+    autonomy: 'gated',
+    autonomyWhy: ['the config says auto', /^at most gated: the loss is not known: the last sample/],
+  });
+});
+
+t.test('a sample of an old journal counts for two seconds', async (t) => {
+  const sample = {
+    component: 'db',
+    region: 'us-east-1',
+    at: 10_000,
+    timeline: 1,
+    insertLsn: '0/5000000',
+    flushLsn: '0/5000000',
+    clockAt: 10_000,
+    p99BytesPerSecond: 1000,
+  } as const;
+  const received = { lsn: '0/5000000', timeline: 1, lastCommitAt: 9000 } as const;
+  t.not(bracket(sample, 12_000, received, 12_000).highBytes, null);
+  t.equal(bracket(sample, 12_001, received, 12_001).highBytes, null);
+  t.equal(
+    bracket({ ...sample, freshMs: 4000 }, 14_000, received, 14_000).highBytes,
+    4000,
+    'and what may be lost grows',
+  );
+});
