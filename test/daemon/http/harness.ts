@@ -184,6 +184,8 @@ export type Harness = {
 
 export type HarnessOptions = {
   readonly autonomy?: 'observe' | 'gated' | 'auto';
+  /** In the place of the one that is made for `autonomy`. */
+  readonly config?: Config;
   readonly webhookCredentials?: WebhookCredentials | null;
   readonly rates?: Rates;
   readonly secure?: SecureListener;
@@ -218,7 +220,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
     observer: createObserver({ log, metrics }),
   };
   const engine = await startEngine({
-    settings: settingsOf(config(autonomy)),
+    settings: settingsOf(options.config ?? config(autonomy)),
     store,
     ports,
     incarnation: 'test-1',

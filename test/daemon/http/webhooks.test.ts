@@ -219,6 +219,18 @@ t.test('a webhook that says it left alerts out has Alertmanager asked for them, 
   t.equal(asked, 1, 'a stranger asks for nothing');
 });
 
+t.test('a resolved has all Alertmanagers asked: one that is cut off resolves what still fires', async (t) => {
+  let asked = 0;
+  const h = await serve(t, {
+    askWhatFires: () => {
+      asked += 1;
+    },
+  });
+  await h.post(PATH, payload(), auth);
+  await h.post(PATH, payload([alert({ status: 'resolved' })]), auth);
+  t.equal(asked, 1);
+});
+
 t.test('where the config takes no webhooks, it says so', async (t) => {
   const h = await serve(t, { webhookCredentials: null });
   const response = await h.post(PATH, payload(), auth);
