@@ -13,6 +13,8 @@ import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
 import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
+import { stepOfManyGroups } from './step.ts';
+import { durableWebhooks } from './webhooks.ts';
 
 /** Fewer say too little about a median. */
 const ROUNDS = 20;
@@ -20,7 +22,12 @@ const MOST_ROUNDS = 1_000;
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 
 type Bench = (pack: BenchPackage, options: BenchOptions) => Promise<BenchResult>;
-const BENCHES: Readonly<Record<string, Bench>> = { failover: failoverOverhead, start: startAndMemory };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  failover: failoverOverhead,
+  start: startAndMemory,
+  webhooks: durableWebhooks,
+  step: async (_pack, options) => await stepOfManyGroups(options),
+};
 
 interface Wish {
   readonly only: string | undefined;
@@ -39,7 +46,7 @@ function wishOf(argv: readonly string[]): Wish | string {
     });
     const { only, json, rounds = String(ROUNDS) } = values;
     if (only !== undefined && !Object.hasOwn(BENCHES, only))
-      return `there is no bench ${only}: there are ${Object.keys(BENCHES).join(' and ')}`;
+      return `there is no bench ${only}: there are ${Object.keys(BENCHES).join(', ')}`;
     if (!/^\d+$/.test(rounds) || Number(rounds) < 1 || Number(rounds) > MOST_ROUNDS)
       return `--rounds ${rounds}: write a whole number from 1 to ${MOST_ROUNDS}`;
     return { only, rounds: Number(rounds), json };

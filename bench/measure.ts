@@ -17,10 +17,12 @@ export interface Quartiles {
   readonly q3: number;
 }
 
+export type Unit = 'ms' | 'µs' | 'MB';
+
 /** One bound and how it was met: the measured value over the baseline's, or over a fixed limit. */
 export interface Finding {
   readonly bound: string;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: Unit;
   readonly rounds: number;
   readonly measured: Quartiles;
   /** Null where the limit is a fixed number. */
@@ -34,7 +36,7 @@ export interface Finding {
 /** What explains a finding and is no bound itself. */
 export interface Note {
   readonly note: string;
-  readonly unit: 'ms' | 'MB';
+  readonly unit: Unit;
   readonly measured: Quartiles;
 }
 

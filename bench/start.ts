@@ -132,7 +132,11 @@ async function withDaemon<T>(
   }
 }
 
-async function start(argv: readonly string[], port: number, more: Readonly<Record<string, string>>): Promise<Started> {
+export async function start(
+  argv: readonly string[],
+  port: number,
+  more: Readonly<Record<string, string>>,
+): Promise<Started> {
   const env = { ...process.env };
   for (const name of UNSET) delete env[name];
   const beganMs = performance.now();
@@ -171,7 +175,7 @@ async function rssMb({ pid }: ChildProcess): Promise<number> {
   return Number(found[1]) / 1024;
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');

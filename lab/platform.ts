@@ -118,6 +118,14 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const addresses = {
     'public name': `http://${PUBLIC_NAME}:${network.publicPort} (resolvers ${resolvers.join(', ')})`,
     'failoverd status': `${daemons.url}/status`,
+    // As somebody who tries `failoverd init` on it needs them: straight, and with a role that can do nothing but look.
+    'PostgreSQL A': textOfAddress(regions.postgres.a),
+    'PostgreSQL B': textOfAddress(regions.postgres.b),
+    'read-only role': `failoverd_ro, database app, password in ${folder.at('secrets', 'postgres-ro')}`,
+    // Nobody to ask where the lab posts the webhooks itself.
+    ...(monitoring.apis.length === 0
+      ? {}
+      : { Prometheus: monitoring.real().prometheus.url, Alertmanager: monitoring.apis.join(', ') }),
     hypervisor: regions.hypervisor.url,
     'route 53': outside.route53.endpoint,
     'region A': textOfAddress(serviceA),

@@ -2,7 +2,17 @@
 // libraries that stay outside of it, and used.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
@@ -26,17 +36,20 @@ function succeed(command: string, args: readonly string[], cwd: string): string 
   return ran.stdout;
 }
 
+/** Where the tarball lies. */
+const packed = (): string => join(home, readdirSync(home).find((name) => name.endsWith('.tgz')) ?? '');
+
 /** Packs the checkout as npm would publish it, with a build of its own, and unpacks that where an install would. */
 async function install(): Promise<void> {
   const staged = join(home, 'staged');
-  for (const path of ['package.json', 'LICENSE', 'README.md', 'tools/node', ...manifest.files]) {
+  const shipped = manifest.files.map((path: string) => path.split('/*')[0]);
+  for (const path of new Set(['package.json', 'LICENSE', 'README.md', 'tools/node', ...shipped])) {
     if (path !== 'dist') cpSync(join(root, path), join(staged, path), { recursive: true });
   }
   await build(join(staged, 'dist'));
   succeed('npm', ['pack', '--ignore-scripts', '--offline', '--pack-destination', home], staged);
-  const [tarball = ''] = readdirSync(home).filter((name) => name.endsWith('.tgz'));
   mkdirSync(installed, { recursive: true });
-  succeed('tar', ['-xzf', join(home, tarball), '-C', installed, '--strip-components=1'], home);
+  succeed('tar', ['-xzf', packed(), '-C', installed, '--strip-components=1'], home);
   for (const name of OUTSIDE) {
     mkdirSync(dirname(join(home, 'node_modules', name)), { recursive: true });
     symlinkSync(join(root, 'node_modules', name), join(home, 'node_modules', name));
@@ -60,11 +73,14 @@ const failoverd = (...args: string[]) =>
 type Daemon = { readonly child: ChildProcess; readonly url: string; readonly log: () => string };
 
 /** The example for the first hour, on a free port and with nothing behind its addresses. */
-async function startDaemon(more: Readonly<Record<string, string>> = {}): Promise<Daemon> {
+async function startDaemon(
+  more: Readonly<Record<string, string>> = {},
+  [node, program]: readonly [string, string] = [process.execPath, launcher],
+): Promise<Daemon> {
   const folder = mkdtempSync(join(home, 'daemon-'));
   const address = `127.0.0.1:${await freePort('127.0.0.1')}`;
   const config = await writeFirstHourConfig(installed, folder, address);
-  const child = spawn(process.execPath, [launcher, 'run', '--config', config], {
+  const child = spawn(node, [program, 'run', '--config', config], {
     cwd: home,
     env: environment(more),
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -148,4 +164,48 @@ t.test('a folder for compiled code that others may write to is not used, and the
   chmodSync(join(cache, 'failoverd'), 0o777);
   t.equal(await endDaemon(await startDaemon({ XDG_CACHE_HOME: cache })), 0);
   t.same(filesBelow(join(cache, 'failoverd')), []);
+});
+
+/** Those it says it runs on, from the oldest: this test itself runs on the newest. */
+const OLDEST_NODE = 24;
+
+/** An installation by npm, from the tarball and the registry, with an older Node.js beside it; or why there is none. */
+function installByNpm(): { readonly folder: string; readonly missing: string | null } {
+  const folder = mkdtempSync(join(home, 'elsewhere-'));
+  const node = `node-${process.platform}-${process.arch}@${OLDEST_NODE}`;
+  writeFileSync(join(folder, 'package.json'), '{"private":true}');
+  const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', packed(), node];
+  const ran = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: limitMs });
+  return { folder, missing: ran.status === 0 ? null : `npm could not install it: ${ran.stderr.slice(0, 500)}` };
+}
+
+const { folder: elsewhere, missing } = installByNpm();
+const skip = missing !== null && process.env['CI'] === undefined ? missing : false;
+
+t.test('installed by npm from its tarball, it observes on the oldest and the newest Node.js', { skip }, async (t) => {
+  t.equal(missing, null);
+  const oldest = join(elsewhere, `node_modules/node-${process.platform}-${process.arch}/bin/node`);
+  const program = join(elsewhere, 'node_modules/failoverd/bin/failoverd.mjs');
+  t.match(succeed(oldest, ['--version'], elsewhere), new RegExp(`^v${OLDEST_NODE}\\.`));
+  await Promise.all(
+    [oldest, process.execPath].map(async (node) => {
+      t.equal(succeed(node, [program, '--version'], elsewhere), `${manifest.version}\n`);
+      succeed(node, [program, 'check', join(elsewhere, 'node_modules/failoverd/config/failover.yaml')], elsewhere);
+      const daemon = await startDaemon({}, [node, program]);
+      const status = await (await fetch(`${daemon.url}/api/v1/status`)).json();
+      t.match(status, { engine: 'running', groups: [{ group: 'main', autonomy: { inForce: 'observe' } }] });
+      t.equal(await endDaemon(daemon), 0, daemon.log());
+    }),
+  );
+});
+
+t.test('the package has what an installation needs beside the program', async (t) => {
+  const files = filesBelow(installed);
+  for (const file of ['packaging/failoverd.service', 'docs/install.md', 'docs/runbooks/README.md', 'alert-rules'])
+    t.ok(files.includes(file), file);
+  t.same(
+    files.filter((file) => file.startsWith('docs/images')),
+    [],
+    'and no pictures',
+  );
 });

@@ -135,6 +135,7 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
   const secrets: Record<string, string> = {
     ...Object.fromEntries(drawn),
     postgres: options.regions.passwords.failoverd,
+    'postgres-ro': options.regions.passwords.failoverd_ro,
     'aws-key-id': accessKeyId,
     'aws-secret': secretAccessKey,
   };

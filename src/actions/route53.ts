@@ -27,20 +27,23 @@ export type RecordName = { readonly name: string; readonly type: 'A' | 'AAAA' | 
 export type ZoneRead = { readonly kind: 'read'; readonly sets: readonly (readonly ResourceRecordSet[])[] };
 export type ZoneChange = { readonly kind: 'applied'; readonly changeId: string | null };
 
+/** Time, and who may end the wait. */
+export type ZoneContext = Pick<OperationContext, 'clock' | 'timers' | 'signal' | 'deadlineMono'>;
+
 export type Route53Zones = {
   /** The sets of each name, in the order asked for, as the API has accepted them. Read again when it fails for a moment. */
   read(
     key: string,
     component: DnsComponent,
     names: readonly RecordName[],
-    context: OperationContext,
+    context: ZoneContext,
   ): Promise<ZoneRead | ZoneFailure>;
   /** One atomic batch; sent again only when it was refused unseen for being one too many. */
   change(
     key: string,
     component: DnsComponent,
     changes: readonly Change[],
-    context: OperationContext,
+    context: ZoneContext,
   ): Promise<ZoneChange | ZoneFailure>;
   close(): void;
 };
@@ -78,7 +81,7 @@ export function createRoute53(secret: (reference: string) => string): Route53Zon
     key: string,
     component: DnsComponent,
     from: RecordName,
-    context: OperationContext,
+    context: ZoneContext,
   ): Promise<readonly ResourceRecordSet[] | ZoneFailure> {
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await oneTry(context, async (abortSignal) => {
@@ -158,7 +161,7 @@ function credentialsOf(component: DnsComponent, secret: (reference: string) => s
 
 /** One request within the time of a try, and of the operation. Never rejects. */
 async function oneTry<T>(
-  context: OperationContext,
+  context: ZoneContext,
   send: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T | ZoneFailure> {
   const late = new AbortController();

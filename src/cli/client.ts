@@ -8,6 +8,7 @@ import Value from 'typebox/value';
 import { Problem, problemCode } from '../daemon/http/problem.ts';
 import { StatusDocument } from '../daemon/status-document.ts';
 import { ToldExplanation } from '../model/explanation.ts';
+import { Reviews } from '../model/review.ts';
 import { newSessionId } from '../runtime/ids.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { isBearerToken } from '../runtime/token.ts';
@@ -46,6 +47,7 @@ export type Client = {
   status(): Promise<Answer<StatusDocument>>;
   /** Why rows of a group answer as they do; `query` holds row and at. */
   explain(group: string, query: URLSearchParams): Promise<Answer<ToldExplanation>>;
+  report(query: URLSearchParams): Promise<Answer<Reviews>>;
   /** Posts an order; the value is the core's answer. */
   post(path: string, body: object): Promise<Answer<Record<string, unknown>>>;
 };
@@ -86,6 +88,12 @@ export function createClient(args: ClientArgs, shell: Shell): Client {
       if (!answer.ok) return answer;
       if (Value.Check(ToldExplanation, answer.value)) return { ok: true, value: answer.value };
       return strange(url, 'its explanation has another shape: is it another version?');
+    },
+    async report(query) {
+      const answer = judge(url, await send(caller, `/api/v1/report?${query}`, null, {}));
+      if (!answer.ok) return answer;
+      if (Value.Check(Reviews, answer.value)) return { ok: true, value: answer.value };
+      return strange(url, 'its report has another shape: is it another version?');
     },
     async post(path, body) {
       const answer = await order(caller, path, body);

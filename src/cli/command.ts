@@ -11,6 +11,8 @@ export type Shell = Io & {
   variable(name: string): string | undefined;
   /** Puts a question to the person at the terminal; null where there is none. */
   ask(question: string): Promise<string | null>;
+  /** The same for what must not be seen on the screen. */
+  askSecret(question: string): Promise<string | null>;
 };
 
 export type Command = (args: readonly string[], shell: Shell) => Promise<number>;

@@ -3,6 +3,7 @@
  * clear message. Each command is loaded only when it is called.
  */
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { type Environment, processEnvironment } from '../runtime/environment.ts';
 import { type Command, EXIT, nearest, type Shell, UsageError } from './command.ts';
 import { wrap } from './terminal.ts';
@@ -31,6 +32,47 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --json              print JSON',
     ],
     load: async () => (await import('./check.ts')).check,
+  },
+  init: {
+    says: 'ask both databases and Prometheus, and write a config that observes',
+    help: [
+      'failoverd init --primary ADDRESS --secondary ADDRESS [options]',
+      '',
+      'Asks for what is not given where there is a terminal. It only reads.',
+      '',
+      '  --primary, --secondary HOST:PORT   or postgres://USER@HOST:PORT/DATABASE',
+      '  --primary-region, --secondary-region NAME',
+      '  --user NAME              default failoverd',
+      '  --database NAME          default postgres',
+      '  --password REFERENCE     default ${env:FAILOVERD_PG_PASSWORD}; or ${file:PATH}',
+      '  --tls MODE               verify-full, require or disable; default: as offered',
+      '  --ca FILE                authorities to trust (PEM); relative to the config',
+      '  --prometheus URL         asked for Alertmanagers and alerts',
+      '  --monitoring-region NAME where Prometheus stands',
+      '  --daemon-region NAME     where failoverd will run; default: the secondary',
+      '  --control-target TARGET  always answers; may be given more than once',
+      '  --primary-url, --secondary-url URL  health of a service in each region',
+      '  --group NAME             default main',
+      '  --state-dir DIR          default ./state',
+      '  -o, --out FILE           default failover.yaml',
+      '  --force                  write over a file that is there',
+      '  -y, --yes                take defaults, ask nothing',
+      '  --json                   print JSON, ask nothing',
+    ],
+    load: async () => (await import('./init.ts')).init,
+  },
+  doctor: {
+    says: 'what failoverd gets to see from here, and what is missing',
+    help: [
+      'failoverd doctor FILE [--vantage NAME] [--json]',
+      '',
+      'Asks everything the config names once, and writes nothing anywhere.',
+      'Exit 0: all well. Exit 1: something is in the way. Exit 2: the config is bad.',
+      '',
+      '  --vantage NAME      as this vantage of the config; default daemon',
+      '  --json              print JSON',
+    ],
+    load: async () => (await import('./doctor.ts')).doctor,
   },
   run: {
     says: 'run the daemon',
@@ -66,8 +108,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       'and what would open it, and the least that would change the answer.',
       '',
       '  --row N             only this row of the matrix',
-      '  --at TIME           at an instant of the past, such as 2026-01-31T03:15:00Z, from',
-      '                      what the journal kept',
+      '  --at TIME           at an instant of the past, from what the journal kept, such',
+      '                      as 2026-01-31T03:15:00Z',
       ...CLIENT_HELP,
     ],
     load: async () => (await import('./explain.ts')).explain,
@@ -121,6 +163,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  report: {
+    says: 'what failoverd saw and would have done, over a week or another time',
+    help: [
+      'failoverd report [GROUP] [--since 7d] [options]',
+      '',
+      'Asks the daemon; with --journal it reads the journal of one, also a stopped one.',
+      '',
+      '  --since SPAN        how far to look back; default 7d',
+      '  --journal DIR       folder of a journal (stateDir); it is only read',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./report.ts')).report,
+  },
   flag: {
     says: 'report corruption or a deletion: it stands in the way of failover',
     help: [
@@ -129,7 +184,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --reason TEXT       what was seen, for the journal and the page',
       ...CLIENT_HELP,
     ],
-    load: async () => (await import('./report.ts')).flag,
+    load: async () => (await import('./flag.ts')).flag,
   },
   clear: {
     says: 'say that a report no longer stands',
@@ -139,7 +194,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --reason TEXT       why, for the journal',
       ...CLIENT_HELP,
     ],
-    load: async () => (await import('./report.ts')).clear,
+    load: async () => (await import('./flag.ts')).clear,
   },
 };
 
@@ -213,16 +268,27 @@ function shellOf(environment: Environment): Shell {
     color: environment.isTerminal && (environment.variable('NO_COLOR') ?? '') === '',
     cwd: environment.workingDirectory,
     variable: environment.variable,
-    ask: async (question) => {
-      if (!environment.isTerminal || process.stdin.isTTY !== true) return null;
-      const lines = createInterface({ input: process.stdin, output: process.stdout });
-      // The end of the input answers too: without it the question would never be settled.
-      const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
-      try {
-        return await Promise.race([lines.question(question), closed]);
-      } finally {
-        lines.close();
-      }
+    ask: async (question) => (atTerminal(environment) ? await prompt(question, process.stdout) : null),
+    askSecret: async (question) => {
+      if (!atTerminal(environment)) return null;
+      environment.print(question);
+      // Readline echoes what is typed to its output: this one shows nothing.
+      const answer = await prompt('', new Writable({ write: (_chunk, _encoding, done) => done() }));
+      environment.print('\n');
+      return answer;
     },
   };
+}
+
+const atTerminal = (environment: Environment): boolean => environment.isTerminal && process.stdin.isTTY === true;
+
+async function prompt(question: string, output: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true });
+  // The end of the input answers too: without it the question would never be settled.
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
 }

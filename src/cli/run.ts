@@ -1,12 +1,16 @@
 /** `failoverd run`: the daemon, until a signal ends it. */
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
+import { isAlive, serviceStatus } from '../daemon/service-status.ts';
+import type { Engine } from '../engine/engine.ts';
 import { openSqliteJournal } from '../journal/sqlite.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { type Problem, problemText } from '../runtime/config/problem.ts';
 import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
-import { createLifecycle } from '../runtime/lifecycle.ts';
-import { createLog } from '../runtime/log.ts';
+import { createLifecycle, type Lifecycle } from '../runtime/lifecycle.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { serviceManager } from '../runtime/service-manager.ts';
 import { onFault, onStopSignals } from '../runtime/signals.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
@@ -52,7 +56,16 @@ export const run: Command = async (args, shell) => {
   ]);
   try {
     const version = packageVersion();
-    await startDaemon({ loaded, secrets, version, journal, log, lifecycle, variable: shell.variable });
+    const { engine } = await startDaemon({
+      loaded,
+      secrets,
+      version,
+      journal,
+      log,
+      lifecycle,
+      variable: shell.variable,
+    });
+    tellService(engine, shell, log, lifecycle);
     // For the next start; at the end it may be too late, since a crash leaves no time for it.
     flushCompileCache();
     const report = await lifecycle.stop(await stopped);
@@ -67,6 +80,31 @@ export const run: Command = async (args, shell) => {
   deaf();
   return code;
 };
+
+/** Half of the time systemd waits is what it recommends; a third leaves room for a ping that is late. */
+const PINGS_IN_TIME = 3;
+const TOLD_EVERY_MS = 10_000;
+const TOLD_WITHIN_MS = 1_000;
+
+/** From now on systemd hears how the engine is, until the end begins; where there is no systemd, nobody does. */
+function tellService(engine: Engine, shell: Shell, log: Log, lifecycle: Lifecycle): void {
+  const service = serviceManager({ environment: { variable: shell.variable, pid: process.pid }, log });
+  const status = (): string => serviceStatus(engine.health(), engine.state());
+  const everyMs = service.watchdogMs === null ? TOLD_EVERY_MS : service.watchdogMs / PINGS_IN_TIME;
+  let cancel = (): void => undefined;
+  const ping = (): void => {
+    if (isAlive(engine.health(), engine.state(), systemClock.mono())) service.alive(status());
+    else log.error({ engine: engine.health() }, 'the engine stands still: its watchdog is not told that it is alive');
+    cancel = systemTimers.after(everyMs, ping);
+  };
+  lifecycle.onStop('service manager', TOLD_WITHIN_MS, () => {
+    cancel();
+    service.stopping('stopping');
+    return service.sent();
+  });
+  service.ready(status());
+  if (service.isHeard) ping();
+}
 
 function refuse(problems: readonly Problem[], shell: Shell): number {
   for (const problem of problems) shell.stderr(`error  ${problemText(problem)}\n`);

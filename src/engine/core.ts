@@ -50,7 +50,7 @@ export function turn(before: State, input: Input): Turned {
       for (const entry of sealed) entries.push(entry);
     }
     if (!said) return { state, entries, effects };
-    next = { kind: 'tick', at: input.at, mono: input.mono };
+    next = { kind: 'tick', at: input.at, mono: input.mono, groups: [...out.unfinished] };
   }
   throw new Error(`the core did not come to rest after ${MOST_PASSES} passes on ${input.kind}`);
 }

@@ -8,8 +8,9 @@
 import { foldAll } from '../journal/fold.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { JournalEntry } from '../model/events.ts';
+import { type AlertKey, alertKey } from '../model/evidence.ts';
 import { EMPTY_LEDGER } from '../model/ledger.ts';
-import type { Effect, EffectOf, Input, State } from '../model/loop.ts';
+import type { Effect, EffectOf, Input, InputOf, State } from '../model/loop.ts';
 import type { Settings } from '../model/settings.ts';
 import { initialState, turn } from './core.ts';
 import { execute } from './executor.ts';
@@ -71,6 +72,10 @@ export type EngineOptions = {
   /** Sees every input in the order it was taken, for replay. */
   readonly record?: (input: Input) => void;
 };
+
+type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts' | 'askedMono'>;
+/** An entry of the journal stays of a size that can be read: some megabytes. */
+const MOST_ALERTS_GATHERED = 5_000;
 
 type Waiting = {
   readonly submission: Submission;
@@ -167,7 +172,7 @@ class Loop implements Engine {
     const entries: JournalEntry[] = [];
     const effects: Outgoing[] = [];
     let state = this.#state;
-    for (const { submission } of batch) {
+    for (const submission of gathered(batch.map(({ submission }) => submission))) {
       const mono = clock.mono();
       const wallMs = clock.wall();
       const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, this.#options.settings, wallMs));
@@ -247,6 +252,42 @@ class Loop implements Engine {
       this.#back({ kind: 'tick' });
     });
   }
+}
+
+/**
+ * Webhooks that stand side by side become one input: they came while the journal was being written, and are judged and
+ * written down together. In an alert storm that is the difference between one judgement for each and one for all.
+ */
+function gathered(submissions: readonly Submission[]): readonly Submission[] {
+  const inputs: Submission[] = [];
+  let posts: Post[] = [];
+  let alerts = 0;
+  const last = new Map<AlertKey, string>();
+  const close = (): void => {
+    const [only] = posts;
+    if (only !== undefined)
+      inputs.push(posts.length === 1 ? { kind: 'webhook', ...only } : { kind: 'webhooks', posts });
+    posts = [];
+    alerts = 0;
+    last.clear();
+  };
+  for (const submission of submissions) {
+    if (submission.kind !== 'webhook') {
+      close();
+      inputs.push(submission);
+      continue;
+    }
+    const said = submission.alerts.map((alert) => [alertKey(alert), alert.status] as const);
+    // One that fires and then is resolved must be seen to fire: what it reports is not undone by its end.
+    const turns = said.some(([key, status]) => (last.get(key) ?? status) !== status);
+    if (turns || alerts + said.length > MOST_ALERTS_GATHERED) close();
+    const { kind: _webhook, ...post } = submission;
+    posts.push(post);
+    alerts += said.length;
+    for (const [key, status] of said) last.set(key, status);
+  }
+  close();
+  return inputs;
 }
 
 function exhausted(effect: never): never {

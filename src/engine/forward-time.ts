@@ -6,7 +6,9 @@
  * add an hour to each of them, and make the loss look smaller than it is (invariants 12, 19, 22, 29). A clock set
  * *forward* is believed: it may be a machine that stood still, and too much time passed is the safe error.
  */
-import type { Ledger } from '../model/ledger.ts';
+import { byPart } from '../model/keyed.ts';
+import type { GroupLedger, Ledger } from '../model/ledger.ts';
+import type { GroupId, WallMs } from '../model/primitives.ts';
 import type { Settings } from '../model/settings.ts';
 
 /** While time is counted on, a clock that runs ahead of the wall falls back by this part of what passes. */
@@ -42,9 +44,23 @@ export function forwardTime(): ForwardTime {
  * says `wallMs`, a cooldown that is not over yet.
  */
 export function countedOn(ledger: Ledger, settings: Settings, wallMs: number): boolean {
-  return Object.entries(ledger.groups).some(([id, group]) => {
-    if (group.run !== null || group.proposal !== null || Object.keys(group.holds).length > 0) return true;
-    const last = group.ended.at(-1);
-    return last !== undefined && wallMs - last.endedAt < (settings.groups[id]?.cooldownMs ?? 0);
-  });
+  return agesIn(ledger.groups).some(
+    ({ open, ended }) =>
+      open || ended.some(({ group, endedAt }) => wallMs - endedAt < (settings.groups[group]?.cooldownMs ?? 0)),
+  );
 }
+
+const agesIn = byPart<GroupLedger, Ages>((part) => ({
+  open: Object.values(part).some(
+    ({ run, proposal, holds }) => run !== null || proposal !== null || Object.keys(holds).length > 0,
+  ),
+  ended: Object.entries(part).flatMap(([group, { ended }]) => {
+    const last = ended.at(-1);
+    return last === undefined ? [] : [{ group, endedAt: last.endedAt }];
+  }),
+}));
+type Ages = {
+  readonly open: boolean;
+  /** When the last run of each group ended. */
+  readonly ended: readonly { readonly group: GroupId; readonly endedAt: WallMs }[];
+};

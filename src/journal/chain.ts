@@ -1,25 +1,34 @@
 /**
  * The hash chain that ties each journal entry to all before it (invariant 23). PURE.
  */
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { EventBody, JournalEntry } from '../model/events.ts';
 import { GENESIS_HASH } from '../model/genesis.ts';
 
 /** SHA-256 over the canonical JSON (RFC 8785) of the place, the previous hash and the body. */
 export function entryHash(seq: number, previous: string, body: EventBody): string {
-  const text = canonicalize({ seq, previous, body });
+  const text = canonicalize(body);
   if (text === undefined) throw new TypeError('an event body must be JSON');
-  return createHash('sha256').update(text).digest('hex');
+  return textHash(seq, previous, text);
 }
+
+/** The same over a body that is canonical JSON already; over any other text it is no entry's hash. */
+export const textHash = (seq: number, previous: string, body: string): string =>
+  digest('sha256', `{"body":${body},"previous":${JSON.stringify(previous)},"seq":${seq}}`);
+
+const texts = new WeakMap<EventBody, string>();
+/** The JSON of a body, which is canonical where {@link seal} made it: then it is written out once and not again. */
+export const textOf = (body: EventBody): string => texts.get(body) ?? JSON.stringify(body);
 
 /** Entries for these bodies, following `seq` and `hash` (0 and {@link GENESIS_HASH} for an empty journal). */
 export function seal(seq: number, hash: string, bodies: readonly EventBody[]): JournalEntry[] {
   let previous = hash;
   return bodies.map((said, index) => {
-    const body = wellFormed(said) as EventBody;
+    const { body, text } = canonical(said);
     const place = seq + index + 1;
-    const entry: JournalEntry = { seq: place, previous, hash: entryHash(place, previous, body), body };
+    texts.set(body, text);
+    const entry: JournalEntry = { seq: place, previous, hash: textHash(place, previous, text), body };
     previous = entry.hash;
     return entry;
   });
@@ -30,12 +39,33 @@ export function seal(seq: number, hash: string, bodies: readonly EventBody[]): J
  * stored and read back alike, and one such label must not stop the journal. It becomes U+FFFD. A number that JSON can't
  * tell becomes null, as JSON itself writes it: a journal that stops in the middle of a run leaves a service down.
  */
-function wellFormed(value: unknown): unknown {
+function wellFormed(value: unknown, found: { numbers: boolean }): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (Array.isArray(value)) return value.map(wellFormed);
+  if (Array.isArray(value)) return value.map((part) => wellFormed(part, found));
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key.toWellFormed(), wellFormed(part)]));
+  const parts: Record<string, unknown> = {};
+  for (const own of Object.keys(value).sort()) {
+    const key = own.toWellFormed();
+    if (key !== own || LAID_ELSEWHERE.test(key)) found.numbers = true;
+    const part = wellFormed((value as Record<string, unknown>)[own], found);
+    if (key === '__proto__')
+      Object.defineProperty(parts, key, { value: part, enumerable: true, writable: true, configurable: true });
+    else parts[key] = part;
+  }
+  return parts;
+}
+
+/** Keys that are numbers come first in an object, in the order of numbers and not of text. */
+const LAID_ELSEWHERE = /^\d/;
+
+/** Keys are put in order on the way, so that what JSON.stringify writes is canonical but for keys that are numbers. */
+function canonical(said: EventBody): { readonly body: EventBody; readonly text: string } {
+  const found = { numbers: false };
+  const body = wellFormed(said, found) as EventBody;
+  const text = found.numbers ? canonicalize(body) : JSON.stringify(body);
+  if (text === undefined) throw new TypeError('an event body must be JSON');
+  return { body, text };
 }
 
 /** The first place where the chain does not add up, or null. */

@@ -4,7 +4,8 @@
  * of a group or an effect below the durable epoch (invariants 2, 3, 7, 12).
  */
 import type { EventBody, EventOf, JournalEntry } from '../model/events.ts';
-import { alertKey } from '../model/evidence.ts';
+import { type AlertKey, alertKey } from '../model/evidence.ts';
+import { byPart, type Keyed, sizeOf, withKey, withKeys, withoutKey } from '../model/keyed.ts';
 import {
   EMPTY_GROUP,
   type GroupLedger,
@@ -23,12 +24,9 @@ import { refuse } from './illegal.ts';
 
 /** Alerts kept that fire no more: a late *firing* of one is known to be old, and makes no new report. */
 const PAST_ALERTS_KEPT = 2000;
+/** They are counted out so many at a time. */
+const PAST_ALERTS_OVER = 200;
 const DELIVERED_PAGES_KEPT = 50;
-
-const without = <T>(record: Readonly<Record<string, T>>, key: string): Record<string, T> => {
-  const { [key]: _gone, ...rest } = record;
-  return rest;
-};
 
 type RunEvent = Parameters<typeof foldRun>[1];
 type GroupEvent = Extract<EventBody, { group: GroupId }>;
@@ -66,62 +64,87 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     default: {
       const before = ledger.groups[event.group] ?? EMPTY_GROUP;
       const after = isRunEvent(event) ? foldRun(before, event) : foldGroup(before, event);
-      return { ...ledger, groups: { ...ledger.groups, [event.group]: after } };
+      return { ...ledger, groups: withKey(ledger.groups, event.group, after) };
     }
   }
 }
 
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
-function foldAlerts(
-  ledger: Ledger,
-  event: EventOf<'alerts.received' | 'alerts.reopened' | 'alerts.expired'>,
-): Record<string, KeptAlert> {
-  const alerts: Record<string, KeptAlert> = { ...ledger.alerts };
-  if (event.kind === 'alerts.expired') {
-    for (const key of event.keys) {
-      const kept = alerts[key] ?? refuse(event, `no alert ${key}`);
-      if (kept.alert.status !== 'firing' || kept.expiredAt !== null) refuse(event, `alert ${key} does not fire`);
-      alerts[key] = { ...kept, expiredAt: event.at };
-    }
-    return withoutOldest(alerts);
-  }
+/** Alerts that fire no more: resolved, or not heard of for too long. */
+const pastIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
+  Object.entries(part).flatMap(([key, { alert, receivedAt, expiredAt }]) =>
+    alert.status === 'resolved' || expiredAt !== null ? [[key, receivedAt] as const] : [],
+  ),
+);
+const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
+  Object.entries(part).flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
+);
+
+/** Without the oldest of those in `parts`, once there are more than `kept` and `over` of them. */
+function trimmed<T>(
+  record: Keyed<T>,
+  parts: readonly (readonly (readonly [key: string, at: number])[])[],
+  kept: number,
+  over: number,
+): Keyed<T> {
+  const count = parts.reduce((sum, part) => sum + part.length, 0);
+  if (count <= kept + over) return record;
+  const oldest = parts.flat().sort(([, a], [, b]) => a - b);
+  return withKeys(record, new Map(oldest.slice(0, count - kept).map(([key]) => [key, null])));
+}
+
+type AlertEvent = EventOf<'alerts.received' | 'alerts.reopened' | 'alerts.expired'>;
+
+function foldAlerts(ledger: Ledger, event: AlertEvent): Keyed<KeptAlert> {
+  const alerts = withKeys(
+    ledger.alerts,
+    event.kind === 'alerts.expired' ? expired(ledger, event) : told(ledger, event),
+  );
+  return sizeOf(alerts) <= PAST_ALERTS_KEPT
+    ? alerts
+    : trimmed(alerts, pastIn(alerts), PAST_ALERTS_KEPT, PAST_ALERTS_OVER);
+}
+
+function told(ledger: Ledger, event: Exclude<AlertEvent, { kind: 'alerts.expired' }>): Map<AlertKey, KeptAlert> {
+  const changed = new Map<AlertKey, KeptAlert>();
   for (const alert of event.alerts) {
     const key = alertKey(alert);
-    const ended = alerts[key]?.alert.status === 'resolved';
+    const before = changed.get(key) ?? ledger.alerts[key];
+    const ended = before?.alert.status === 'resolved';
     // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
     if (event.kind === 'alerts.received' && ended) refuse(event, `alert ${key} was resolved already`);
     if (event.kind === 'alerts.reopened' && (!ended || alert.status !== 'firing'))
       refuse(event, `alert ${key} was not resolved`);
-    alerts[key] = { alert, receivedAt: event.at, expiredAt: null };
+    changed.set(key, { alert, receivedAt: event.at, expiredAt: null });
   }
-  return withoutOldest(alerts);
+  return changed;
 }
 
-function withoutOldest(alerts: Record<string, KeptAlert>): Record<string, KeptAlert> {
-  const past = Object.entries(alerts).filter(
-    ([, { alert, expiredAt }]) => alert.status === 'resolved' || expiredAt !== null,
-  );
-  for (const [key] of past.slice(0, Math.max(0, past.length - PAST_ALERTS_KEPT))) delete alerts[key];
-  return alerts;
+function expired(ledger: Ledger, event: EventOf<'alerts.expired'>): Map<string, KeptAlert> {
+  const changed = new Map<string, KeptAlert>();
+  for (const key of event.keys) {
+    const kept = ledger.alerts[key] ?? refuse(event, `no alert ${key}`);
+    if (kept.alert.status !== 'firing' || kept.expiredAt !== null) refuse(event, `alert ${key} does not fire`);
+    changed.set(key, { ...kept, expiredAt: event.at });
+  }
+  return changed;
 }
 
 function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered' | 'page.overdue'>): Ledger {
   if (event.kind === 'page.queued') {
     if (ledger.pages[event.page.id] !== undefined) refuse(event, `page ${event.page.id} was queued already`);
     const kept: KeptPage = { page: event.page, queuedAt: event.at, deliveredAt: null, overdue: false };
-    return { ...ledger, pageCount: ledger.pageCount + 1, pages: { ...ledger.pages, [event.page.id]: kept } };
+    return { ...ledger, pageCount: ledger.pageCount + 1, pages: withKey(ledger.pages, event.page.id, kept) };
   }
   const kept = ledger.pages[event.page] ?? refuse(event, `no page ${event.page}`);
   if (kept.deliveredAt !== null) refuse(event, `page ${event.page} was delivered already`);
   if (event.kind === 'page.overdue') {
     if (kept.overdue) refuse(event, `page ${event.page} is overdue already`);
-    return { ...ledger, pages: { ...ledger.pages, [event.page]: { ...kept, overdue: true } } };
+    return { ...ledger, pages: withKey(ledger.pages, event.page, { ...kept, overdue: true }) };
   }
-  const pages: Record<string, KeptPage> = { ...ledger.pages, [event.page]: { ...kept, deliveredAt: event.at } };
-  const delivered = Object.entries(pages).filter(([, page]) => page.deliveredAt !== null);
-  for (const [id] of delivered.slice(0, Math.max(0, delivered.length - DELIVERED_PAGES_KEPT))) delete pages[id];
-  return { ...ledger, pages };
+  const pages = withKey(ledger.pages, event.page, { ...kept, deliveredAt: event.at });
+  return { ...ledger, pages: trimmed(pages, deliveredIn(pages), DELIVERED_PAGES_KEPT, 0) };
 }
 
 /** Entries of rows of the group name no component, as those of older versions don't. */
@@ -155,7 +178,7 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     case 'hold.ended': {
       const { key, name } = judgedIn(event);
       if (group.holds[key] === undefined) refuse(event, `${name} does not hold`);
-      return { ...group, holds: without(group.holds, key) };
+      return { ...group, holds: withoutKey(group.holds, key) };
     }
     case 'report.made': {
       if (group.reports[event.report] !== undefined) refuse(event, `${event.report} is reported already`);
@@ -168,7 +191,7 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     }
     case 'report.cleared': {
       if (group.reports[event.report] === undefined) refuse(event, `${event.report} is not reported`);
-      return { ...group, reports: without(group.reports, event.report) };
+      return { ...group, reports: withoutKey(group.reports, event.report) };
     }
     case 'notice.opened': {
       const { notice, subject, at, why } = event;
@@ -179,14 +202,14 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     case 'notice.closed': {
       const key = noticeKey(event.notice, event.subject);
       if (group.notices[key] === undefined) refuse(event, `${key} was not told`);
-      return { ...group, notices: without(group.notices, key) };
+      return { ...group, notices: withoutKey(group.notices, key) };
     }
     case 'decision.made':
       return { ...group, decisions: { ...group.decisions, [judgedIn(event.decision).key]: event.decision } };
     case 'decision.cleared': {
       const { key, name } = judgedIn(event);
       if (group.decisions[key] === undefined) refuse(event, `${name} has no decision`);
-      return { ...group, decisions: without(group.decisions, key) };
+      return { ...group, decisions: withoutKey(group.decisions, key) };
     }
     case 'proposal.opened':
     case 'proposal.closed':

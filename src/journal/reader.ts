@@ -3,9 +3,11 @@
  * asks about the past must hold up neither what is appended nor what is answered meanwhile. It writes nothing, takes no
  * lock, and checks no chain (the daemon did when it started).
  */
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import type { KeptEvents } from '../model/explanation.ts';
+import { storeError } from './sqlite-error.ts';
 import { StoreError, type StoreErrorCode } from './store.ts';
 
 /** What is asked for: events of one group, and every start of the daemon. */
@@ -42,4 +44,23 @@ export function readGroupEvents(folder: string, group: string, at: number | null
       reject(new StoreError('io', `the journal’s reader ended without an answer (code ${code})`)),
     );
   });
+}
+
+/** Groups that the journal in this folder speaks of. For a command, which may wait. Throws a {@link StoreError}. */
+export function groupsInJournal(folder: string): readonly string[] {
+  const path = join(folder, 'journal.db');
+  try {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+    try {
+      const named = `select distinct json_extract(body, '$.group') as name from entries order by name`;
+      return database
+        .prepare(named)
+        .all()
+        .flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw storeError(error, `the journal ${path} can't be read`);
+  }
 }

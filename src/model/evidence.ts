@@ -76,6 +76,11 @@ export const PostgresFacts = Type.Object(
     /** Commit time, on the primary's clock, of the last transaction replayed. */
     lastReplayedCommitAt: Maybe(WallMs),
     replayPaused: Maybe(Type.Boolean()),
+    /**
+     * Replay waits for more to come: whatever was received whole is replayed. What stands behind it can't be, such as the
+     * first part of a record whose rest was lost with the primary. A witness of an older version does not tell.
+     */
+    replayWaits: Type.Optional(Maybe(Type.Boolean())),
     /** The server's own clock when it answered. */
     clockAt: Maybe(WallMs),
     canary: Type.Enum(['written', 'refused', 'skipped']),

@@ -8,7 +8,7 @@ import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
-import { MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
+import { type GroupId, MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
 import type { Settings } from './settings.ts';
 
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -46,12 +46,19 @@ export type Person = Static<typeof Person>;
 
 export const Input = Type.Union([
   input('started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
-  input('tick', {}),
+  /** With `groups`, only they are looked at: those who may have more to say at the instant of the input before it. */
+  input('tick', { groups: Type.Optional(Type.Array(Name)) }),
   /**
    * Alerts, from a webhook or from asking. `askedMono`: what fires by the answer to a question that was asked then, so that
    * it is newer than whatever was taken in before.
    */
   input('webhook', { request: Type.String(), alerts: Type.Array(Alert), askedMono: Type.Optional(MonoMs) }),
+  /** Webhooks that came while the journal was being written: taken in together, and answered one by one. */
+  input('webhooks', {
+    posts: Type.Array(
+      Type.Object({ request: Type.String(), alerts: Type.Array(Alert), askedMono: Type.Optional(MonoMs) }),
+    ),
+  }),
   /** All silences that stand, and all alerts they hold back, as those Alertmanagers that answered list them. */
   input('silences', { silences: Type.Array(Silence), silenced: Type.Array(SilencedAlert) }),
   input('observed', { observations: Type.Array(Observation) }),
@@ -164,6 +171,8 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** Groups with something that turned bad at a vantage since a control target of it last answered, by vantage. */
+  unvouched: Type.Record(Type.String(), Type.Record(Type.String(), Type.Literal(true))),
   /** By `group/component`. */
   samples: Type.Record(Type.String(), Type.Array(Sample)),
   /** Monotonic instant at which a row's condition was last seen true, by `group/row`; absent = not since the start. */
@@ -217,11 +226,17 @@ export const State = Type.Object({
 });
 export type State = Static<typeof State>;
 
-export type StepOutput = { readonly state: State; readonly effects: readonly Effect[] };
+export type StepOutput = {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+  /** Groups that may have more to say once the events are in the ledger; the others were asked, and had nothing. */
+  readonly unfinished: readonly GroupId[];
+};
 
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  unvouched: {},
   samples: {},
   holdSeenMono: {},
   holdPendingMs: {},

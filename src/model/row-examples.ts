@@ -56,6 +56,18 @@ export function exampleOf(expression: Expression): RowValues | null {
   return best;
 }
 
+/** Values that make the row match, of those that `can` be had; null when there are none, and the row never fires. */
+export function exampleWithin(
+  expression: Expression,
+  can: (fact: ReadableFact, value: Value) => boolean,
+): RowValues | null {
+  for (const values of combinations([expression])) {
+    if (expression.answer(values) !== 'yes') continue;
+    if (expression.facts.every((fact) => can(fact, values[fact] ?? null))) return values;
+  }
+  return null;
+}
+
 /** Values on which the row matches and `other` does not; null when `other` matches wherever the row does. */
 export function apartFrom(expression: Expression, other: Expression): RowValues | null {
   for (const values of combinations([expression, other]))

@@ -62,7 +62,7 @@ export const ROW_FACTS = [
     type: 'number',
     unit: 'seconds',
     from: 'probes',
-    says: 'age of the last commit replayed by the standby while it has received more; catches up by itself, also when the primary is gone',
+    says: 'age of the last commit replayed by the standby while it has received more that can be replayed; catches up by itself, also when the primary is gone',
   },
   {
     name: 'replication.receive_gap_bytes',

@@ -40,10 +40,25 @@ function instantsOf(timeZone: string, local: number): readonly [WallMs, WallMs] 
   return [first, instants.at(-1) ?? first];
 }
 
-const offsetMs = (timeZone: string, at: WallMs): number => localOf(timeZone, at) - Math.floor(at / 60_000) * 60_000;
+/** Clocks are changed at quarters of an hour and nowhere in between: within one the offset is asked for once. */
+const QUARTER_MS = 900_000;
+const offsets = new Map<string, number>();
+/** Windows ask for the same few instants again and again; what is kept stays bounded, whatever is asked for. */
+const MOST_OFFSETS = 5000;
+
+function offsetMs(timeZone: string, at: WallMs): number {
+  const quarter = Math.floor(at / QUARTER_MS) * QUARTER_MS;
+  const key = `${timeZone} ${quarter}`;
+  const known = offsets.get(key);
+  if (known !== undefined) return known;
+  if (offsets.size >= MOST_OFFSETS) offsets.clear();
+  const made = localOf(timeZone, quarter) - quarter;
+  offsets.set(key, made);
+  return made;
+}
 
 /** Midnight of the day that the calendar there shows, written as if it were UTC. */
-const localDay = (timeZone: string, at: WallMs): number => Math.floor(localOf(timeZone, at) / DAY_MS) * DAY_MS;
+const localDay = (timeZone: string, at: WallMs): number => Math.floor((at + offsetMs(timeZone, at)) / DAY_MS) * DAY_MS;
 
 /** What clock and calendar there show, to the minute, written as if it were UTC. */
 function localOf(timeZone: string, at: WallMs): number {

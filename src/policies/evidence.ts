@@ -2,8 +2,10 @@
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
 import type { MetricObservation, Observation } from '../model/evidence.ts';
+import { withKey, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
+import { indexOf } from '../model/settings-index.ts';
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
 const SAMPLES_KEPT = 60;
@@ -26,16 +28,17 @@ function keyOf(o: Sight): string {
 
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
-  if (o.kind === 'control') return isVantage(Object.values(state.settings.groups), o.vantage);
+  if (o.kind === 'control') return indexOf(state.settings).vantages.has(o.vantage);
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
-  if (group === undefined || !isVantage([group], o.vantage)) return false;
+  if (group === undefined || !group.vantages.some(({ id }) => id === o.vantage)) return false;
   if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
   if (component === undefined || component.kind !== o.kind) return false;
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
+
 /** Of a fact that the config names, from a server that it names for it. */
 const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
   const metric = metrics.find(({ id }) => id === o.fact);
@@ -47,57 +50,86 @@ const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolea
     o.replica < metric.replicas
   );
 };
-const isVantage = (groups: readonly GroupSettings[], id: string): boolean =>
-  groups.some(({ vantages }) => vantages.some((vantage) => vantage.id === id));
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
-  const { sights, controls } = state.volatile;
-  const next = { sights: { ...sights }, controls: { ...controls } };
-  /** Copied once each, however many observations there are. */
-  const own = new Set<Record<string, KeptObservation>>();
-  const shelfOf = (shelves: Volatile['sights'], name: string): Record<string, KeptObservation> => {
-    const before = shelves[name];
-    if (before !== undefined && own.has(before)) return before;
-    const copy = { ...before };
-    own.add(copy);
-    shelves[name] = copy;
-    return copy;
-  };
-  const samples = { ...state.volatile.samples };
+  const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
+  let { samples } = state.volatile;
+  let unvouched = answered(state.volatile.unvouched, input);
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
     const [shelf, key] =
       observation.kind === 'control'
-        ? [shelfOf(next.controls, observation.vantage), observation.target]
-        : [shelfOf(next.sights, observation.group), keyOf(observation)];
+        ? [shelves.controls.shelf(observation.vantage), observation.target]
+        : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
     const bad = observation.verdict === 'bad';
-    const kept: KeptObservation = {
+    shelf[key] = {
       observation,
       receivedAt: input.at,
       receivedMono: input.mono,
       badSince: bad ? (before?.badSince ?? input.at) : null,
       badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
     };
-    shelf[key] = kept;
-    addSample(state, samples, observation, input);
+    if (observation.kind === 'control') continue;
+    if (bad && before?.badSinceMono == null) unvouched = withUnvouched(unvouched, observation);
+    samples = withSample(state, samples, observation, input);
   }
-  return { ...state.volatile, ...next, samples };
+  return {
+    ...state.volatile,
+    sights: shelves.sights.filled(),
+    controls: shelves.controls.filled(),
+    samples,
+    unvouched,
+  };
 }
 
-/** Into the samples, which are this call's own. */
-function addSample(state: State, samples: Record<string, Sample[]>, o: Observation, input: InputOf<'observed'>): void {
-  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return;
+type Shelves = {
+  /** This call's own copy, made once however many observations there are. */
+  shelf(name: string): Record<string, KeptObservation>;
+  filled(): Volatile['sights'];
+};
+
+function shelvesOver(before: Volatile['sights']): Shelves {
+  const own = new Map<string, Record<string, KeptObservation>>();
+  return {
+    shelf(name) {
+      const copy = own.get(name) ?? { ...before[name] };
+      own.set(name, copy);
+      return copy;
+    },
+    filled: () => [...own].reduce((shelves, [name, shelf]) => withKey(shelves, name, shelf), before),
+  };
+}
+
+/** Vantages of which a control target answers in this input. */
+export const answeringIn = (input: InputOf<'observed'>): ReadonlySet<string> =>
+  new Set(input.observations.flatMap((o) => (o.kind === 'control' && o.verdict === 'ok' ? [o.vantage] : [])));
+
+/** An answer tells of what began to fail before it came, and of nothing that came in with it (invariant 18). */
+function answered(before: Volatile['unvouched'], input: InputOf<'observed'>): Volatile['unvouched'] {
+  return [...answeringIn(input)].reduce((rest, vantage) => withoutKey(rest, vantage), before);
+}
+
+const withUnvouched = (before: Volatile['unvouched'], { vantage, group }: Sight): Volatile['unvouched'] =>
+  withKey(before, vantage, withKey(before[vantage] ?? {}, group, true));
+
+function withSample(
+  state: State,
+  samples: Volatile['samples'],
+  o: Sight,
+  input: InputOf<'observed'>,
+): Volatile['samples'] {
+  if (o.kind !== 'postgres' || o.facts === null || o.facts.inRecovery !== false) return samples;
   const { insertLsn, flushLsn, clockAt, timeline, systemIdentifier } = o.facts;
-  if (insertLsn === null || flushLsn === null || clockAt === null) return;
+  if (insertLsn === null || flushLsn === null || clockAt === null) return samples;
   const group = state.settings.groups[o.group];
   const component = group?.components.find((c) => c.id === o.component);
   const ledger = state.ledger.groups[o.group];
   const expected = component?.systemIdentifier ?? ledger?.identities[o.component] ?? null;
   // The log of another cluster says nothing about ours.
-  if (expected !== null && systemIdentifier !== expected) return;
+  if (expected !== null && systemIdentifier !== expected) return samples;
   const { region } = o;
-  if (region !== (ledger?.active ?? group?.primary)) return;
+  if (region !== (ledger?.active ?? group?.primary)) return samples;
   const key = `${o.group}/${o.component}`;
   const sample: Sample = {
     region,
@@ -109,5 +141,5 @@ function addSample(state: State, samples: Record<string, Sample[]>, o: Observati
     clockAt,
   };
   const kept = (samples[key] ?? []).filter((s) => s.region === region);
-  samples[key] = [...kept, sample].slice(-SAMPLES_KEPT);
+  return withKey(samples, key, [...kept, sample].slice(-SAMPLES_KEPT));
 }

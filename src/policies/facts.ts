@@ -102,7 +102,8 @@ export function replayLag(some: readonly PostgresView[]): Reading {
     const facts = standby?.observation.facts ?? null;
     if (facts === null || facts.receiveLsn === null || facts.replayLsn === null)
       return plain(null, `${component}: the standby was not seen lately, or does not tell`);
-    if (lsnGapBytes(facts.receiveLsn, facts.replayLsn) <= 0) continue;
+    // A primary that dies while it is busy leaves the first part of a record behind, which is received and never replayed.
+    if (facts.replayWaits === true || lsnGapBytes(facts.receiveLsn, facts.replayLsn) <= 0) continue;
     if (facts.clockAt === null || facts.lastReplayedCommitAt === null)
       return plain(null, `${component}: the standby is behind, and does not tell by how much`);
     most = Math.max(most, (facts.clockAt - facts.lastReplayedCommitAt) / 1000);

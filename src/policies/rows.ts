@@ -71,6 +71,9 @@ export function judgeRow(
     vetoes: read.flatMap(({ vetoes }) => vetoes),
     impactAt: impacts.length === 0 ? null : Math.min(...impacts),
     values: read.map(({ fact, value, why }) => ({ fact, value: value ?? 'unknown', why })),
-    turnedBy: turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`),
+    // Asked for by whoever writes a decision down or shows it; a look at a quiet row does without.
+    get turnedBy() {
+      return turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`);
+    },
   };
 }

@@ -9,8 +9,9 @@
  * - Before the fence is intended, a run that can't go on is undone. After it, it goes forward or waits for a person.
  * - A promotion that was begun has no end but proof (invariant 11).
  */
+import { byPart, withKey, withoutKey } from '../model/keyed.ts';
 import type { Run, StepState } from '../model/ledger.ts';
-import type { InputOf, Operation, OperationResult } from '../model/loop.ts';
+import type { InputOf, Operation, OperationResult, Volatile } from '../model/loop.ts';
 import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
@@ -20,7 +21,7 @@ import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
 import { componentsOf, judgeRow } from './rows.ts';
-import { page, remember, say, type Turn, wakeAt, without } from './turn.ts';
+import { page, remember, say, type Turn, wakeAt } from './turn.ts';
 import { groupLedger, viewOf } from './view.ts';
 
 /** An effect that does not show this long after it was asked for is asked for again, after a fresh check. */
@@ -159,10 +160,14 @@ function overdue(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: St
   return true;
 }
 
+const busyGroupsIn = byPart<Volatile['operations'][string], ReadonlySet<GroupId>>(
+  (part) => new Set(Object.values(part).map((operation) => operation.group)),
+);
+
 function next(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepState): void {
   const key = keyOf(run, step);
   const { volatile, mono, incarnation, at } = turn.state;
-  if (Object.values(volatile.operations).some((operation) => operation.group === group)) return;
+  if (busyGroupsIn(volatile.operations).some((busy) => busy.has(group))) return;
   const notBefore = volatile.notBeforeMono[key] ?? 0;
   if (notBefore > mono) return wakeAt(turn, notBefore);
   const waiting = run.status !== 'running';
@@ -247,14 +252,17 @@ function ask(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepSt
   });
   remember(turn, {
     operationCount: count,
-    operations: {
-      ...volatile.operations,
-      [name]: { group, step: step.id, operation, startedMono: mono, deadlineMono: mono + timeoutMs },
-    },
+    operations: withKey(volatile.operations, name, {
+      group,
+      step: step.id,
+      operation,
+      startedMono: mono,
+      deadlineMono: mono + timeoutMs,
+    }),
     ...(operation === 'do'
       ? {
-          doAsked: { ...volatile.doAsked, [key]: state.attempt },
-          doAskedMono: { ...volatile.doAskedMono, [key]: mono },
+          doAsked: withKey(volatile.doAsked, key, state.attempt),
+          doAskedMono: withKey(volatile.doAskedMono, key, mono),
         }
       : {}),
   });
@@ -264,7 +272,7 @@ function ask(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepSt
 export function settle(turn: Turn, input: InputOf<'performed'>): void {
   const asked = turn.state.volatile.operations[input.operation];
   if (asked === undefined) return;
-  remember(turn, { operations: without(turn.state.volatile.operations, input.operation) });
+  remember(turn, { operations: withoutKey(turn.state.volatile.operations, input.operation) });
   const run = groupLedger(turn.state, asked.group).run;
   if (run === null || !input.operation.startsWith(`${run.id}/`)) return;
   const step = run.plan.steps.find((candidate) => candidate.id === asked.step);
@@ -272,10 +280,11 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
   if (step === undefined || state === undefined || state.status === 'done') return;
   const key = keyOf(run, step);
   remember(turn, {
-    lastAnswer: {
-      ...turn.state.volatile.lastAnswer,
-      [key]: { operation: asked.operation, result: input.result, mono: turn.state.mono },
-    },
+    lastAnswer: withKey(turn.state.volatile.lastAnswer, key, {
+      operation: asked.operation,
+      result: input.result,
+      mono: turn.state.mono,
+    }),
   });
   if (asked.operation === 'check') checked(turn, asked.group, run, step, state, input.result);
   else if (asked.operation === 'do') done(turn, asked.group, run, step, state, input.result);
@@ -287,7 +296,7 @@ function later(turn: Turn, run: Run, step: PlanStep): void {
   const tookMs = Math.max(0, turn.state.at - beganAt(run, step));
   const pauseMs = Math.min(POLL_MS.most, Math.max(POLL_MS.least, Math.ceil(tookMs / 10)));
   remember(turn, {
-    notBeforeMono: { ...turn.state.volatile.notBeforeMono, [keyOf(run, step)]: turn.state.mono + pauseMs },
+    notBeforeMono: withKey(turn.state.volatile.notBeforeMono, keyOf(run, step), turn.state.mono + pauseMs),
   });
 }
 

@@ -5,10 +5,12 @@
  * folds them into the ledger and calls again with a `tick` of the same instant, until nothing is left to say. So every
  * judgement is made on a ledger that holds all that was said before it.
  */
-import type { Effect, Input, State, StepOutput } from '../model/loop.ts';
-import type { GroupId } from '../model/primitives.ts';
-import { expireAlerts, takeAlerts, takeSilences } from './alerts.ts';
-import { takeObservations } from './evidence.ts';
+import type { Alert } from '../model/evidence.ts';
+import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts';
+import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
+import { indexOf } from '../model/settings-index.ts';
+import { expireAlerts, type Post, takeAlerts, takeSilences } from './alerts.ts';
+import { answeringIn, takeObservations } from './evidence.ts';
 import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
@@ -16,22 +18,24 @@ import { abort, approve } from './people.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
+import { meaningsOf, vantageView } from './view.ts';
 
 export function step(before: State, input: Input): StepOutput {
   const turn = turnOf({ ...before, at: input.at, mono: Math.max(before.mono, input.mono) });
   const concerned = take(turn, input);
-  if (turn.events.length === 0) {
-    for (const group of concerned) {
-      const said: number = turn.events.length;
-      remind(turn, group);
-      if (turn.events.length === said) advanceRun(turn, group);
-      // What one group has to say does not keep another waiting.
-      if (turn.events.length === said) judgeGroup(turn, group);
-    }
-  }
+  const unfinished = turn.events.length > 0 ? concerned : concerned.filter((group) => saysSomething(turn, group));
   if (turn.events.length === 0) sendPages(turn);
   const append: Effect[] = turn.events.length === 0 ? [] : [{ kind: 'append', events: turn.events }];
-  return { state: turn.state, effects: [...append, ...turn.effects] };
+  return { state: turn.state, effects: [...append, ...turn.effects], unfinished };
+}
+
+/** What one group has to say does not keep another waiting. */
+function saysSomething(turn: Turn, group: GroupId): boolean {
+  const said = turn.events.length;
+  remind(turn, group);
+  if (turn.events.length === said) advanceRun(turn, group);
+  if (turn.events.length === said) judgeGroup(turn, group);
+  return turn.events.length > said;
 }
 
 /** Rows are judged in a turn of their own, so that one group's events don't stop another's. */
@@ -45,7 +49,7 @@ function judgeGroup(turn: Turn, group: GroupId): void {
 
 /** Takes one input in; returns the groups it may concern. */
 function take(turn: Turn, input: Input): readonly GroupId[] {
-  const all = Object.keys(turn.state.settings.groups);
+  const all = indexOf(turn.state.settings).groups;
   switch (input.kind) {
     case 'started':
       turn.state = { ...turn.state, incarnation: input.incarnation };
@@ -58,57 +62,89 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       });
       return all;
     case 'tick':
-      expireAlerts(turn);
-      return all;
+      // One of some groups goes on with the instant of the input before it: time has not passed.
+      if (input.groups === undefined) expireAlerts(turn);
+      return input.groups ?? all;
     case 'silences':
       remember(turn, takeSilences(turn.state, input));
       return all;
     case 'observed': {
-      remember(turn, takeObservations(turn.state, input));
-      const groups = new Set<GroupId>();
-      for (const observation of input.observations) {
-        if (observation.kind === 'control') return all;
-        groups.add(observation.group);
-      }
-      return all.filter((group) => groups.has(group));
+      const before = turn.state;
+      remember(turn, takeObservations(before, input));
+      return seenIn(input, before, turn.state);
     }
-    case 'webhook': {
-      const taken = takeAlerts(turn.state, input);
-      remember(turn, taken.volatile);
-      say(turn, ...taken.events);
-      reportsFromAlerts(turn, taken.news);
-      turn.effects.push({ kind: 'reply', request: input.request, status: 200, body: taken.counts });
-      if (taken.events.length > 0) askForProbes(turn, all);
-      return all;
-    }
-    case 'performed':
+    case 'webhook':
+      return takePosts(turn, [input]);
+    case 'webhooks':
+      return takePosts(turn, input.posts);
+    case 'performed': {
+      const group = turn.state.volatile.operations[input.operation]?.group;
       settle(turn, input);
-      return all;
+      return group === undefined ? [] : [group];
+    }
     case 'approve':
       once(turn, input, approve);
-      return all;
+      return spokenIn(turn);
     case 'abort':
       once(turn, input, abort);
-      return all;
+      return spokenIn(turn);
     case 'report':
       once(turn, input, report);
-      return all;
+      return spokenIn(turn);
     case 'clear-report':
       once(turn, input, clearReport);
-      return all;
+      return spokenIn(turn);
     case 'paged':
       paged(turn, input);
-      return all;
+      return [];
     default:
       return exhausted(input);
   }
 }
 
-/** Alerts never decide: they ask for fresh probes (design §4). */
-function askForProbes(turn: Turn, groups: readonly GroupId[]): void {
-  for (const group of groups) {
-    if ((turn.state.settings.groups[group]?.alertMeanings.length ?? 0) > 0) turn.effects.push({ kind: 'probe', group });
+function takePosts(turn: Turn, posts: readonly Post[]): readonly GroupId[] {
+  const taken = takeAlerts(turn.state, posts);
+  remember(turn, taken.volatile);
+  say(turn, ...taken.events);
+  const fresh = taken.events.flatMap((event) => event.alerts);
+  reportsFromAlerts(turn, taken.news);
+  for (const [index, { request }] of posts.entries())
+    turn.effects.push({ kind: 'reply', request, status: 200, body: { ...taken.counts[index] } });
+  if (fresh.length > 0) askForProbes(turn, spokenOf(turn.state, fresh));
+  return spokenOf(
+    turn.state,
+    posts.flatMap(({ alerts }) => alerts),
+  );
+}
+
+/** Those whose judgement may have changed by what was seen: a vantage's control targets speak for all it probes. */
+function seenIn(input: InputOf<'observed'>, before: State, after: State): readonly GroupId[] {
+  const groups = new Set<GroupId>();
+  const answering = answeringIn(input);
+  for (const observation of input.observations) {
+    if (observation.kind !== 'control') groups.add(observation.group);
+    else if (connectedOf(before, observation.vantage) !== connectedOf(after, observation.vantage))
+      return indexOf(after.settings).groups;
   }
+  for (const vantage of answering) {
+    for (const group of Object.keys(before.volatile.unvouched[vantage] ?? {})) groups.add(group);
+  }
+  return [...groups].filter((group) => Object.hasOwn(after.settings.groups, group));
+}
+const connectedOf = (state: State, vantage: VantageId): Verdict => vantageView(state, vantage, '').connected;
+
+/** An order that said nothing changed nothing. */
+const spokenIn = (turn: Turn): readonly GroupId[] => [
+  ...new Set(turn.events.flatMap((event) => ('group' in event ? [event.group] : []))),
+];
+
+const spokenOf = (state: State, alerts: readonly Alert[]): readonly GroupId[] => [
+  ...new Set(alerts.flatMap((alert) => meaningsOf(state, alert).map(({ group }) => group))),
+];
+
+/** Alerts never decide: they ask for fresh probes of the groups they speak of (design §4). */
+function askForProbes(turn: Turn, groups: readonly GroupId[]): void {
+  for (const group of groups) turn.effects.push({ kind: 'probe', group });
   wakeAt(turn, turn.state.mono);
 }
 

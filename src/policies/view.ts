@@ -6,11 +6,13 @@
  */
 import type { Alert, PostgresObservation, Silence } from '../model/evidence.ts';
 import { type AlertKey, alertKey } from '../model/evidence.ts';
+import { byPart } from '../model/keyed.ts';
 import { EMPTY_GROUP, type GroupLedger, type KeptAlert } from '../model/ledger.ts';
 import type { KeptObservation, Sample, State } from '../model/loop.ts';
 import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '../model/primitives.ts';
 import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
+import { indexOf, type MeaningOf } from '../model/settings-index.ts';
 import { sightKey } from './evidence.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
 
@@ -131,6 +133,8 @@ export function viewOf(state: State, group: GroupId): View {
     const some = probed.filter((component) => component.kind === kind);
     return vantages.map((vantage) => reachOf(state, settings, vantage, active, some));
   };
+  // Few rows ask for them.
+  const byKind: Partial<Record<ProbedKind, Reach[]>> = {};
   const postgres = settings.components
     .filter((component) => component.kind === 'postgres' && component.supported)
     .map((component) => postgresView(state, settings, ledger, component, vantages, active, standby));
@@ -144,7 +148,16 @@ export function viewOf(state: State, group: GroupId): View {
     standby,
     vantages,
     reach,
-    activeReachByKind: { postgres: ofKind('postgres'), http: ofKind('http') },
+    activeReachByKind: {
+      get postgres() {
+        byKind.postgres ??= ofKind('postgres');
+        return byKind.postgres;
+      },
+      get http() {
+        byKind.http ??= ofKind('http');
+        return byKind.http;
+      },
+    },
     reachOfComponent: (component, region) => {
       const some = probed.filter(({ id, regions }) => id === component && regions.includes(region));
       return some.length === 0 ? [] : vantages.map((vantage) => reachOf(state, settings, vantage, region, some));
@@ -160,7 +173,7 @@ export function viewOf(state: State, group: GroupId): View {
 const freshFor = (state: State, kept: KeptObservation, lifeMs: number): boolean =>
   state.mono - kept.receivedMono <= lifeMs;
 
-function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
+export function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
   let bad = 0;
   let unknown = 0;
   let answeredMono: number | null = null;
@@ -197,10 +210,11 @@ function reachOf(
   let bad: KeptObservation[] = [];
   let missing = '';
   let seen = 0;
+  const sights = state.volatile.sights[settings.id];
   for (const component of components) {
     if (!component.regions.includes(region)) continue;
     seen += 1;
-    const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
+    const kept = sights?.[sightKey(vantage.id, component.id, region)];
     if (kept === undefined || !freshFor(state, kept, component.freshMs))
       missing = `${component.id} was not seen lately`;
     else if (kept.observation.verdict === 'ok')
@@ -249,23 +263,28 @@ function postgresView(
   standby: RegionId,
 ): PostgresView {
   /** What the vantages that count saw lately of one side. */
+  const sights = state.volatile.sights[settings.id];
   const sightsIn = (region: RegionId): PostgresSight[] =>
     vantages.flatMap((vantage) => {
       if (vantage.connected !== 'ok') return [];
-      const kept = state.volatile.sights[settings.id]?.[sightKey(vantage.id, component.id, region)];
+      const kept = sights?.[sightKey(vantage.id, component.id, region)];
       if (kept === undefined || kept.observation.kind !== 'postgres' || !freshFor(state, kept, component.freshMs))
         return [];
       if (kept.observation.facts === null) return [];
       return [{ vantage: vantage.id, ageMs: state.mono - kept.receivedMono, observation: kept.observation }];
     });
-  const newest = (region: RegionId): PostgresSight | null =>
-    sightsIn(region).reduce<PostgresSight | null>(
+  const newest = (sights: readonly PostgresSight[]): PostgresSight | null =>
+    sights.reduce<PostgresSight | null>(
       (best, sight) => (best === null || sight.ageMs < best.ageMs ? sight : best),
       null,
     );
+  const seen = [
+    { region: active, sights: sightsIn(active) },
+    { region: standby, sights: sightsIn(standby) },
+  ] as const;
   const expected = component.systemIdentifier ?? ledger.identities[component.id] ?? null;
-  const activeSight = newest(active);
-  const standbySight = newest(standby);
+  const activeSight = newest(seen[0].sights);
+  const standbySight = newest(seen[1].sights);
   const samples = state.volatile.samples[`${settings.id}/${component.id}`] ?? [];
   const sample = samples.at(-1) ?? null;
   const facts = standbySight?.observation.facts ?? null;
@@ -327,17 +346,9 @@ function streamingOf(
   return { verdict: 'bad', why: `the standby last heard from its primary ${Math.round(ageMs / 1000)} s ago` };
 }
 
-const matches = (meaning: AlertMeaning, alert: Alert): boolean =>
-  meaning.match.every((m) => ((alert.labels[m.label] ?? '') === m.value) === m.equal);
-
 /** What an alert means, to each group that makes something of it. */
-export const meaningsOf = (
-  state: State,
-  alert: Alert,
-): readonly { readonly group: GroupId; readonly meaning: AlertMeaning }[] =>
-  Object.values(state.settings.groups).flatMap((group) =>
-    group.alertMeanings.filter((meaning) => matches(meaning, alert)).map((meaning) => ({ group: group.id, meaning })),
-  );
+export const meaningsOf = (state: State, alert: Alert): readonly MeaningOf[] =>
+  indexOf(state.settings).meaningsOf(alert);
 
 /** Whether any group makes something of this alert; one that means nothing changes nothing and is not kept. */
 export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(state, alert).length > 0;
@@ -345,19 +356,35 @@ export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(st
 type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
 /** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
 const sorted = new WeakMap<State['ledger']['alerts'], ReadonlyMap<GroupId, readonly Firing[]>>();
+type FiringOf = { readonly group: GroupId; readonly firing: Firing };
+const finders = new WeakMap<State['settings'], ReturnType<typeof byPart<KeptAlert, readonly FiringOf[]>>>();
+
+/** By part of the alerts: when one of thousands changes, the others are not asked again what they mean. */
+function firingIn(state: State): readonly FiringOf[] {
+  const { settings } = state;
+  const find =
+    finders.get(settings) ??
+    byPart<KeptAlert, readonly FiringOf[]>((part) =>
+      Object.values(part).flatMap((kept) =>
+        kept.alert.status === 'firing' && kept.expiredAt === null
+          ? indexOf(settings)
+              .meaningsOf(kept.alert)
+              .map(({ group, meaning }) => ({ group, firing: { kept, key: alertKey(kept.alert), meaning } }))
+          : [],
+      ),
+    );
+  finders.set(settings, find);
+  return find(state.ledger.alerts).flat();
+}
 
 function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   const known = sorted.get(state.ledger.alerts);
   if (known !== undefined) return known;
   const made = new Map<GroupId, Firing[]>();
-  for (const kept of Object.values(state.ledger.alerts)) {
-    if (kept.alert.status !== 'firing' || kept.expiredAt !== null) continue;
-    for (const { group, meaning } of meaningsOf(state, kept.alert)) {
-      const firing: Firing = { kept, key: alertKey(kept.alert), meaning };
-      const own = made.get(group);
-      if (own === undefined) made.set(group, [firing]);
-      else own.push(firing);
-    }
+  for (const { group, firing } of firingIn(state)) {
+    const own = made.get(group);
+    if (own === undefined) made.set(group, [firing]);
+    else own.push(firing);
   }
   sorted.set(state.ledger.alerts, made);
   return made;
@@ -394,9 +421,9 @@ function silencedOf(state: State, settings: GroupSettings): SilencedView[] {
   return Object.values(silences.alerts).flatMap(({ alert, silencedBy }) => {
     if (!isSilenced(state, settings, alertKey(alert))) return [];
     const by = silences.silences.filter(({ id }) => silencedBy.includes(id));
-    return settings.alertMeanings
-      .filter((meaning) => matches(meaning, alert))
-      .map((meaning): SilencedView => ({ alert, meaning, by }));
+    return meaningsOf(state, alert)
+      .filter(({ group }) => group === settings.id)
+      .map(({ meaning }): SilencedView => ({ alert, meaning, by }));
   });
 }
 

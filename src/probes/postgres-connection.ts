@@ -126,8 +126,12 @@ function clientOf(target: PostgresTarget, vantage: string, socket: Socket): pg.C
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     application_name: `failoverd/${vantage}`,
     // A statement ends on the server when we have given up on it. A canary doesn't wait for a standby: with a
-    // synchronous one away each would leave a backend waiting behind it, until clients find no connection left.
-    options: `-c statement_timeout=${target.timeoutMs} -c synchronous_commit=local -c search_path=pg_catalog`,
+    // synchronous one away each would leave a backend waiting behind it, until clients find no connection left. Where
+    // no canary may be written at all, the server is told to take no write from us, whatever our role is allowed to.
+    options: [
+      `-c statement_timeout=${target.timeoutMs} -c search_path=pg_catalog`,
+      target.canary ? '-c synchronous_commit=local' : '-c default_transaction_read_only=on',
+    ].join(' '),
   });
 }
 

@@ -19,6 +19,7 @@ export const NO_POSTGRES_FACTS: PostgresFacts = {
   lastMessageAgeMs: null,
   lastReplayedCommitAt: null,
   replayPaused: null,
+  replayWaits: null,
   clockAt: null,
   canary: 'skipped',
 };
@@ -74,6 +75,14 @@ const READINGS: readonly Reading[] = [
     needs: ['pg_last_xact_replay_timestamp()'],
   },
   { name: 'replay_paused', sql: onStandby('pg_is_wal_replay_paused()'), needs: ['pg_is_wal_replay_paused()'] },
+  // What the startup process waits for: more of the log, from the primary or from anywhere. Null where our role may not see it.
+  {
+    name: 'replay_waits',
+    sql: onStandby(
+      `(select coalesce(wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval'), false) from pg_stat_activity where backend_type = 'startup')`,
+    ),
+    needs: ['pg_stat_activity', 'pg_stat_get_activity(integer)'],
+  },
   {
     name: 'receiver',
     sql: onStandby(
@@ -159,6 +168,7 @@ function factsOf(row: Row, without: readonly string[]): FactsResult {
       lastMessageAgeMs: receiver.ageMs,
       lastReplayedCommitAt: number(row['replayed_commit_ms']),
       replayPaused: flag(row['replay_paused']),
+      replayWaits: flag(row['replay_waits']),
       clockAt: number(row['clock_ms']),
       canary: 'skipped',
     },

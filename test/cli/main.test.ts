@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { call, tooWide } from './terminal.ts';
 
-const COMMANDS = ['check', 'run', 'witness', 'status', 'approve', 'abort'];
+const COMMANDS = ['check', 'init', 'doctor', 'run', 'witness', 'status', 'explain', 'report', 'approve', 'abort'];
 
 t.test('help lists every command, and each has help of its own', async (t) => {
   const { code, out } = await call(['--help']);

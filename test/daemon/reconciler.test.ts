@@ -114,6 +114,27 @@ t.test('an alert heard of again by asking goes on counting, and writes nothing d
   t.equal(received(), 1);
 });
 
+t.test(
+  'an alert that a cut-off one of a pair resolved fires again, as an answer asked for since lists it',
+  async (t) => {
+    const h = await serve(t);
+    const one = alert();
+    const am = await api(t, [listed({ startsAt: one.startsAt })]);
+    const post = (status: string) =>
+      h.post(
+        '/webhooks/alertmanager',
+        { version: '4', status, alerts: [{ ...one, status }] },
+        { authorization: 'Bearer alertmanager-says-hello' },
+      );
+    await post('firing');
+    await post('resolved');
+    t.strictSame(statuses(h), ['c0ffee00c0ffee00 resolved']);
+    reconciler(t, h, [am]).start();
+    await until('it fires again', () => (statuses(h)[0] === 'c0ffee00c0ffee00 firing' ? true : null));
+    t.equal(h.disk.rows.filter((row) => JSON.stringify(row).includes('alerts.reopened')).length, 1);
+  },
+);
+
 t.test('an alert that means nothing to us is not kept, nor looked for again', async (t) => {
   const h = await serve(t);
   reconciler(t, h, [await api(t, [listed({ labels: { alertname: 'DiskFull' } })])]).start();

@@ -3,7 +3,7 @@ import { EngineFailed, startEngine } from '../../src/engine/engine.ts';
 import type { Ports } from '../../src/engine/ports.ts';
 import { crashMemoryDisk, memoryDisk, openMemoryJournal } from '../../src/journal/memory.ts';
 import type { JournalEntry } from '../../src/model/events.ts';
-import type { Reply } from '../../src/model/loop.ts';
+import type { Input, Reply } from '../../src/model/loop.ts';
 import { settingsWith } from '../support/group.ts';
 
 const alert = (fingerprint: string) => ({
@@ -84,6 +84,49 @@ t.test('a defect of the judgement is not told as a failed journal', async (t) =>
   t.equal(engine.failureKind(), 'core');
   t.equal(failures.length, 1);
   await t.rejects(engine.submit({ kind: 'tick' }), { kind: 'core', message: /judgement/ });
+  await engine.stop();
+});
+
+t.test('webhooks that come while the journal is written are taken in as one, and answered each', async (t) => {
+  const { ports, replies, appended } = world();
+  const held = Promise.withResolvers<void>();
+  let holding = false;
+  const store = await openMemoryJournal({
+    fault: () => (holding ? { kind: 'hang', applied: true, until: held.promise } : null),
+  });
+  const inputs: Input[] = [];
+  const record = (input: Input): void => void inputs.push(input);
+  const engine = await startEngine({ ...options, store, ports, incarnation: 'one', record });
+  inputs.length = 0;
+  holding = true;
+  const post = (request: string, fingerprint: string, status: 'firing' | 'resolved' = 'firing') =>
+    engine.submit({ kind: 'webhook', request, alerts: [{ ...alert(fingerprint), status }] });
+  const all = [post('first', '00000000000000a0')];
+  await new Promise((resolve) => setImmediate(resolve));
+  all.push(post('a', '00000000000000aa'), post('b', '00000000000000bb'), post('b2', '00000000000000bb'));
+  all.push(post('c', '00000000000000aa', 'resolved'), post('d', '00000000000000dd'));
+  held.resolve();
+  await Promise.all(all);
+  const seen = inputs.map((input) =>
+    input.kind === 'webhooks'
+      ? input.posts.map(({ request }) => request)
+      : 'request' in input
+        ? input.request
+        : input.kind,
+  );
+  t.strictSame(seen, ['first', ['a', 'b', 'b2'], ['c', 'd']], 'what fires is seen to fire before it is resolved');
+  t.strictSame(
+    replies.map(({ request, body }) => [request, body['kept'], body['repeated']]),
+    [
+      ['first', 1, 0],
+      ['a', 1, 0],
+      ['b', 1, 0],
+      ['b2', 0, 1],
+      ['c', 1, 0],
+      ['d', 1, 0],
+    ],
+  );
+  t.equal(appended.filter(({ body }) => body.kind === 'alerts.received').length, 3);
   await engine.stop();
 });
 

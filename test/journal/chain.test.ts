@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import fc from 'fast-check';
 import t from 'tap';
 import { firstBreak, seal } from '../../src/journal/chain.ts';
+import { toEntry, toRow } from '../../src/journal/row.ts';
 import { type EventBody, GENESIS_HASH } from '../../src/model/events.ts';
 
 const started = (version: string): EventBody => ({
@@ -40,4 +44,27 @@ t.test('a number that JSON can’t tell is written as null and does not stop the
   if (entry === undefined) throw new Error('one entry was sealed');
   t.match(entry.body, { proof: { output: { load: null, share: null, hosts: 0 } } });
   t.equal(firstBreak([JSON.parse(JSON.stringify(entry))]), null, 'and reads back as what was hashed');
+});
+
+t.test('an entry is hashed and written as the canonical JSON that anybody else would make of it', async () => {
+  const key = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 6 }),
+    fc.constantFrom('__proto__', 'toJSON', '10', '9', '-1', '1a', '\ud800', 'é', '\u{1f600}', '\uffff'),
+  );
+  const label = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), key);
+  const labels = fc.dictionary(key, label, { noNullPrototype: true, maxKeys: 12 });
+  const alert = { fingerprint: '00000000000000aa', startsAt: 1, status: 'firing' as const, summary: null };
+  fc.assert(
+    fc.property(labels, fc.double(), (labels, at) => {
+      const [entry] = seal(0, GENESIS_HASH, [{ kind: 'alerts.received', at, alerts: [{ ...alert, labels }] }]);
+      if (entry === undefined) return false;
+      const row = toRow(entry);
+      const whole = canonicalize({ seq: 1, previous: GENESIS_HASH, body: JSON.parse(row.body) });
+      const hash = createHash('sha256')
+        .update(whole ?? '')
+        .digest('hex');
+      return hash === entry.hash && row.body === canonicalize(entry.body) && firstBreak([toEntry(row)]) === null;
+    }),
+    { numRuns: 2_000 },
+  );
 });

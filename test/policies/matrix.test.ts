@@ -3,7 +3,7 @@ import t from 'tap';
 import type { GroupConfig } from '../../src/model/config.ts';
 import type { MatrixRow } from '../../src/model/matrix.ts';
 import { CONFIG, GROUP, settingsWith } from '../support/group.ts';
-import { History } from '../support/histories.ts';
+import { History, NIGHT, STANDBY_FACTS } from '../support/histories.ts';
 
 const FAILOVER: MatrixRow = {
   id: 40,
@@ -136,6 +136,39 @@ t.test('in a gray failure people are told what the row says, and nothing is prom
     [],
   );
 });
+
+t.test(
+  'a failover waits for replay, and not for the first part of a record that the primary took with it',
+  async (t) => {
+    const gate: MatrixRow = {
+      id: 30,
+      kind: 'gate',
+      when: 'replication.replay_lag_seconds > 10',
+      against: ['failover'],
+      action: 'wait',
+    };
+    /** The last commit was replayed long ago, and more was received. */
+    const dieBehind = (replayWaits: boolean | null): History => {
+      const h = new History(withRows([gate, FAILOVER]));
+      h.pass(3000);
+      h.sights.standbyFacts = {
+        ...STANDBY_FACTS,
+        receiveLsn: '0/5000468',
+        lastReplayedCommitAt: NIGHT - 60_000,
+        replayWaits,
+      };
+      h.loseActive();
+      h.pass(60_000);
+      return h;
+    };
+    for (const behind of [false, null]) {
+      const waits = dieBehind(behind);
+      t.equal(waits.events('run.opened').length, 0, `replay waits for more: ${behind}`);
+      t.match(waits.events('decision.made').at(-1)?.decision, { action: 'hold', why: /row-30/ });
+    }
+    t.equal(dieBehind(true).group.ended.at(-1)?.outcome, 'verified');
+  },
+);
 
 t.test('people are reminded while a report stands', async (t) => {
   const h = new History(withRows([VETO, FAILOVER]));

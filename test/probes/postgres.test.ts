@@ -344,6 +344,19 @@ t.test('a standby', async (t) => {
     t.equal((await facts()).replayPaused, false);
   });
 
+  t.test('says whether replay waits for more, or has not come to the end of what was received', async (t) => {
+    const says = async (waits: boolean): Promise<boolean> =>
+      await until({ what: `replay ${waits ? 'waits' : 'does not wait'} for more`, timeoutMs: 10_000 }, async () =>
+        (await facts()).replayWaits === waits ? true : undefined,
+      );
+    t.ok(await says(true));
+    await query(standby, 'select pg_wal_replay_pause()');
+    await query(primary, `insert into app.writes (id, region) values ('two', 'a')`, [], 'app');
+    t.ok(await says(false));
+    await query(standby, 'select pg_wal_replay_resume()');
+    t.ok(await says(true));
+  });
+
   t.test('whose receiver our role may not see says so instead of guessing', async (t) => {
     const role = { user: 'app', password: new SecretValue(passwords.app), key: 'app' };
     const answer = await ask(probe, b(role));

@@ -14,6 +14,7 @@ import { orderDesk } from './order-desk.ts';
 import { orderRoutes } from './orders.ts';
 import { refuse, refuseTooMany } from './problem.ts';
 import { reportRoutes } from './reports.ts';
+import { reviewRoutes } from './review.ts';
 import { followRenewals, type SecureListener, secureOptions } from './secure.ts';
 import { statusNowOf, statusRoutes } from './status.ts';
 import { validatorCompiler } from './validation.ts';
@@ -97,4 +98,5 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const desk = orderDesk(app, context, limits);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
+  reviewRoutes(app, context, desk);
 }

@@ -1,0 +1,176 @@
+/**
+ * Records that hold one value for each group, alert or run, and are changed one key at a time (decision 0015). PURE.
+ *
+ * A state is a value: whoever changes one key makes a new record and leaves the old one as it was. Copying an object of a
+ * thousand keys costs a tenth of a millisecond; so a record that has grown lies in drawers, and a change copies one
+ * drawer. It reads like any object (`record[key]`, `Object.entries`, JSON), and refuses to be written to in place. Keys of
+ * a grown record come in no order that means anything.
+ */
+export type Keyed<T> = Record<string, T>;
+
+const DRAWERS = 256;
+/** Up to here an object is copied whole: a microsecond, and its keys stay in the order they came. */
+const COPIED_WHOLE = 100;
+/** Fewer changes than this are made one by one. */
+const FEW = 4;
+
+type Drawer<T> = Readonly<Record<string, T>>;
+const NOTHING: Drawer<never> = {};
+
+/** FNV-1a over the UTF-16 units; equal on every machine, so that a replay lays things into the same drawers. */
+function drawerOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  return (hash ^ (hash >>> 15)) & (DRAWERS - 1);
+}
+
+const refuse = (): never => {
+  throw new TypeError('a state is a value: make a new record with withKey');
+};
+
+/** What stands behind the object that readers hold. */
+class Cabinet<T> implements ProxyHandler<Keyed<T>> {
+  readonly drawers: readonly Drawer<T>[];
+  readonly size: number;
+  constructor(drawers: readonly Drawer<T>[], size: number) {
+    this.drawers = drawers;
+    this.size = size;
+  }
+  #drawer(key: string | symbol): Drawer<T> {
+    return typeof key === 'string' ? (this.drawers[drawerOf(key)] ?? NOTHING) : NOTHING;
+  }
+  get(target: Keyed<T>, key: string | symbol): unknown {
+    const drawer = this.#drawer(key);
+    return Object.hasOwn(drawer, key) ? drawer[key as string] : Reflect.get(target, key);
+  }
+  has(target: Keyed<T>, key: string | symbol): boolean {
+    return Object.hasOwn(this.#drawer(key), key) || Reflect.has(target, key);
+  }
+  ownKeys(): string[] {
+    return this.drawers.flatMap((drawer) => Object.keys(drawer));
+  }
+  getOwnPropertyDescriptor(_target: Keyed<T>, key: string | symbol): PropertyDescriptor | undefined {
+    return Object.getOwnPropertyDescriptor(this.#drawer(key), key);
+  }
+  set(): never {
+    return refuse();
+  }
+  deleteProperty(): never {
+    return refuse();
+  }
+  defineProperty(): never {
+    return refuse();
+  }
+}
+
+const cabinets = new WeakMap<object, Cabinet<unknown>>();
+const cabinetOf = <T>(record: Keyed<T>): Cabinet<T> | undefined => cabinets.get(record) as Cabinet<T> | undefined;
+
+/** The object is empty: everything is read through its handler. */
+function faced<T>(cabinet: Cabinet<T>): Keyed<T> {
+  const record = new Proxy<Keyed<T>>({}, cabinet);
+  cabinets.set(record, cabinet);
+  return record;
+}
+
+/** An object of its own keys alone, also where one is called `__proto__`. */
+const objectOf = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> => Object.fromEntries(entries);
+
+const copyWith = <T>(drawer: Drawer<T>, key: string, value: T): Drawer<T> => ({ ...drawer, [key]: value });
+function copyWithout<T>(drawer: Drawer<T>, key: string): Drawer<T> {
+  const { [key]: _gone, ...rest } = drawer;
+  return rest;
+}
+
+function grown<T>(record: Drawer<T>): Cabinet<T> {
+  const drawers: Drawer<T>[] = new Array(DRAWERS).fill(NOTHING);
+  const entries = Object.entries(record);
+  const sorted = Map.groupBy(entries, ([key]) => drawerOf(key));
+  for (const [index, own] of sorted) drawers[index] = objectOf(own);
+  return new Cabinet(drawers, entries.length);
+}
+
+/** The record with `value` for `key`; the one before is left as it was. */
+export function withKey<T>(record: Keyed<T>, key: string, value: NoInfer<T>): Keyed<T> {
+  let cabinet = cabinetOf(record);
+  if (cabinet === undefined) {
+    const copy = copyWith(record, key, value);
+    if (!isOverCopying(copy)) return copy;
+    cabinet = grown(copy);
+    return faced(cabinet);
+  }
+  const index = drawerOf(key);
+  const drawer = cabinet.drawers[index] ?? NOTHING;
+  const drawers = cabinet.drawers.with(index, copyWith(drawer, key, value));
+  return faced(new Cabinet(drawers, cabinet.size + (Object.hasOwn(drawer, key) ? 0 : 1)));
+}
+
+/** The record with many values changed at once, each part of it copied once; null = without that key. */
+export function withKeys<T>(record: Keyed<T>, changes: ReadonlyMap<string, NoInfer<T> | null>): Keyed<T> {
+  const cabinet = cabinetOf(record);
+  if (cabinet === undefined || changes.size <= FEW)
+    return [...changes].reduce(
+      (changed, [key, value]) => (value === null ? withoutKey(changed, key) : withKey(changed, key, value)),
+      record,
+    );
+  const drawers = [...cabinet.drawers];
+  let { size } = cabinet;
+  for (const [index, own] of Map.groupBy(changes, ([key]) => drawerOf(key))) {
+    const drawer = new Map(Object.entries(drawers[index] ?? NOTHING));
+    const before = drawer.size;
+    for (const [key, value] of own) {
+      if (value === null) drawer.delete(key);
+      else drawer.set(key, value);
+    }
+    size += drawer.size - before;
+    drawers[index] = objectOf(drawer);
+  }
+  return settled(drawers, size);
+}
+
+/** A record of few keys is a plain object again. */
+const settled = <T>(drawers: readonly Drawer<T>[], size: number): Keyed<T> =>
+  size < COPIED_WHOLE / 2
+    ? objectOf(drawers.flatMap((drawer) => Object.entries(drawer)))
+    : faced(new Cabinet(drawers, size));
+
+/** The record without `key`; the same one where it had none. */
+export function withoutKey<T>(record: Keyed<T>, key: string): Keyed<T> {
+  if (!Object.hasOwn(record, key)) return record;
+  const cabinet = cabinetOf(record);
+  if (cabinet === undefined) return copyWithout(record, key);
+  const size = cabinet.size - 1;
+  const index = drawerOf(key);
+  const drawers = cabinet.drawers.with(index, copyWithout(cabinet.drawers[index] ?? NOTHING, key));
+  return settled(drawers, size);
+}
+
+function isOverCopying(record: object): boolean {
+  return Object.keys(record).length > COPIED_WHOLE;
+}
+
+/** How many keys there are, without looking at each. */
+export const sizeOf = (record: Keyed<unknown>): number => cabinetOf(record)?.size ?? Object.keys(record).length;
+
+/**
+ * What `look` finds in each part of a record, kept for as long as the part is not changed: asked again after a change
+ * of one key, it looks through one drawer and not through everything. `look` must be pure.
+ */
+export function byPart<T, R>(look: (part: Readonly<Record<string, T>>) => R): (record: Keyed<T>) => readonly R[] {
+  const found = new WeakMap<object, R>();
+  const whole = new WeakMap<object, readonly R[]>();
+  const inPart = (part: Drawer<T>): R => {
+    const known = found.get(part);
+    if (known !== undefined) return known;
+    const made = look(part);
+    found.set(part, made);
+    return made;
+  };
+  return (record) => {
+    const known = whole.get(record);
+    if (known !== undefined) return known;
+    const made = (cabinetOf(record)?.drawers ?? [record]).map(inPart);
+    whole.set(record, made);
+    return made;
+  };
+}
