@@ -8,9 +8,11 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textOf } from '../lab/servers/errors.ts';
+import { backtest } from './backtest.ts';
 import { failoverOverhead } from './failover-overhead.ts';
 import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
+import { probesOfManyTargets } from './probes.ts';
 import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
 import { startAndMemory } from './start.ts';
 import { stepOfManyGroups } from './step.ts';
@@ -26,7 +28,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: failoverOverhead,
   start: startAndMemory,
   webhooks: durableWebhooks,
+  probes: async (_pack, options) => await probesOfManyTargets(options),
   step: async (_pack, options) => await stepOfManyGroups(options),
+  backtest,
 };
 
 interface Wish {

@@ -17,7 +17,7 @@ export interface Quartiles {
   readonly q3: number;
 }
 
-export type Unit = 'ms' | 'µs' | 'MB';
+export type Unit = 'ms' | 'µs' | 'MB' | '%';
 
 /** One bound and how it was met: the measured value over the baseline's, or over a fixed limit. */
 export interface Finding {

@@ -19,6 +19,7 @@ const LIMIT_ALIKE = 1.5;
 const TICKS = 5;
 const CHANGES = 500;
 const EVIDENCE_OF_GROUPS = 2_000;
+const MOST_ROUNDS = 7;
 
 /**
  * The core over many groups of ten components: a look at all of them, and what one group's evidence costs among few and
@@ -29,7 +30,8 @@ export async function stepOfManyGroups(options: BenchOptions): Promise<BenchResu
     const watched = watchedState(SIZES[name]);
     return { name, measure: async () => measureOnce(watched, SIZES[name]) };
   };
-  const samples = await interleaved([side('many'), side('few')], options);
+  const rounds = Math.min(options.rounds, MOST_ROUNDS);
+  const samples = await interleaved([side('many'), side('few')], { ...options, rounds });
   const of = (name: keyof typeof SIZES, what: string): number[] => quantity(samples, name, what);
   const both = (what: string) => [of('many', what), of('few', what)] as const;
   return {

@@ -51,9 +51,10 @@ async function main(argv: readonly string[], interrupted: AbortSignal): Promise<
 }
 
 function list(): number {
-  for (const { name, says } of SCENARIOS) process.stdout.write(`${name.padEnd(26)}${says}\n`);
-  const crashes = 'failoverd is killed -9 after every journal entry of a failover in turn';
-  process.stdout.write(`${CRASHES.padEnd(26)}${crashes}\n`);
+  const crashes = { name: CRASHES, says: 'failoverd is killed -9 after every journal entry of a failover in turn' };
+  const all = [...SCENARIOS, crashes];
+  const widest = Math.max(...all.map(({ name }) => name.length));
+  for (const { name, says } of all) process.stdout.write(`${name.padEnd(widest + 2)}${says}\n`);
   return 0;
 }
 

@@ -6,7 +6,7 @@ import { cacheDir, exists, installOnce } from './cache.ts';
 import { unpackDebian } from './debian.ts';
 import type { Log, Missing } from './missing.ts';
 
-export type ToolName = 'prometheus' | 'promtool' | 'alertmanager' | 'amtool';
+export type ToolName = 'prometheus' | 'promtool' | 'alertmanager' | 'amtool' | 'blackbox_exporter';
 
 export interface Tool {
   readonly kind: 'found';
@@ -43,6 +43,10 @@ const BUNDLES: Record<ToolName, Bundle> = {
     names: ['alertmanager', 'prometheus-alertmanager'],
     prepare: relocateAssets,
     startInFolder: true,
+  },
+  blackbox_exporter: {
+    debianPackage: 'prometheus-blackbox-exporter',
+    names: ['blackbox_exporter', 'prometheus-blackbox-exporter'],
   },
   amtool: { debianPackage: 'prometheus-alertmanager', names: ['amtool'], prepare: relocateAssets },
 };

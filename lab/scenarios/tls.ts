@@ -23,6 +23,7 @@ export const tls: Scenario = {
   name: 'tls',
   says: 'everything by TLS of a private authority, with client certificates, SCRAM and IPv6; a password and a certificate are renewed, then region A dies: failover',
   expects: 'failover',
+  twin: { of: 'tls-foreign-authority', but: 'what is renewed can prove itself, and the region dies' },
   options: { tls: true },
   act: async (platform, tell) => {
     await untilQuiet(platform);
@@ -40,6 +41,7 @@ export const tlsForeignAuthority: Scenario = {
   name: 'tls-foreign-authority',
   says: 'as tls, but both databases show certificates of another authority: they count as unknown, the text says why, nothing happens',
   expects: 'nothing',
+  twin: { of: 'tls', but: 'both databases show certificates of another authority' },
   options: { tls: true },
   act: async (platform, tell) => {
     await untilQuiet(platform);

@@ -65,7 +65,7 @@ export async function serveBlocks({ dir, lookbackMs, variable, signal }: BlockOp
     });
     const url = new URL(`http://${HOST}:${port}/`);
     await ready(child, url, log, signal);
-    return { server: { url, credentials: null }, stop };
+    return { server: { url, credentials: null, looksBackRight: true }, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -247,8 +247,9 @@ function serverFacts({ region, primary, columns, heard, index, at, lsn, systemId
   };
   const gap = number(columns?.receiveGapBytes);
   const lagSeconds = number(columns?.replayLagSeconds);
-  // A lag in seconds says that something is to be replayed; how many bytes is of no account to any rule.
-  const lagBytes = number(columns?.replayLagBytes) ?? (lagSeconds === null ? null : lagSeconds > 0 ? 1 : 0);
+  // A lag in seconds says whether anything is to be replayed at all; how many bytes is of no account to any rule.
+  const behind = number(columns?.replayLagBytes);
+  const lagBytes = lagSeconds === null ? behind : lagSeconds > 0 ? Math.max(1, behind ?? 1) : 0;
   // Without the gap nothing may be said of a loss: a standby of no known timeline is compared with no sample.
   const received = gap === null && lagSeconds === null ? null : PRIMARY_LSN - BigInt(Math.max(0, Math.round(gap ?? 0)));
   const streaming = columns?.streaming == null ? null : verdictAt(columns.streaming, index);

@@ -87,21 +87,24 @@ function problemAt(source: Source, path: KeyPath, message: string, remedy: strin
 
 function shapeProblems(source: Source): Problem[] {
   const [, errors] = Validate.Errors(BacktestMap, source.value);
-  return errors.map((error) => {
-    const path = error.instancePath
-      .split('/')
-      .slice(1)
-      .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
-    return problemAt(
-      source,
-      path,
-      error.keyword === 'additionalProperties'
-        ? `unknown key: ${(error.params as { additionalProperties: string[] }).additionalProperties.join(', ')}`
-        : error.message,
-      'known are externalLabels, vantages and groups.GROUP.probes and .replication; see docs/backtest.md',
-      error.keyword === 'additionalProperties' ? 'unknown-key' : 'not-allowed',
-    );
-  });
+  // An unknown key is told twice: by the mapping that does not take it, and as a value that no schema takes.
+  return errors
+    .filter(({ keyword }) => keyword !== 'boolean')
+    .map((error) => {
+      const path = error.instancePath
+        .split('/')
+        .slice(1)
+        .map((part) => (/^\d+$/.test(part) ? Number(part) : part.replaceAll('~1', '/').replaceAll('~0', '~')));
+      return problemAt(
+        source,
+        path,
+        error.keyword === 'additionalProperties'
+          ? `unknown key: ${(error.params as { additionalProperties: string[] }).additionalProperties.join(', ')}`
+          : error.message,
+        'known are externalLabels, vantages and groups.GROUP.probes and .replication; see docs/backtest.md',
+        error.keyword === 'additionalProperties' ? 'unknown-key' : 'not-allowed',
+      );
+    });
 }
 
 /** Names that the config does not have: a misspelt one would read as a target that is never seen. */

@@ -4,7 +4,7 @@
  *
  * By default Prometheus goes on telling a sample for 5 minutes after the last one. What is asked for here may be no older
  * than `lookbackMs`: the parameter `lookback_delta` says so to servers that know it; since older ones ignore the
- * parameter, the samples' own times are asked for beside them.
+ * parameter, they are asked beside it whether there was a sample.
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -13,7 +13,12 @@ import { systemTimers } from '../runtime/timers.ts';
 import { HistoryError } from './error.ts';
 import type { Column } from './history.ts';
 
-export type Server = { readonly url: URL; readonly credentials: HttpCredentials | null };
+export type Server = {
+  readonly url: URL;
+  readonly credentials: HttpCredentials | null;
+  /** Whether it was started to look back no further than is asked for. */
+  readonly looksBackRight: boolean;
+};
 export type Range = {
   readonly from: number;
   readonly stepMs: number;
@@ -67,27 +72,24 @@ export async function askRange(server: Server, promql: string, range: Range, sig
 }
 
 /**
- * As {@link askRange}, without samples older than `lookbackMs`, whatever the server knows. An expression that computes has
- * no sample of its own: its value is of the instant it was evaluated.
+ * As {@link askRange}, without samples older than `lookbackMs`, whatever the server knows: of a plain selector it is asked
+ * beside it whether a sample lies that near. (`timestamp()` would tell more, and takes a hundred times as long.) An expression
+ * that computes has no sample of its own, and can't be asked so.
  */
 export async function askFresh(server: Server, promql: string, range: Range, signal: AbortSignal): Promise<Series[]> {
   const series = await askRange(server, promql, range, signal);
-  if (series.length === 0) return series;
-  const times = await askRange(server, `timestamp(\n${promql}\n)`, range, signal).catch((error: unknown) => {
-    // A scalar has no time of its own.
+  if (series.length === 0 || server.looksBackRight) return series;
+  const near = `present_over_time(${promql}\n[${Math.ceil(range.lookbackMs / 1000)}s])`;
+  const present = await askRange(server, near, range, signal).catch((error: unknown) => {
     if (error instanceof HistoryError && error.refused) return null;
     throw error;
   });
-  if (times === null) return series;
-  const timesOf = new Map(times.map((one) => [nameless(one), one.values]));
+  if (present === null) return series;
+  const presentOf = new Map(present.map((one) => [nameless(one), one.values]));
   for (const one of series) {
-    const sampled = timesOf.get(nameless(one));
-    for (let index = 0; index < range.count; index += 1) {
-      const at = (range.from + index * range.stepMs) / 1000;
-      const sampledAt = sampled?.[index] ?? Number.NaN;
-      // One whose time is not told is not known to be fresh.
-      if (!(at - sampledAt <= range.lookbackMs / 1000)) one.values[index] = Number.NaN;
-    }
+    const known = presentOf.get(nameless(one));
+    for (let index = 0; index < range.count; index += 1)
+      if (Number.isNaN(known?.[index] ?? Number.NaN)) one.values[index] = Number.NaN;
   }
   return series;
 }

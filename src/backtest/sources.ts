@@ -181,8 +181,8 @@ function least(series: readonly Series[], range: Range): Column {
 
 /**
  * An instant is known where Prometheus scraped anything; where a history has no `up`, where anything that was asked for has
- * a value. `up` alone is better: its samples tell their own time, and an expression that computes goes on telling the last
- * value for as long as the server looks back.
+ * a value. `up` alone is better: of a plain series it can be told when it was sampled, and one that is computed goes on telling
+ * the last value for as long as the server looks back.
  */
 function aliveOf({ count }: Range, up: readonly Series[], columns: readonly Column[]): Uint8Array {
   const alive = new Uint8Array(count);

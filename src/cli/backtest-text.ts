@@ -37,7 +37,7 @@ const MOST_GAPS = 5;
 export function backtestLines(result: BacktestResult, paint: Paint): string[] {
   const { from, to, stepMs, steps, missing, gaps, decisions, passed } = result;
   return [
-    ...wrap(`${utcText(from)} to ${utcText(to)}, ${counted(steps, 'step')} of ${spanText(stepMs)}`, 'backtest  '),
+    `${utcText(from)} to ${utcText(to)}, ${counted(steps, 'step')} of ${spanText(stepMs)}`,
     ...(missing.length === 0
       ? []
       : [

@@ -189,7 +189,11 @@ function sourceOf(values: Values, shell: Shell): Source {
   const file = values['token-file'];
   return {
     kind: 'server',
-    server: { url, credentials: file === undefined ? null : { kind: 'bearer', token: tokenIn(file, shell) } },
+    server: {
+      url,
+      looksBackRight: false,
+      credentials: file === undefined ? null : { kind: 'bearer', token: tokenIn(file, shell) },
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** The status in words for a terminal: what a page shows at its top, in 80 columns. */
 import type { GroupStatus, Mood, ProposalStatus, RunReport, StatusDocument } from '../daemon/status-document.ts';
 import { bytesText, counted, instantText, lossText, spanText, stepText, utcText } from '../daemon/text.ts';
+import { numberText } from '../policies/metrics.ts';
 import { COLUMNS, labelled, type Paint, printable, wrap } from './terminal.ts';
 
 const MOOD = {
@@ -52,6 +53,7 @@ function groupLines(group: GroupStatus, paint: Paint): string[] {
     ...labelled('autonomy', `${autonomy.inForce}${lowered}`),
     ...replicationLines(group),
     ...labelled('facts', tally(group)),
+    ...metricLines(group),
     ...(group.proposal === null ? [] : proposalBrief(group.proposal, timeZone)),
     ...(group.run === null ? [] : runLines(group.run)),
     ...(last === undefined
@@ -80,6 +82,16 @@ function tally({ facts }: GroupStatus): string {
   const named = bad.length === 0 ? '' : `: ${printable(bad.slice(0, 6).join(', '))}${bad.length > 6 ? ', ...' : ''}`;
   return `${count('ok')} ok, ${count('unknown')} unknown, ${count('bad')} bad${named}`;
 }
+
+/** Every metric that is named as a fact, with its value or why there is none. */
+const metricLines = ({ metrics }: GroupStatus): string[] =>
+  metrics.flatMap(({ fact, value, unit, bad, verdict, why, ageMs }, index) => {
+    const said =
+      value === null
+        ? `unknown: ${why}`
+        : `${bad === null ? '' : `${verdict}, `}${numberText(value, unit)}, ${spanText(ageMs ?? 0)} old`;
+    return labelled(index === 0 ? 'metrics' : '', printable(`${fact.replace(/^metrics\./, '')} ${said}`));
+  });
 
 const proposalBrief = (proposal: ProposalStatus, timeZone: string | null): string[] => [
   ...labelled('proposal', `${proposal.id}, expires ${instantText(proposal.expiresAt, timeZone)}`),

@@ -26,6 +26,8 @@ const OPTIONS = {
   key: { type: 'string' },
   daemon: { type: 'string' },
   ca: { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
   keygen: { type: 'boolean', default: false },
 } as const;
 const USAGE = 'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL [--ca FILE]';
@@ -47,7 +49,7 @@ export const witness: Command = async (args, shell) => {
   if (vantage === undefined) throw new UsageError('no vantage is named', USAGE);
   if (daemon === undefined) throw new UsageError('no daemon is named', USAGE);
   const daemonUrl = urlOf(daemon);
-  const daemonContext = certificatesOf({ ca: values.ca }, shell);
+  const daemonContext = certificatesOf({ ca: values.ca, cert: values['tls-cert'], key: values['tls-key'] }, shell);
   const daemonCertificates = daemonContext === null ? null : { secureContext: () => daemonContext };
 
   const loaded = await loadConfig(configFile, shell.cwd);

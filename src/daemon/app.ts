@@ -19,6 +19,7 @@ import { declaredAutonomy, type Settings } from '../model/settings.ts';
 import { createPager } from '../notify/pager.ts';
 import { alertSourceOf } from '../probes/alertmanager.ts';
 import { metricTargetsOf } from '../probes/metric-targets.ts';
+import { monitorTargetsOf } from '../probes/monitor-targets.ts';
 import { createReportDesk, witnessKeys } from '../probes/report.ts';
 import { createRunner, type Runner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
@@ -230,6 +231,7 @@ function ownVantage(options: {
     targets: [
       ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
       ...metricTargetsOf(config, secrets, certificates),
+      ...monitorTargetsOf(config, secrets, certificates),
     ],
     clock: systemClock,
     timers: systemTimers,

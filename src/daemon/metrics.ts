@@ -139,6 +139,10 @@ function createGauges(registry: Registry) {
   const pagesOverdue = gauge('pages_overdue', 'Pages that nobody has taken and that were due', ['kind']);
   const slaTarget = gauge('sla_availability_target_ratio', 'Availability promised', []);
   const slaBudget = gauge('sla_error_budget_seconds', 'Unavailability that 30 days may hold', []);
+  const monitor = gauge('monitor_up', 'A Prometheus or Alertmanager that watches for us: 1 well, 0 bad, -1 unknown', [
+    'monitor',
+    'server',
+  ]);
   const perGroup = createGroupGauges(gauge);
   slaTarget.set(SLA_RATIO);
   slaBudget.set((SLA_WINDOW_MS / 1000) * (1 - SLA_RATIO));
@@ -152,6 +156,9 @@ function createGauges(registry: Registry) {
         pagesOverdue.set({ kind }, status.pages.filter((page) => page.kind === kind && isOverdue(page)).length);
       // Reset: a phase or hold that is over must not go on being shown.
       for (const one of Object.values(perGroup)) one.reset();
+      monitor.reset();
+      for (const { fact, subject, verdict } of status.monitors)
+        monitor.set({ monitor: fact.split('.')[0] ?? '', server: subject }, signed[verdict]);
       for (const group of status.groups) showGroup(perGroup, group, status.at);
     },
   };
@@ -195,6 +202,15 @@ function createGroupGauges(gauge: MakeGauge) {
       'group',
     ]),
     rpoTarget: gauge('rpo_target_seconds', 'Loss of data promised at most', ['group']),
+    metric: gauge('metric_fact', 'Value of a metric that is named as a fact; missing while it is unknown', [
+      'group',
+      'fact',
+    ]),
+    metricKnown: gauge('metric_fact_known', '1 while the metric that is named as a fact is known', ['group', 'fact']),
+    metricAge: gauge('metric_fact_age_seconds', 'Age of the oldest sample that the fact was last made from', [
+      'group',
+      'fact',
+    ]),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
   };
@@ -230,9 +246,21 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   g.rtoTarget.set({ group }, status.rtoMs / 1000);
   g.rpoTarget.set({ group }, status.rpoMs / 1000);
   for (const { gate, answer } of status.gates) g.gate.set({ group, gate }, answers[answer]);
+  showMetrics(g, status);
   showRuns(g, status);
   showPostgres(g, status);
   g.downtime.set({ group }, downtimeMs(status, at) / 1000);
+}
+
+/** Names of facts are the config's own, so they are bounded. */
+function showMetrics(g: ReturnType<typeof createGroupGauges>, { group, metrics }: GroupStatus): void {
+  for (const { fact: name, verdict, value, ageMs } of metrics) {
+    const fact = name.replace(/^metrics\./, '');
+    const known = verdict !== 'unknown' && value !== null;
+    g.metricKnown.set({ group, fact }, known ? 1 : 0);
+    if (known) g.metric.set({ group, fact }, value);
+    if (ageMs !== null) g.metricAge.set({ group, fact }, ageMs / 1000);
+  }
 }
 
 function showRuns(g: ReturnType<typeof createGroupGauges>, { group, run, ended }: GroupStatus): void {

@@ -194,6 +194,20 @@ export const EndedReport = Type.Object({
 });
 export type EndedReport = Static<typeof EndedReport>;
 
+/** One kind of failure, and how often it came; the message and the log are those of its first. */
+export const FailureStatus = Type.Object({
+  code: Maybe(Text),
+  reached: Text,
+  verdict: Verdict,
+  message: Maybe(Text),
+  log: Type.Array(Text),
+  firstAt: WallMs,
+  lastAt: WallMs,
+  lastAgeMs: Ms,
+  count: Type.Integer(),
+});
+export type FailureStatus = Static<typeof FailureStatus>;
+
 export const FactStatus = Type.Object({
   fact: Text,
   subject: Text,
@@ -206,6 +220,8 @@ export const FactStatus = Type.Object({
   expired: Type.Boolean(),
   /** The probe's own log lines, where it failed. */
   log: Type.Array(Text),
+  /** How it failed lately, newest first, also where it is well again. */
+  failures: Type.Array(FailureStatus),
 });
 export type FactStatus = Static<typeof FactStatus>;
 
@@ -234,6 +250,45 @@ export const MaintenanceStatus = Type.Object({
   causes: Maybe(Type.Array(Text)),
 });
 export type MaintenanceStatus = Static<typeof MaintenanceStatus>;
+
+/** What one server says of a metric that is named as a fact. */
+export const MetricSightStatus = Type.Object({
+  server: Text,
+  value: Maybe(Type.Number()),
+  verdict: Verdict,
+  why: Text,
+  ageMs: Maybe(Ms),
+  log: Type.Array(Text),
+  failures: Type.Array(FailureStatus),
+});
+
+export const MetricStatus = Type.Object({
+  /** As rows read it. */
+  fact: Text,
+  type: Type.Enum(['number', 'verdict']),
+  says: Maybe(Text),
+  promql: Text,
+  /** Of a number that is known: ok. */
+  verdict: Verdict,
+  value: Maybe(Type.Number()),
+  unit: Maybe(Text),
+  /** Which values are bad, such as `> 0`; null for a number. */
+  bad: Maybe(Text),
+  /** What it stands on, or why it is unknown. */
+  why: Text,
+  /** Of the oldest sample it was made from; null: never known. */
+  ageMs: Maybe(Ms),
+  sampleAt: Maybe(WallMs),
+  /** How old that may be. */
+  freshMs: Ms,
+  /** Who said it, and over which path. */
+  server: Text,
+  path: Text,
+  /** Rows that read it. */
+  rows: Type.Array(Type.Integer()),
+  servers: Type.Array(MetricSightStatus),
+});
+export type MetricStatus = Static<typeof MetricStatus>;
 
 export const GroupStatus = Type.Object({
   group: Text,
@@ -269,6 +324,7 @@ export const GroupStatus = Type.Object({
   ended: Type.Array(EndedReport),
   vantages: Type.Array(Type.Object({ id: Text, region: Text, connected: Verdict, why: Text })),
   facts: Type.Array(FactStatus),
+  metrics: Type.Array(MetricStatus),
   /** What each vantage says of each component of each region, as far as it is fresh. */
   targets: Type.Array(Type.Object({ vantage: Text, component: Text, region: Text, verdict: Verdict })),
   alerts: Type.Array(
@@ -294,6 +350,8 @@ export const StatusDocument = Type.Object({
   incarnation: Text,
   journal: Type.Object({ entries: Type.Integer(), newestAt: Maybe(WallMs) }),
   groups: Type.Array(GroupStatus),
+  /** Every Prometheus and Alertmanager that watches for us, what is wrong first. */
+  monitors: Type.Array(FactStatus),
   /** Newest first; those not delivered are kept until they are. */
   pages: Type.Array(
     Type.Object({

@@ -2,11 +2,14 @@
  * The fact sheet: what every vantage saw of every component, and what follows from it, each with its age. PURE.
  * What is expected and was never seen has a row too: a silent vantage must not look like a shorter table.
  */
+import type { FailureEpisode } from '../model/failures.ts';
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
-import { sightKey } from '../policies/evidence.ts';
+import { METRICS_VANTAGE, monitorKey, sightKey } from '../policies/evidence.ts';
+import { serverText } from '../policies/metrics.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
-import type { FactStatus, GroupStatus } from './status-document.ts';
+import type { FactStatus, FailureStatus, GroupStatus } from './status-document.ts';
+import { counted } from './text.ts';
 
 export function factsOf(state: State, view: View): FactStatus[] {
   const facts = [
@@ -56,9 +59,9 @@ export function targetsOf(state: State, { group, settings }: View): GroupStatus[
 }
 
 const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
-  o.kind !== 'control' && o.kind !== 'metric' && o.vantage === vantage && o.component === component;
+  'component' in o && o.vantage === vantage && o.component === component;
 
-const placeOf = ({ observation: o }: KeptObservation): string => (o.kind === 'control' ? o.target : o.region);
+const placeOf = ({ observation: o }: KeptObservation): string => ('region' in o ? o.region : o.target);
 
 const neverSeen = (fact: string, subject: string, vantage: string): FactStatus => ({
   fact,
@@ -69,6 +72,7 @@ const neverSeen = (fact: string, subject: string, vantage: string): FactStatus =
   ageMs: null,
   expired: false,
   log: [],
+  failures: [],
 });
 
 function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus {
@@ -85,8 +89,31 @@ function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus
     ageMs,
     expired,
     log: o.verdict === 'ok' ? [] : [...(o.log ?? [])],
+    failures: failuresOf(state, kept.failures),
   };
 }
+
+/** How the servers are that watch for us; one that was never asked has a row too. */
+export const monitorsOf = (state: State): FactStatus[] =>
+  state.settings.monitors
+    .map((monitor) => {
+      const kept = state.volatile.monitors[monitorKey(monitor)];
+      const subject = `${serverText(monitor, monitor.replica)} in ${monitor.region}`;
+      return kept === undefined
+        ? neverSeen(factName(monitor.kind), subject, METRICS_VANTAGE)
+        : sight(state, kept, monitor.freshMs);
+    })
+    .sort((a, b) => URGENCY[a.verdict] - URGENCY[b.verdict]);
+
+/** Newest first. */
+export const failuresOf = (state: State, episodes: readonly FailureEpisode[]): FailureStatus[] =>
+  episodes
+    .map(({ lastMono, ...episode }) => ({
+      ...episode,
+      log: [...episode.log],
+      lastAgeMs: Math.max(0, state.mono - lastMono),
+    }))
+    .sort((a, b) => a.lastAgeMs - b.lastAgeMs);
 
 function factName(kind: KeptObservation['observation']['kind']): string {
   switch (kind) {
@@ -98,8 +125,14 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'tcp':
+      return 'tcp.reachable';
     case 'metric':
       return 'metrics';
+    case 'prometheus':
+      return 'prometheus.scraping';
+    case 'alertmanager':
+      return 'alertmanager.ready';
     default:
       return exhausted(kind);
   }
@@ -111,6 +144,9 @@ function subjectOf({ observation: o }: KeptObservation): string {
       return o.target;
     case 'metric':
       return o.fact;
+    case 'prometheus':
+    case 'alertmanager':
+      return `${serverText(o, o.replica)} in ${o.region}`;
     case 'dns':
       return `${o.component} at ${o.facts.resolver}`;
     default:
@@ -137,8 +173,14 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
     case 'control':
       return `answers in ${took}`;
+    case 'tcp':
+      return `${o.reached === 'handshake' ? 'connected, handshake done' : 'connected'} in ${took}`;
     case 'metric':
       return `${o.facts?.value ?? 'no value'} in ${took}`;
+    case 'prometheus':
+      return `scrapes ${counted(o.facts?.targets ?? 0, 'target')}, answered in ${took}`;
+    case 'alertmanager':
+      return `ready, ${o.facts?.cluster === 'disabled' ? 'alone' : `one of ${counted(o.facts?.peers ?? 0, 'peer')}`}, answered in ${took}`;
     default:
       return exhausted(o);
   }
@@ -157,6 +199,7 @@ function derived(view: View, postgres: PostgresView): FactStatus[] {
     // What it is made from is fresh, or the verdict is unknown.
     expired: false,
     log: [],
+    failures: [],
   });
   const known = (bytes: number | null): Verdict => (bytes === null ? 'unknown' : 'ok');
   return [
@@ -181,6 +224,7 @@ const notProbed = (view: View): FactStatus[] =>
       ageMs: null,
       expired: false,
       log: [],
+      failures: [],
     }));
 
 function exhausted(value: never): never {

@@ -27,7 +27,8 @@ import type {
   RowStatus,
   StatusDocument,
 } from './status-document.ts';
-import { factsOf, targetsOf } from './status-facts.ts';
+import { factsOf, monitorsOf, targetsOf } from './status-facts.ts';
+import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
 
@@ -57,6 +58,7 @@ export function statusOf(
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
       .map((group) => groupStatus(state, group, { engine, failure })),
+    monitors: monitorsOf(state),
     pages: Object.values(ledger.pages).map(pageStatus).sort(byUrgency),
   };
 }
@@ -120,6 +122,7 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
     facts: factsOf(state, view),
+    metrics: metricsOf(state, view),
     targets: targetsOf(state, view),
     alerts: view.alerts.map(({ alert, meaning, ageMs }) => ({
       name: alert.labels['alertname'] ?? alert.fingerprint,

@@ -7,7 +7,7 @@ import type { Config } from '../model/config.ts';
 import type { VantageId } from '../model/primitives.ts';
 import type { Probes } from '../probes/map.ts';
 import { createReporter, type Delivery } from '../probes/reporter.ts';
-import { createRunner, type Runner } from '../probes/runner.ts';
+import { createRunner } from '../probes/runner.ts';
 import { targetsOf } from '../probes/targets.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
@@ -34,7 +34,6 @@ export type WitnessOptions = {
 
 export type Witness = {
   start(): void;
-  readonly history: Runner['history'];
   /** Bounded: probes and posts under way are cut off. */
   stop(): Promise<void>;
 };
@@ -67,7 +66,6 @@ export function createWitness(options: WitnessOptions): Witness {
       reporter.start();
       renewal = keepRenewing({ secrets: options.secrets, timers, log });
     },
-    history: runner.history,
     async stop() {
       await renewal?.stop();
       await runner.stop();

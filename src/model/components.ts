@@ -128,6 +128,26 @@ export const HttpComponent = Type.Object(
   described('An HTTP service that runs in both regions'),
 );
 
+export const TcpComponent = Type.Object(
+  {
+    kind: Type.Literal('tcp', KIND),
+    ...common,
+    instances: perRegion(hostPort('host:port'), 'Address that must take connections in each region'),
+    tls: Type.Optional(
+      Type.Enum(['disable', 'require', 'verify-full'], {
+        default: 'disable',
+        description: 'Whether a TLS handshake must come to its end as well; only verify-full knows whom it talks to',
+      }),
+    ),
+    ca: Type.Optional(pemFile('Certificates to trust instead of the system’s (PEM), with verify-full')),
+    cert: Type.Optional(pemFile('Certificate that is shown, with its chain (PEM); with key')),
+    key: Type.Optional(secret('Private key of that certificate (PEM); with cert')),
+  },
+  described(
+    'Anything that listens on a port. It is watched and shown; a port that takes connections says too little of a region to count for its reach',
+  ),
+);
+
 export const DnsComponent = Type.Object(
   {
     kind: Type.Literal('dns', KIND),
@@ -177,6 +197,7 @@ export const ComponentConfig = Type.Union(
   [
     PostgresComponent,
     HttpComponent,
+    TcpComponent,
     DnsComponent,
     declared('clickhouse', 'A ClickHouse cluster'),
     declared('nats', 'A NATS JetStream stream and its mirror'),
@@ -203,4 +224,5 @@ export type ComponentKind = ComponentConfig['kind'];
 export type ComponentConfig = Static<typeof ComponentConfig>;
 export type PostgresComponent = Static<typeof PostgresComponent>;
 export type HttpComponent = Static<typeof HttpComponent>;
+export type TcpComponent = Static<typeof TcpComponent>;
 export type DnsComponent = Static<typeof DnsComponent>;

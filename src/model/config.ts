@@ -33,7 +33,7 @@ import { MatrixRow } from './matrix.ts';
 import { Autonomy } from './primitives.ts';
 import { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 
-export { ComponentConfig, DnsComponent, HttpComponent, PostgresComponent } from './components.ts';
+export { ComponentConfig, DnsComponent, HttpComponent, PostgresComponent, TcpComponent } from './components.ts';
 export { MatrixRow } from './matrix.ts';
 export { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
 

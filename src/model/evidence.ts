@@ -8,7 +8,16 @@ import Type, { type Static } from 'typebox';
 import { FactName } from './forms.ts';
 import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
 
-export const ProbeKind = Type.Enum(['postgres', 'http', 'dns', 'control', 'metric']);
+export const ProbeKind = Type.Enum([
+  'postgres',
+  'http',
+  'tcp',
+  'dns',
+  'control',
+  'metric',
+  'prometheus',
+  'alertmanager',
+]);
 export type ProbeKind = Static<typeof ProbeKind>;
 
 /** Why a probe did not come back well. A closed set: code decides by these, people read `message`. */
@@ -122,6 +131,10 @@ export const HttpObservation = Type.Object(
   { kind: Type.Literal('http'), ...subject, ...observed, facts: HttpFacts },
   { additionalProperties: false },
 );
+export const TcpObservation = Type.Object(
+  { kind: Type.Literal('tcp'), ...subject, ...observed, facts: Type.Null() },
+  { additionalProperties: false },
+);
 /** A DNS answer belongs to a resolver, not to a region: `region` is where the vantage asked from. */
 export const DnsObservation = Type.Object(
   { kind: Type.Literal('dns'), ...subject, ...observed, facts: DnsFacts },
@@ -157,23 +170,48 @@ export const MetricObservation = Type.Object(
   },
   { additionalProperties: false },
 );
+const monitor = <K extends string, F extends Type.TProperties>(kind: K, facts: F) =>
+  Type.Object(
+    {
+      kind: Type.Literal(kind),
+      /** Its name in the config; an Alertmanager has none of its own. */
+      server: Name,
+      /** 0 = the server itself, more = its replicas in their order. */
+      replica: Type.Integer({ minimum: 0, maximum: 15 }),
+      /** Where it stands. */
+      region: Name,
+      ...observed,
+      facts: Maybe(Type.Object(facts, { additionalProperties: false })),
+    },
+    { additionalProperties: false },
+  );
+/** How a Prometheus is: what it watches. It belongs to no group. */
+export const PrometheusObservation = monitor('prometheus', { targets: Type.Number() });
+/** How an Alertmanager is: whether it stands with others. */
+export const AlertmanagerObservation = monitor('alertmanager', { cluster: Type.String(), peers: Type.Integer() });
+
 export const Observation = Type.Union([
   PostgresObservation,
   HttpObservation,
+  TcpObservation,
   DnsObservation,
   ControlObservation,
   MetricObservation,
+  PrometheusObservation,
+  AlertmanagerObservation,
 ]);
 export type PostgresObservation = Static<typeof PostgresObservation>;
 export type HttpObservation = Static<typeof HttpObservation>;
+export type TcpObservation = Static<typeof TcpObservation>;
 export type DnsObservation = Static<typeof DnsObservation>;
 export type ControlObservation = Static<typeof ControlObservation>;
 export type MetricObservation = Static<typeof MetricObservation>;
+export type MonitorObservation = Static<typeof PrometheusObservation> | Static<typeof AlertmanagerObservation>;
 export type Observation = Static<typeof Observation>;
 
-/** What a witness may tell of: Prometheus is asked by the daemon alone. */
+/** What a witness may tell of: Prometheus and Alertmanager are asked by the daemon alone. */
 const WitnessObservation = Type.Unsafe<Observation>(
-  Type.Union([PostgresObservation, HttpObservation, DnsObservation, ControlObservation]),
+  Type.Union([PostgresObservation, HttpObservation, TcpObservation, DnsObservation, ControlObservation]),
 );
 
 /**

@@ -4,7 +4,7 @@
  */
 export type FactSpec = {
   readonly name: string;
-  readonly subject: 'group' | 'region' | 'component' | 'vantage';
+  readonly subject: 'group' | 'region' | 'component' | 'vantage' | 'server';
   readonly type: 'verdict' | 'number' | 'boolean' | 'text';
   readonly unit: string | null;
   /** When it expires, in words of the config. */
@@ -104,6 +104,14 @@ export const FACTS = [
     says: 'status of the health URL',
   },
   {
+    name: 'tcp.reachable',
+    subject: 'component',
+    type: 'verdict',
+    unit: null,
+    expiry: PROBE,
+    says: 'the port takes a connection, and ends a TLS handshake where one is asked for',
+  },
+  {
     name: 'dns.answers',
     subject: 'component',
     type: 'text',
@@ -118,6 +126,30 @@ export const FACTS = [
     unit: null,
     expiry: 'alertmanager.expiry',
     says: 'bad = an alert mapped to workload-degraded fires',
+  },
+  {
+    name: 'metrics.NAME',
+    subject: 'group',
+    type: 'number',
+    unit: 'its own',
+    expiry: 'facts.NAME.fresh, from the time of the oldest sample it was made from',
+    says: 'a value of PromQL that the group names; or a verdict made of it',
+  },
+  {
+    name: 'prometheus.scraping',
+    subject: 'server',
+    type: 'verdict',
+    unit: null,
+    expiry: '50s',
+    says: 'ready, and it has targets that it scraped lately',
+  },
+  {
+    name: 'alertmanager.ready',
+    subject: 'server',
+    type: 'verdict',
+    unit: null,
+    expiry: '50s',
+    says: 'ready, and its API answers; asked where alertmanager.apis names it',
   },
 ] as const satisfies readonly FactSpec[];
 export type FactName = (typeof FACTS)[number]['name'];

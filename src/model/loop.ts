@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
+import { FailureEpisode } from './failures.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
@@ -150,6 +151,8 @@ export const KeptObservation = Type.Object({
   badSince: Type.Union([WallMs, Type.Null()]),
   /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
   badSinceMono: Type.Union([MonoMs, Type.Null()]),
+  /** How it failed lately, with the words of each first failure; kept while it is well again. */
+  failures: Type.Readonly(Type.Array(FailureEpisode)),
 });
 export type KeptObservation = Static<typeof KeptObservation>;
 
@@ -171,6 +174,8 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** How the servers that watch for us are, by `kind/server/replica`. */
+  monitors: Type.Record(Type.String(), KeptObservation),
   /** Groups with something that turned bad at a vantage since a control target of it last answered, by vantage. */
   unvouched: Type.Record(Type.String(), Type.Record(Type.String(), Type.Literal(true))),
   /** By `group/component`. */
@@ -236,6 +241,7 @@ export type StepOutput = {
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  monitors: {},
   unvouched: {},
   samples: {},
   holdSeenMono: {},

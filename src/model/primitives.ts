@@ -15,8 +15,12 @@ export type WallMs = number;
 export const MonoMs = Type.Number({ description: 'Milliseconds on this process’s monotonic clock' });
 export type MonoMs = number;
 
+/**
+ * What people call things. Of the words that every JavaScript object answers to, `constructor` is the one of this form: as a
+ * key it would find what nobody put there.
+ */
 export const Name = Type.String({
-  pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+  pattern: '^(?!constructor$)[a-z0-9][a-z0-9-]{0,62}$',
   description: 'Lower-case letters, digits, dashes',
 });
 export type RegionId = string;

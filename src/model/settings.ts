@@ -112,7 +112,22 @@ export type GroupSettings = {
   readonly maintenance: readonly WindowSettings[];
 };
 
-export type Settings = { readonly groups: { readonly [group: GroupId]: GroupSettings } };
+/** A server that watches for us, and is watched itself. */
+export type MonitorSettings = {
+  readonly kind: 'prometheus' | 'alertmanager';
+  readonly server: string;
+  readonly replica: number;
+  /** Where it stands. */
+  readonly region: RegionId;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly freshMs: number;
+};
+
+export type Settings = {
+  readonly groups: { readonly [group: GroupId]: GroupSettings };
+  readonly monitors: readonly MonitorSettings[];
+};
 
 /** Targets of dr-strategy §2.1. */
 const TIER_TARGETS: Record<Tier, { rto: string; rpo: string }> = {
@@ -313,11 +328,39 @@ function matcher(text: string): AlertMeaning['match'][number] {
   return { label: parts[1] ?? '', equal: parts[2] === '=', value: parts[3] ?? '' };
 }
 
+/** Often enough for a page; what failoverd decides by is asked for by itself. */
+const MONITOR_EVERY_MS = 15_000;
+const ALERTMANAGER_TIMEOUT_MS = 5_000;
+/** An Alertmanager has no name in the config. */
+const ALERTMANAGER = 'alertmanager';
+
+function monitorsOf({ prometheus = {}, alertmanager }: Config): readonly MonitorSettings[] {
+  const watched = (kind: MonitorSettings['kind'], server: string, region: RegionId, timeoutMs: number, count: number) =>
+    Array.from({ length: count }, (_, replica): MonitorSettings => {
+      const freshMs = 3 * MONITOR_EVERY_MS + timeoutMs;
+      return { kind, server, replica, region, intervalMs: MONITOR_EVERY_MS, timeoutMs, freshMs };
+    });
+  return [
+    ...Object.entries(prometheus).flatMap(([name, { region, timeout, replicas = [] }]) =>
+      watched('prometheus', name, region, span(timeout, '5s'), 1 + replicas.length),
+    ),
+    ...(alertmanager === undefined
+      ? []
+      : watched(
+          'alertmanager',
+          ALERTMANAGER,
+          alertmanager.region,
+          ALERTMANAGER_TIMEOUT_MS,
+          alertmanager.apis?.length ?? 0,
+        )),
+  ];
+}
+
 /** Settings of a valid config. Throws a RangeError where the schema was not checked before. */
 export function settingsOf(config: Config): Settings {
   const groups: Record<GroupId, GroupSettings> = {};
   for (const [id, group] of Object.entries(config.groups)) groups[id] = groupSettings(id, config, group);
-  return { groups };
+  return { groups, monitors: monitorsOf(config) };
 }
 
 /** The autonomy the config and its topology allow, before the state of the world lowers it further. */

@@ -1,11 +1,14 @@
 /**
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
-import type { MetricObservation, Observation } from '../model/evidence.ts';
+import type { MetricObservation, MonitorObservation, Observation } from '../model/evidence.ts';
+import { type FailureEpisode, withObservation } from '../model/failures.ts';
 import { withKey, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 import { indexOf } from '../model/settings-index.ts';
+
+const NO_FAILURES: readonly FailureEpisode[] = [];
 
 /** Samples of the primary's log that are kept: a minute at one a second, enough for a 99th percentile of the write rate. */
 const SAMPLES_KEPT = 60;
@@ -20,7 +23,7 @@ export const METRICS_VANTAGE = 'daemon';
 export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
   sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
 
-type Sight = Exclude<Observation, { kind: 'control' }>;
+type Sight = Exclude<Observation, { kind: 'control' | MonitorObservation['kind'] }>;
 function keyOf(o: Sight): string {
   if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
   return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
@@ -29,6 +32,11 @@ function keyOf(o: Sight): string {
 /** Observations of groups or vantages that the settings don't know are left out: they can't count for anything. */
 const known = (state: State, o: Observation): boolean => {
   if (o.kind === 'control') return indexOf(state.settings).vantages.has(o.vantage);
+  if (isMonitor(o))
+    return (
+      o.vantage === METRICS_VANTAGE &&
+      state.settings.monitors.some((one) => monitorKey(one) === monitorKey(o) && one.region === o.region)
+    );
   // A group may be called like something that every object answers to; only own names are groups.
   const group = Object.hasOwn(state.settings.groups, o.group) ? state.settings.groups[o.group] : undefined;
   if (group === undefined || !group.vantages.some(({ id }) => id === o.vantage)) return false;
@@ -38,6 +46,14 @@ const known = (state: State, o: Observation): boolean => {
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
 };
+
+export const monitorKey = ({
+  kind,
+  server,
+  replica,
+}: Pick<MonitorObservation, 'kind' | 'server' | 'replica'>): string => `${kind}/${server}/${replica}`;
+
+const isMonitor = (o: Observation): o is MonitorObservation => o.kind === 'prometheus' || o.kind === 'alertmanager';
 
 /** Of a fact that the config names, from a server that it names for it. */
 const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolean => {
@@ -53,33 +69,49 @@ const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolea
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
   const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
-  let { samples } = state.volatile;
+  let { samples, monitors } = state.volatile;
   let unvouched = answered(state.volatile.unvouched, input);
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
+    if (isMonitor(observation)) {
+      const key = monitorKey(observation);
+      monitors = withKey(monitors, key, keptOf(observation, monitors[key], input));
+      continue;
+    }
     const [shelf, key] =
       observation.kind === 'control'
         ? [shelves.controls.shelf(observation.vantage), observation.target]
         : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
-    const bad = observation.verdict === 'bad';
-    shelf[key] = {
-      observation,
-      receivedAt: input.at,
-      receivedMono: input.mono,
-      badSince: bad ? (before?.badSince ?? input.at) : null,
-      badSinceMono: bad ? (before?.badSinceMono ?? input.mono) : null,
-    };
+    shelf[key] = keptOf(observation, before, input);
     if (observation.kind === 'control') continue;
-    if (bad && before?.badSinceMono == null) unvouched = withUnvouched(unvouched, observation);
+    if (observation.verdict === 'bad' && before?.badSinceMono == null && observation.kind !== 'metric')
+      unvouched = withUnvouched(unvouched, observation);
     samples = withSample(state, samples, observation, input);
   }
   return {
     ...state.volatile,
     sights: shelves.sights.filled(),
     controls: shelves.controls.filled(),
+    monitors,
     samples,
     unvouched,
+  };
+}
+
+function keptOf(
+  observation: Observation,
+  before: KeptObservation | undefined,
+  { at, mono }: InputOf<'observed'>,
+): KeptObservation {
+  const bad = observation.verdict === 'bad';
+  return {
+    observation,
+    receivedAt: at,
+    receivedMono: mono,
+    badSince: bad ? (before?.badSince ?? at) : null,
+    badSinceMono: bad ? (before?.badSinceMono ?? mono) : null,
+    failures: [...withObservation(before?.failures ?? NO_FAILURES, observation, { at, mono })],
   };
 }
 

@@ -339,8 +339,8 @@ function decideFailover(turn: Turn, view: View, scoped: Scoped, finding: RowFind
           : 'failover';
   const why = {
     hold: `${held}; held back by ${judged.stopped?.gate}: ${judged.stopped?.why}`,
-    observe: `${held}; would fail over to ${view.standby}, but only observes (${judged.autonomyWhy.at(-1)})`,
-    propose: `${held}; proposes to fail over to ${view.standby} (${judged.autonomyWhy.at(-1)})`,
+    observe: `${held}; would fail over to ${view.standby}, but only observes (${judged.because})`,
+    propose: `${held}; proposes to fail over to ${view.standby} (${judged.because})`,
     failover: `${held}; fails over to ${view.standby}`,
   }[action];
   const record = recordOf(scoped, finding, hold, action, judged.autonomy, why, judged);

@@ -109,7 +109,7 @@ function sightOf(
       ...seen,
       why: `the newest sample is ${seconds(ageMs)} old and counts for ${seconds(metric.freshMs)}; it was ${numberText(value, metric.unit)}`,
     };
-  // An expression that computes has no sample of its own: its value is of the instant it was asked.
+  // Whatever it looked at has changed since, however long a sample of it may count.
   if (askedMs > 2 * metric.everyMs + metric.timeoutMs)
     return { ...seen, why: `Prometheus was last asked ${seconds(askedMs)} ago` };
   return {

@@ -35,12 +35,11 @@ const reply = (turn: Turn, input: Said, status: number, body: Record<string, unk
 /** Null when the person may and the group is there; otherwise the refusal was sent. */
 function refused(turn: Turn, input: Said, roles: readonly string[]): boolean {
   const { group, person } = input;
-  const refusal =
-    turn.state.settings.groups[group] === undefined
-      ? { status: 404, code: 'not-found', detail: `no group is called ${group}` }
-      : roles.some((role) => (person.roles as readonly string[]).includes(role))
-        ? null
-        : { status: 403, code: 'role', detail: `one of ${roles.join(', ')} may do that` };
+  const refusal = !Object.hasOwn(turn.state.settings.groups, group)
+    ? { status: 404, code: 'not-found', detail: `no group is called ${group}` }
+    : roles.some((role) => (person.roles as readonly string[]).includes(role))
+      ? null
+      : { status: 403, code: 'role', detail: `one of ${roles.join(', ')} may do that` };
   if (refusal === null) return false;
   reply(turn, input, refusal.status, { code: refusal.code, detail: refusal.detail });
   return true;

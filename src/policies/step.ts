@@ -122,6 +122,8 @@ function seenIn(input: InputOf<'observed'>, before: State, after: State): readon
   const groups = new Set<GroupId>();
   const answering = answeringIn(input);
   for (const observation of input.observations) {
+    // How those are that watch for us decides nothing; it is shown.
+    if (observation.kind === 'prometheus' || observation.kind === 'alertmanager') continue;
     if (observation.kind !== 'control') groups.add(observation.group);
     else if (connectedOf(before, observation.vantage) !== connectedOf(after, observation.vantage))
       return indexOf(after.settings).groups;

@@ -250,8 +250,7 @@ function vouchedFor(vantage: VantageView, bad: readonly KeptObservation[]): bool
   return vantage.answeredMono !== null && vantage.answeredMono > beganMono;
 }
 
-const subjectOf = ({ observation: o }: KeptObservation): string =>
-  o.kind === 'control' ? o.target : o.kind === 'metric' ? o.fact : o.component;
+const subjectOf = ({ observation: o }: KeptObservation): string => ('component' in o ? o.component : o.kind);
 
 function postgresView(
   state: State,

@@ -1,14 +1,15 @@
 /**
- * Asks one Alertmanager what fires and what is silenced, over its API (v2). An answer is whole and understood, or it is a failure: half of a
- * list would read as alerts that have ended (design §4).
+ * Asks one Alertmanager what fires and what is silenced, over its API (v2). An answer is whole and understood, or it is a
+ * failure: half of a list would read as alerts that have ended (design §4).
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { ApiAlert, ApiSilence, ApiStatus } from '../model/evidence.ts';
 import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
 import type { Certificates } from '../runtime/tls.ts';
+import { addressIn, getJson } from './api-request.ts';
 import type { Failure } from './failure.ts';
-import { request, urlText } from './http-request.ts';
+import { urlText } from './http-request.ts';
 
 /** As much as a webhook may hold (`WEBHOOK_LIMIT_BYTES`). */
 const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -62,47 +63,23 @@ export async function askAlertmanager(api: AlertmanagerApi, signal: AbortSignal)
 }
 
 async function get<T>(
-  { url, credentials, certificates }: AlertmanagerApi,
+  { url: base, credentials, certificates }: AlertmanagerApi,
   path: string,
   schema: Checker<T>,
   signal: AbortSignal,
 ): Promise<{ readonly value: T } | { readonly failure: Failure }> {
-  const base = url.href.endsWith('/') ? url : new URL(`${url.href}/`);
-  const address = new URL(path, base);
-  const where = urlText(address);
-  const result = await request({
-    method: 'GET',
-    url: address,
-    headers: {
-      accept: 'application/json',
-      'user-agent': 'failoverd',
-      ...(credentials === null ? {} : { authorization: authorizationOf(credentials) }),
-    },
-    body: null,
+  const url = addressIn({ url: base }, path);
+  const answer = await getJson({
+    url,
+    authorization: () => (credentials === null ? null : authorizationOf(credentials)),
     certificates,
-    answerLimitBytes: ANSWER_LIMIT_BYTES,
     signal,
     log: () => undefined,
+    answerLimitBytes: ANSWER_LIMIT_BYTES,
   });
-  if (result.kind === 'failed') return { failure: result.failure };
-  const { status, body, complete } = result;
-  if (status === 401 || status === 403)
-    return { failure: { code: 'auth', message: `${where} answered ${status}: it does not accept our credentials` } };
-  if (status !== 200) return { failure: { code: 'status', message: `${where} answered ${status}, expected 200` } };
-  if (!complete)
-    return { failure: { code: 'protocol', message: `${where} answered more than ${ANSWER_LIMIT_BYTES} bytes` } };
-  const value = parsed(body);
+  if ('failure' in answer) return answer;
+  const { value } = answer;
   if (!schema.Check(value))
-    return { failure: { code: 'protocol', message: `${where} did not answer as Alertmanager’s API v2 does` } };
+    return { failure: { code: 'protocol', message: `${urlText(url)} did not answer as Alertmanager’s API v2 does` } };
   return { value };
-}
-
-/** Undefined for what is no JSON, which no schema takes. */
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

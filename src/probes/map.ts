@@ -2,6 +2,7 @@
 import type { Observation, ProbeKind } from '../model/evidence.ts';
 import type { VantageId, WallMs } from '../model/primitives.ts';
 import type { Redact } from '../runtime/redact.ts';
+import { probeAlertmanager } from './alertmanager-server.ts';
 import { probeControl } from './control.ts';
 import { NO_DNS_FACTS, probeDns } from './dns.ts';
 import { type Failure, verdictOf } from './failure.ts';
@@ -9,7 +10,9 @@ import { probeHttp } from './http.ts';
 import { probeMetric } from './metric.ts';
 import { createPostgresProbe } from './postgres.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
+import { probePrometheus } from './prometheus-server.ts';
 import type { Target, TargetOf } from './target.ts';
+import { probeTcp } from './tcp.ts';
 
 export type ProbeMap = { readonly [K in ProbeKind]: Probe<K> };
 export type Probes = {
@@ -21,7 +24,16 @@ export type Probes = {
 export function createProbes(): Probes {
   const postgres = createPostgresProbe();
   return {
-    map: { postgres: postgres.probe, http: probeHttp, dns: probeDns, control: probeControl, metric: probeMetric },
+    map: {
+      postgres: postgres.probe,
+      http: probeHttp,
+      tcp: probeTcp,
+      dns: probeDns,
+      control: probeControl,
+      metric: probeMetric,
+      prometheus: probePrometheus,
+      alertmanager: probeAlertmanager,
+    },
     close: postgres.close,
   };
 }
@@ -42,8 +54,14 @@ export async function askTarget(map: ProbeMap, target: Target, context: ProbeCon
       return { kind: target.kind, target, answer: await map.dns(target, context) };
     case 'control':
       return { kind: target.kind, target, answer: await map.control(target, context) };
+    case 'tcp':
+      return { kind: target.kind, target, answer: await map.tcp(target, context) };
     case 'metric':
       return { kind: target.kind, target, answer: await map.metric(target, context) };
+    case 'prometheus':
+      return { kind: target.kind, target, answer: await map.prometheus(target, context) };
+    case 'alertmanager':
+      return { kind: target.kind, target, answer: await map.alertmanager(target, context) };
     default:
       return target satisfies never;
   }
@@ -63,7 +81,13 @@ export function unanswered(target: Target, failure: Failure): Asked {
         target,
         answer: { ...outcome, facts: { ...NO_DNS_FACTS, resolver: target.resolver } },
       };
+    case 'tcp':
+      return { kind: target.kind, target, answer: { ...outcome, facts: null } };
     case 'control':
+      return { kind: target.kind, target, answer: { ...outcome, facts: null } };
+    case 'prometheus':
+      return { kind: target.kind, target, answer: { ...outcome, facts: null } };
+    case 'alertmanager':
       return { kind: target.kind, target, answer: { ...outcome, facts: null } };
     case 'metric':
       // Silence of Prometheus is none of what the metric is about.
@@ -103,6 +127,13 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log, reda
     const { group, fact, server, replica, region } = asked.target;
     return { kind: asked.kind, group, fact, server, replica, region, ...observed, facts: asked.answer.facts };
   }
+  if (asked.kind === 'prometheus' || asked.kind === 'alertmanager') {
+    const { server, replica, region } = asked.target;
+    const about = { server, replica, region, ...observed };
+    return asked.kind === 'prometheus'
+      ? { kind: asked.kind, ...about, facts: asked.answer.facts }
+      : { kind: asked.kind, ...about, facts: asked.answer.facts };
+  }
   const { group, component, region } = asked.target;
   const subject = { group, component, region };
   switch (asked.kind) {
@@ -110,6 +141,8 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log, reda
       return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     case 'http':
       return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
+    case 'tcp':
+      return { kind: asked.kind, ...subject, ...observed, facts: null };
     case 'dns':
       return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     default:

@@ -6,6 +6,7 @@ import type {
   DnsFacts,
   HttpFacts,
   MetricObservation,
+  MonitorObservation,
   PostgresFacts,
   ProbeErrorCode,
   ProbeKind,
@@ -33,9 +34,12 @@ export type ProbeContext = {
 type FactsByKind = {
   postgres: PostgresFacts | null;
   http: HttpFacts;
+  tcp: null;
   dns: DnsFacts;
   control: null;
   metric: MetricObservation['facts'];
+  prometheus: Extract<MonitorObservation, { kind: 'prometheus' }>['facts'];
+  alertmanager: Extract<MonitorObservation, { kind: 'alertmanager' }>['facts'];
 };
 
 export type ProbeAnswer<K extends ProbeKind = ProbeKind> = {

@@ -6,32 +6,19 @@ import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { ProbeErrorCode } from '../model/evidence.ts';
 import type { WallMs } from '../model/primitives.ts';
-import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
-import type { Certificates } from '../runtime/tls.ts';
+import { type Api, addressIn, answerFailure, get, parsed, statusFailure } from './api-request.ts';
 import type { Failure } from './failure.ts';
-import { type HttpResult, request, urlText } from './http-request.ts';
+import { type HttpResult, urlText } from './http-request.ts';
 
-/** One value takes some hundred bytes, a few thousand series a quarter of a megabyte. */
-const ANSWER_LIMIT_BYTES = 256 * 1024;
 /** As much of a server's own words as helps a person. */
 const EXCERPT_LENGTH = 300;
 /** Series that are named where there are several. */
 const MOST_NAMED = 2;
 
-export type PrometheusApi = {
-  /** Address with its path prefix. */
-  readonly url: URL;
-  readonly credentials: HttpCredentials | null;
-  /** For https; without it what the system trusts, and none to show. */
-  readonly certificates?: Certificates | null | undefined;
-};
-
 export type Question = {
   readonly promql: string;
   /** The instant it is asked for; null = the server's own now. */
   readonly at: WallMs | null;
-  /** How far back a sample may lie, for this question alone; a server that does not know the parameter ignores it. */
-  readonly lookbackMs: number;
 };
 
 export type Answer =
@@ -40,8 +27,6 @@ export type Answer =
       readonly value: number;
       /** When it was evaluated, by the server's clock. */
       readonly at: WallMs;
-      /** A scalar belongs to no series, so it has no sample. */
-      readonly scalar: boolean;
     }
   | { readonly kind: 'failed'; readonly reached: 'none' | 'connect' | 'respond'; readonly failure: Failure };
 
@@ -67,54 +52,32 @@ const checks = {
 };
 
 /** Never rejects. The signal is the deadline. */
-export async function askPrometheus(api: PrometheusApi, question: Question, asking: Asking): Promise<Answer> {
-  const where = urlText(addressIn(api, 'api/v1/query'));
-  const result = await getFrom(api, queryPath(question), asking);
+export async function askPrometheus(api: Api, question: Question, { signal, log }: Asking): Promise<Answer> {
+  const url = addressIn(api, queryPath(question));
+  const result = await get({ ...api, url, signal, log });
   if (result.kind === 'failed') return { kind: 'failed', reached: result.reached, failure: result.failure };
-  const read = valueIn(result, where);
+  const read = valueIn(result, url);
   return 'code' in read ? { kind: 'failed', reached: 'respond', failure: read } : { kind: 'value', ...read };
 }
 
-/** One GET below the server's address, with what it is to be proven with. */
-export function getFrom(api: PrometheusApi, path: string, { signal, log }: Asking): Promise<HttpResult> {
-  return request({
-    method: 'GET',
-    url: addressIn(api, path),
-    headers: {
-      accept: 'application/json',
-      'user-agent': 'failoverd',
-      ...(api.credentials === null ? {} : { authorization: authorizationOf(api.credentials) }),
-    },
-    body: null,
-    certificates: api.certificates,
-    answerLimitBytes: ANSWER_LIMIT_BYTES,
-    signal,
-    log,
-  });
-}
-
-export const addressIn = ({ url }: Pick<PrometheusApi, 'url'>, path: string): URL =>
-  new URL(path, url.href.endsWith('/') ? url : new URL(`${url.href}/`));
-
-function queryPath({ promql, at, lookbackMs }: Question): string {
-  const query = new URLSearchParams({ query: promql, lookback_delta: String(lookbackMs / 1000) });
+function queryPath({ promql, at }: Question): string {
+  const query = new URLSearchParams({ query: promql });
   if (at !== null) query.set('time', String(at / 1000));
   return `api/v1/query?${query}`;
 }
 
-type Value = { readonly value: number; readonly at: WallMs; readonly scalar: boolean };
+type Value = { readonly value: number; readonly at: WallMs };
 type Answered = Extract<HttpResult, { kind: 'answered' }>;
 
-function valueIn({ status, body, complete }: Answered, where: string): Value | Failure {
-  if (status === 401 || status === 403)
-    return { code: 'auth', message: `${where} answered ${status}: it does not accept our credentials` };
-  if (status >= 300 && status < 400)
-    return { code: 'status', message: `${where} answered ${status}: a redirect is not followed, name where it leads` };
-  if (!complete)
-    return { code: 'protocol', message: `${where} answered more than ${ANSWER_LIMIT_BYTES} bytes; one value is meant` };
-  const answer = parsed(body);
+function valueIn(result: Answered, url: URL): Value | Failure {
+  const failure = answerFailure(result, url);
+  if (failure !== null) return failure;
+  const where = urlText(url);
+  const answer = parsed(result.body);
+  // An error speaks for itself, whatever status it came with.
   if (checks.refusal.Check(answer)) return refused(answer, where);
-  if (status !== 200) return { code: 'status', message: `${where} answered ${status}, expected 200` };
+  const status = statusFailure(result, url);
+  if (status !== null) return status;
   if (!checks.success.Check(answer)) return stranger(where);
   // Part of the data was missing when it was evaluated: what the rest adds up to is another question's answer.
   const [warning] = answer.warnings ?? [];
@@ -140,13 +103,13 @@ const refused = ({ errorType, error }: Static<typeof Refusal>, where: string): F
 });
 
 function oneValue({ resultType, result }: Static<typeof Success>['data'], where: string): Value | Failure {
-  if (resultType === 'scalar') return checks.scalar.Check(result) ? numberIn(result, true) : stranger(where);
+  if (resultType === 'scalar') return checks.scalar.Check(result) ? numberIn(result) : stranger(where);
   if (resultType !== 'vector')
     return { code: 'query', message: `the expression gives a ${excerpt(resultType)}, where one value is meant` };
   if (!checks.series.Check(result)) return stranger(where);
   const [first] = result;
   if (first === undefined)
-    return { code: 'empty', message: 'no series: nothing matches, or no sample is young enough to count' };
+    return { code: 'empty', message: 'no series: nothing matches, or nothing was scraped lately' };
   if (result.length > 1) {
     const named = result.slice(0, MOST_NAMED).map(labelsText).join(' and ');
     return {
@@ -156,30 +119,20 @@ function oneValue({ resultType, result }: Static<typeof Success>['data'], where:
   }
   if (first.value === undefined)
     return { code: 'no-number', message: `a histogram where one number is meant: ${labelsText(first)}` };
-  return numberIn(first.value, false);
+  return numberIn(first.value);
 }
 
 /** Go writes a float so; what else Number() takes (nothing at all, blanks, 0x10) is none. */
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-function numberIn([seconds, text]: Static<typeof Sample>, scalar: boolean): Value | Failure {
+function numberIn([seconds, text]: Static<typeof Sample>): Value | Failure {
   const value = NUMBER.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(value))
     return { code: 'no-number', message: `the value is ${excerpt(text)}, which says neither well nor bad` };
-  return { value, at: Math.round(seconds * 1000), scalar };
+  return { value, at: Math.round(seconds * 1000) };
 }
 
 const labelsText = ({ metric }: Series): string => excerpt(JSON.stringify(metric)).slice(0, EXCERPT_LENGTH / 3);
 
 /** One line of printable text: it is a stranger's. */
 const excerpt = (text: string): string => text.slice(0, EXCERPT_LENGTH).replace(/[^\x20-\x7e]+/g, ' ');
-
-/** Undefined for what is no JSON, which no schema takes. */
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}

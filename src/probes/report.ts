@@ -131,9 +131,7 @@ export function createReportDesk(options: {
 
 /** What an observation speaks of, by the names that are looked up. */
 const namesOf = (observation: Observation): readonly string[] =>
-  observation.kind === 'control' || observation.kind === 'metric'
-    ? []
-    : [observation.group, observation.component, observation.region];
+  'component' in observation ? [observation.group, observation.component, observation.region] : [];
 
 /** What every object answers to (`constructor`): no config has such a name, and a lookup by it finds what nobody put there. */
 const isInherited = (name: string): boolean => name in Object.prototype;

@@ -14,7 +14,6 @@ import type { Redact } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { ABORTED, untilAborted } from './abort.ts';
 import type { Failure } from './failure.ts';
-import { createHistory, type TargetHistory } from './history.ts';
 import { type Asked, askTarget, createProbes, observationOf, type Probes, unanswered } from './map.ts';
 import { createProbeLog, type ProbeLog } from './probe-log.ts';
 import { type StallWatch, watchStalls } from './stall.ts';
@@ -60,7 +59,6 @@ export type Runner = {
    * probed again right after. Calls within 250 ms count as one, which is never forgotten.
    */
   probeNow(group: GroupId): void;
-  history(key: string): TargetHistory;
   /** Turns that came while their target was still being probed. */
   skipped(): number;
   stop(): Promise<void>;
@@ -79,7 +77,6 @@ export function createRunner(options: RunnerOptions): Runner {
   const { vantage, targets, clock, timers, random } = options;
   const probes = options.probes ?? createProbes();
   const limit = pLimit(options.concurrency ?? Math.max(1, Math.min(targets.length, MOST_AT_ONCE)));
-  const history = createHistory();
   let stalls: StallWatch | null = null;
   const stopping = new AbortController();
   const pending = createTimerSet(timers);
@@ -95,8 +92,7 @@ export function createRunner(options: RunnerOptions): Runner {
     batch = [];
     options.emit(observations);
   };
-  const emit = (key: string, observation: Observation): void => {
-    history.add(key, observation);
+  const emit = (observation: Observation): void => {
     if (batch.length === 0) pending.after(EMIT_WINDOW_MS, flush);
     batch.push(observation);
   };
@@ -137,7 +133,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (stopping.signal.aborted) return;
     const durationMs = clock.mono() - startedMono;
     const about = { vantage, at: clock.wall(), durationMs, log: log.lines(), redact: options.redact };
-    emit(lane.target.key, observationOf(asked, about));
+    emit(observationOf(asked, about));
   };
 
   const run = (lane: Lane, fresh: boolean): void => {
@@ -165,7 +161,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const probeGroup = (group: GroupId): void => {
     askedMono.set(group, clock.mono());
     for (const lane of lanes) {
-      if (lane.target.kind !== 'control' && lane.target.group !== group) continue;
+      if (!concerns(lane.target, group)) continue;
       if (lane.running) lane.again = true;
       else run(lane, true);
     }
@@ -189,7 +185,6 @@ export function createRunner(options: RunnerOptions): Runner {
         probeGroup(group);
       });
     },
-    history: (key) => history.of(key),
     skipped: () => skipped,
     async stop() {
       stopping.abort();
@@ -203,6 +198,10 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   };
 }
+
+/** Control targets too: whether we are the isolated one matters to every group. */
+const concerns = (target: Target, group: GroupId): boolean =>
+  target.kind === 'control' || ('group' in target && target.group === group);
 
 const ours = (message: string): Failure => ({ code: 'internal', message });
 

@@ -1,8 +1,7 @@
 /** What is probed, as data: everything a probe needs to know of its target, and how often it is asked. */
-import type { PostgresComponent } from '../model/config.ts';
+import type { PostgresComponent, TcpComponent } from '../model/config.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
 import type { BadWhen } from '../model/prometheus.ts';
-import type { HttpCredentials } from '../runtime/http-credentials.ts';
 import type { SecretValue } from '../runtime/secret.ts';
 import type { Certificates } from '../runtime/tls.ts';
 
@@ -43,6 +42,15 @@ export type HttpTarget = Schedule &
     readonly certificates?: Certificates | null | undefined;
   };
 
+export type TcpTarget = Schedule &
+  Subject &
+  Address & {
+    readonly kind: 'tcp';
+    readonly tls: NonNullable<TcpComponent['tls']>;
+    /** Without it what the system trusts, and none to show. */
+    readonly certificates?: Certificates | null | undefined;
+  };
+
 export type DnsTarget = Schedule &
   Subject & {
     readonly kind: 'dns';
@@ -69,16 +77,41 @@ export type MetricTarget = Schedule & {
   /** Where the server stands. */
   readonly region: RegionId;
   readonly url: URL;
-  readonly credentials: HttpCredentials | null;
-  /** For https; without it what the system trusts, and none to show. */
+  /** Asked for at each request: a secret may have been renewed. */
+  readonly authorization: () => string | null;
   readonly certificates?: Certificates | null | undefined;
   readonly promql: string;
+  /** PromQL for the time of the oldest sample it looks at; null where it looks at none. */
+  readonly oldestSample: string | null;
   /** Which numbers are bad; null for a number that is no verdict. */
   readonly bad: BadWhen | null;
   readonly freshMs: number;
 };
 
-export type Target = PostgresTarget | HttpTarget | DnsTarget | ControlTarget | MetricTarget;
+type Monitor = Schedule & {
+  readonly server: string;
+  /** 0 = the server itself, more = its replicas. */
+  readonly replica: number;
+  /** Where it stands. */
+  readonly region: RegionId;
+  readonly url: URL;
+  /** Asked for at each request: a secret may have been renewed. */
+  readonly authorization: () => string | null;
+  readonly certificates?: Certificates | null | undefined;
+};
+/** Servers that watch for us, and are watched themselves. They belong to no group. */
+export type PrometheusTarget = Monitor & { readonly kind: 'prometheus' };
+export type AlertmanagerTarget = Monitor & { readonly kind: 'alertmanager' };
+
+export type Target =
+  | PostgresTarget
+  | HttpTarget
+  | TcpTarget
+  | DnsTarget
+  | ControlTarget
+  | MetricTarget
+  | PrometheusTarget
+  | AlertmanagerTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

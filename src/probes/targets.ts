@@ -1,5 +1,12 @@
 /** The targets of one vantage, from the configuration. */
-import type { ComponentConfig, Config, DnsComponent, HttpComponent, PostgresComponent } from '../model/config.ts';
+import type {
+  ComponentConfig,
+  Config,
+  DnsComponent,
+  HttpComponent,
+  PostgresComponent,
+  TcpComponent,
+} from '../model/config.ts';
 import { type ComponentId, durationMs, type GroupId, type RegionId, type VantageId } from '../model/primitives.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
 import { type FindCertificates, NO_CERTIFICATES } from '../runtime/tls.ts';
@@ -10,6 +17,7 @@ import {
   type HttpTarget,
   type PostgresTarget,
   type Target,
+  type TcpTarget,
 } from './target.ts';
 
 export type TargetOptions = {
@@ -29,7 +37,7 @@ const CONTROL_SCHEDULE = { intervalMs: 1_000, timeoutMs: 2_000 };
 type Place = { readonly group: GroupId; readonly component: ComponentId };
 
 /**
- * Every PostgreSQL and HTTP instance of every region, the public names at each resolver, and the control targets of the
+ * Every PostgreSQL, HTTP and TCP instance of every region, the public names at each resolver, and the control targets of the
  * vantage. Throws a RangeError where the vantage isn't declared, or an address isn't one: `failoverd check` finds both.
  */
 export function targetsOf(
@@ -66,6 +74,8 @@ function componentTargets(place: Place, component: ComponentConfig, means: Means
       return postgresTargets(place, component, means);
     case 'http':
       return httpTargets(place, component, means);
+    case 'tcp':
+      return tcpTargets(place, component, means);
     case 'dns':
       return dnsTargets(place, component, means.region);
     case 'clickhouse':
@@ -115,6 +125,19 @@ function httpTargets(place: Place, component: HttpComponent, means: Means): read
     url,
     expectStatus: component.expectStatus ?? [200],
     certificates: means.certificates(component.tls),
+  }));
+}
+
+function tcpTargets(place: Place, component: TcpComponent, means: Means): readonly TcpTarget[] {
+  return Object.entries(component.instances).map(([region, address]) => ({
+    kind: 'tcp',
+    key: `${place.group}/${place.component}/${region}`,
+    ...place,
+    region,
+    ...addressOf(address),
+    ...scheduleOf(component),
+    tls: component.tls ?? 'disable',
+    certificates: means.certificates(component),
   }));
 }
 

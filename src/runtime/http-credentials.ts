@@ -19,3 +19,11 @@ export function credentialsOf(
   if (basic !== undefined) return { kind: 'basic', user: basic.user, password: secret(basic.password) };
   return null;
 }
+
+/** The header as it is at each request, for a secret may be renewed; a function shows nothing when it is printed (invariant 24). */
+export const authorizationBy =
+  (...of: Parameters<typeof credentialsOf>): (() => string | null) =>
+  () => {
+    const credentials = credentialsOf(...of);
+    return credentials === null ? null : authorizationOf(credentials);
+  };

@@ -2,7 +2,7 @@
 import type { Config } from '../model/config.ts';
 import { type Settings, settingsOf } from '../model/settings.ts';
 import { A, B, W } from './platform.ts';
-import { CONTROL, GROUP } from './vantages.ts';
+import { CONTROL, GROUP, METRIC, PROMETHEUS } from './vantages.ts';
 
 export const RTO_MS = 60_000;
 export const COOLDOWN_MS = 20_000;
@@ -21,6 +21,7 @@ export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Setting
       bearer: '${env:TOKEN}',
       facts: [{ match: ['alertname="RegionDown"'], fact: 'region-unreachable', group: GROUP, region: A }],
     },
+    prometheus: { [PROMETHEUS]: { url: 'http://prometheus.test/', region: W, scrapeInterval: '2s', timeout: '1s' } },
     groups: {
       [GROUP]: {
         autonomy,
@@ -52,9 +53,11 @@ export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Setting
           },
         },
         fence: { driver: 'command', fence: ['off'], verify: ['status'], timeout: '5s' },
+        facts: { [METRIC]: { promql: METRIC, type: 'verdict', bad: '> 0', every: '2s' } },
         matrix: [
           { id: 10, kind: 'veto', when: 'bad(reports.corruption)', against: ['failover'] },
           { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: `${holdMs}ms`, action: 'failover', auto: true },
+          { id: 85, kind: 'decide', when: `bad(metrics.${METRIC})`, for: '5s', action: 'speak-up' },
         ],
         budgets: {
           rto: `${RTO_MS}ms`,

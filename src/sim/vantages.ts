@@ -1,10 +1,15 @@
 /** What the vantages see of the platform: the daemon's own probes, and a witness whose reports travel. */
 import type { Observation, PostgresFacts } from '../model/evidence.ts';
 import type { Verdict } from '../model/primitives.ts';
-import { A, B, type Place, type Platform, type Postgres } from './platform.ts';
+import { A, B, type Place, type Platform, type Postgres, W } from './platform.ts';
 
 export const GROUP = 'platform';
 export const CONTROL = 'tcp://control.test:53';
+/** A metric that is named as a fact: 1 while Prometheus, in the witness region, can't scrape a living primary. */
+export const METRIC = 'primary_gone';
+export const PROMETHEUS = 'main';
+/** Samples are this old when they are asked for. */
+const SAMPLE_AGE_MS = 1500;
 
 const lsn = (bytes: number): string => `0/${bytes.toString(16).toUpperCase()}`;
 
@@ -84,4 +89,22 @@ export function look(platform: Platform, from: Standpoint): Observation[] {
     observations.push({ kind: 'http', component: 'api', ...base, facts: { status: verdict === 'ok' ? 200 : null } });
   }
   return observations;
+}
+
+/** What the daemon gets when it asks Prometheus at this instant. */
+export function askMetric(platform: Platform, from: Standpoint): Observation {
+  const answers = platform.connected(from.place, W) && platform.up(W);
+  const scraped = platform.connected(W, A) && platform.up(A) && platform.a.alive && !platform.a.inRecovery;
+  const value = scraped ? 0 : 1;
+  return {
+    kind: 'metric',
+    ...{ group: GROUP, fact: METRIC, server: PROMETHEUS, replica: 0, region: W },
+    ...seenFrom(from, 'ok'),
+    ...(answers
+      ? {
+          verdict: value === 1 ? 'bad' : 'ok',
+          facts: { value, sampleAt: from.wallAt - SAMPLE_AGE_MS, ageMs: SAMPLE_AGE_MS },
+        }
+      : { verdict: 'unknown', reached: 'none', code: 'timeout', facts: null }),
+  };
 }

@@ -16,7 +16,7 @@ import { END_MS, HEAL_MS, type Schedule, scheduleOf } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
 import { RTO_MS, simSettings } from './settings.ts';
 import { Disk } from './store.ts';
-import { GROUP, look, lookAround, type Standpoint } from './vantages.ts';
+import { askMetric, GROUP, look, lookAround, type Standpoint } from './vantages.ts';
 
 export type HistoryReport = {
   readonly seed: number;
@@ -93,7 +93,10 @@ class SimHistory {
       settings: simSettings(this.#schedule.autonomy, this.#schedule.holdMs),
       mishaps: this.#schedule.mishaps,
       pagerFaults: this.#schedule.pagerFaults,
-      probeNow: () => this.#probeAll('daemon', B, [5, 30]),
+      probeNow: () => {
+        this.#probeAll('daemon', B, [5, 30]);
+        this.#askPrometheus();
+      },
       trace: (line) => this.#trace(line),
       record: options.replay ?? false,
     });
@@ -141,6 +144,7 @@ class SimHistory {
         scheduler.every(1000, END_MS, () => this.#probeControl(vantage, place, reach));
       });
     }
+    scheduler.every(2000, END_MS, () => this.#askPrometheus());
     scheduler.every(1000, END_MS, () => this.#alertmanager());
     scheduler.every(2000, END_MS, () => this.#people.look());
     scheduler.at(schedule.disasterAtMs, () => this.#disaster());
@@ -273,6 +277,11 @@ class SimHistory {
 
   #probeControl(vantage: string, place: VantagePlace, reach: Reach): void {
     this.#report(place, [lookAround(this.#platform, this.#standpoint(vantage, place))], reach, CONTROL_TIMEOUT_MS);
+  }
+
+  /** The daemon alone asks. */
+  #askPrometheus(): void {
+    this.#report(B, [askMetric(this.#platform, this.#standpoint('daemon', B))], [1, 30], PROBE_TIMEOUT_MS);
   }
 
   #standpoint(vantage: string, place: VantagePlace): Standpoint {

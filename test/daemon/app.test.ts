@@ -116,6 +116,68 @@ async function ended({ child }: Running): Promise<number | null> {
 const status = async ({ url }: Place): Promise<StatusDocument> =>
   (await (await fetch(`${url}/api/v1/status`)).json()) as StatusDocument;
 
+t.test('Prometheus is asked for the facts of the config, and at once when an alert fires', async (t) => {
+  const presented = new Set<string>();
+  let errors = ['0.25'];
+  const prometheus = createServer((request, response) => {
+    presented.add(request.headers.authorization ?? '');
+    const asked = new URL(request.url ?? '', 'http://x').searchParams;
+    const query = asked.get('query') ?? '';
+    const now = Date.now() / 1000;
+    const values = query.startsWith('min(timestamp(') ? [String(Number(asked.get('time')) - 5)] : errors;
+    const result = values.map((value, index) => ({ metric: { i: String(index) }, value: [now, value] }));
+    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+  });
+  prometheus.listen(0, '127.0.0.1');
+  await once(prometheus, 'listening');
+  t.teardown(() => void prometheus.close());
+  const { port } = prometheus.address() as AddressInfo;
+  const at = await place(t, (text) =>
+    text
+      .replace(
+        'people:',
+        `prometheus:
+  main: { url: 'http://127.0.0.1:${port}/', region: b, bearer: '\${env:PROMETHEUS_TOKEN}' }
+people:`,
+      )
+      // So seldom that whatever is asked a second time was asked for by the alert.
+      .replace(
+        '    components:',
+        "    facts: { errors: { promql: 'sum(errors)', unit: ratio, every: 1h, fresh: 2h } }\n    components:",
+      ),
+  );
+  const running = start(t, at, { ...SECRETS, PROMETHEUS_TOKEN: 'token-of-prometheus' });
+  await ready(at, running);
+  const metric = async (what: string, holds: (one: StatusDocument['groups'][0]['metrics'][0]) => boolean) =>
+    await until(what, async () => {
+      const one = (await status(at)).groups[0]?.metrics[0];
+      return one !== undefined && holds(one) ? one : null;
+    });
+  const known = await metric('the value', ({ value }) => value !== null);
+  t.match(known, { fact: 'metrics.errors', value: 0.25, unit: 'ratio', server: 'main', path: 'b->a', rows: [] });
+  t.ok((known.ageMs ?? 0) >= 5_000, 'as old as its sample');
+  errors = ['1', '2'];
+  const hook = await fetch(`${at.url}/webhooks/alertmanager`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${SECRETS.AM_TOKEN}` },
+    body: JSON.stringify(payload([alert()])),
+  });
+  t.equal(hook.status, 200);
+  const unknown = await metric('the new answer', ({ value }) => value === null);
+  t.match(unknown, { verdict: 'unknown', why: /2 series where one value is meant/ });
+  const watched = await until(
+    'the server itself',
+    async () => (await status(at)).monitors.find((one) => one.ageMs !== null) ?? null,
+  );
+  t.match(watched, { fact: 'prometheus.scraping', subject: 'main in b' });
+  t.strictSame([...presented], ['Bearer token-of-prometheus']);
+  const text = await (await fetch(`${at.url}/metrics`)).text();
+  t.match(text, 'failoverd_metric_fact_known{group="shop",fact="errors"} 0');
+  running.child.kill('SIGTERM');
+  t.equal(await ended(running), 0, running.said());
+  t.notMatch(running.said(), /token-of-prometheus/);
+});
+
 t.test('what fired while it was away is found at the start, by the API and credentials of the config', async (t) => {
   const presented = new Set<string>();
   const manager = createServer((request, response) => {
@@ -250,6 +312,21 @@ t.test('an address in use is refused, and says what to do', async (t) => {
   t.equal(await ended(refused), 1);
   t.match(refused.said(), /EADDRINUSE/);
   t.match(refused.said(), /daemon\.listen/);
+});
+
+t.test('of two daemons on one address the first goes on, and the second leaves nothing behind', async (t) => {
+  const at = await place(t);
+  const first = start(t, at);
+  await ready(at, first);
+  const other = { ...at, file: join(at.folder, 'other.yaml') };
+  writeFileSync(other.file, readFileSync(at.file, 'utf8').replace('stateDir: state', 'stateDir: other'));
+  const second = start(t, other);
+  t.equal(await ended(second), 1);
+  t.match(second.said(), /EADDRINUSE/);
+  t.equal((await fetch(`${at.url}/-/ready`)).status, 200);
+  const third = start(t, { ...other, file: other.file });
+  t.equal(await ended(third), 1, 'its state folder was given back: the address is what is in the way again');
+  t.match(third.said(), /EADDRINUSE/);
 });
 
 t.test('a config that is wrong, or secrets that are missing, never start', async (t) => {

@@ -93,6 +93,8 @@ t.test('who may not report or clear is told so, and nothing changes', async (t) 
   t.equal(status(), 403);
   h.give({ kind: 'report', request: 'r2', person: ADA, group: 'nobody', report: 'corruption', what: 'x' });
   t.equal(status(), 404);
+  h.give({ kind: 'report', request: 'r2b', person: ADA, group: 'constructor', report: 'corruption', what: 'x' });
+  t.equal(status(), 404);
   h.give({ kind: 'clear-report', request: 'r3', person: ADA, group: GROUP, report: 'corruption', why: 'x' });
   t.equal(status(), 409, 'nothing is reported');
   t.equal(h.events('report.made').length + h.events('report.cleared').length, 0);

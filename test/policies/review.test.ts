@@ -28,7 +28,10 @@ t.test('observe tells that it would have acted, why, and when that was over', as
   t.match(during.decisions, [
     { row: 40, action: 'observe', autonomy: 'observe', wouldHaveActed: true, endedAt: null, region: A },
   ]);
-  t.match(during.decisions[0]?.why, new RegExp(`would fail over to ${B}, but only observes`));
+  t.match(
+    during.decisions[0]?.why,
+    new RegExp(`would fail over to ${B}, but only observes \\(the config says observe\\)`),
+  );
   t.type(during.decisions[0]?.expectedLoss, 'string');
   t.ok(during.decisions[0]?.autonomyWhy.some((why) => /the config says observe/.test(why)));
   recovered(h);

@@ -78,10 +78,16 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
         note(target, context);
         return { ...OK, facts: null };
       },
+      tcp: async () => ({ ...OK, facts: null }),
       metric: async (target, context) => {
         note(target, context);
         return { ...OK, facts: null };
       },
+      prometheus: async (target, context) => {
+        note(target, context);
+        return { ...OK, facts: null };
+      },
+      alertmanager: async () => ({ ...OK, facts: null }),
     },
     close: async () => {
       made.closed += 1;
@@ -120,7 +126,6 @@ t.test('a secret that a server repeats is in no observation', async (t) => {
   const [first] = lost.seen();
   t.equal(first?.code, 'auth');
   t.notMatch(JSON.stringify(lost.seen()), /correct|battery/, 'nor the head of one, where a text is cut');
-  t.notMatch(JSON.stringify(lost.runner.history('a')), /correct|battery/);
   await lost.runner.stop();
 });
 
@@ -206,7 +211,7 @@ t.test('no more run at once than allowed, and all get their turn', async (t) => 
   await made.runner.stop();
 });
 
-t.test('a failure keeps its own log, and is remembered longer than what is well', async (t) => {
+t.test('a failure keeps its own log', async (t) => {
   const made = bench([web('a', { intervalMs: 100 })]);
   let turn = 0;
   made.answer = async (_target, { log }) => {
@@ -219,11 +224,6 @@ t.test('a failure keeps its own log, and is remembered longer than what is well'
   const bad = made.seen().filter((observation) => observation.verdict === 'bad');
   t.match(bad[0]?.log, ['+0 ms turn 1']);
   t.notOk(made.seen().at(-1)?.log, 'what is well has none');
-  const { latest, failures } = made.runner.history('a');
-  t.equal(latest?.verdict, 'ok');
-  t.equal(failures.length, 20);
-  t.match(failures.at(-1)?.log, [/turn 30/]);
-  t.same(made.runner.history('nobody'), { latest: null, failures: [] });
   await made.runner.stop();
 });
 
@@ -310,6 +310,34 @@ t.test('probing now', async (t) => {
         ['a', true],
         ['control/x', true],
       ],
+    );
+    await made.runner.stop();
+  });
+
+  t.test('asks Prometheus for the facts of the group as well, and not how it is', async (t) => {
+    const monitor = { server: 'main', replica: 0, region: 'north', intervalMs: 60_000, timeoutMs: 400 };
+    const asked = { ...monitor, url: new URL('http://127.0.0.1:1/'), authorization: () => null };
+    const fact = {
+      ...asked,
+      fact: 'errors',
+      promql: 'errors',
+      oldestSample: null,
+      bad: null,
+      freshMs: 60_000,
+    } as const;
+    const made = bench([
+      { kind: 'metric', key: 'shop/metrics.errors/main/0', group: 'shop', ...fact },
+      { kind: 'metric', key: 'other/metrics.errors/main/0', group: 'other', ...fact },
+      { kind: 'prometheus', key: 'prometheus/main/0', ...asked },
+    ]);
+    made.runner.start();
+    await made.time.advance(100);
+    made.calls.length = 0;
+    made.runner.probeNow('shop');
+    await settle();
+    t.same(
+      made.calls.map((call) => [call.key, call.fresh]),
+      [['shop/metrics.errors/main/0', true]],
     );
     await made.runner.stop();
   });

@@ -1,9 +1,12 @@
 import t from 'tap';
 import type { Config } from '../../src/model/config.ts';
+import { metricTargetsOf } from '../../src/probes/metric-targets.ts';
+import { monitorTargetsOf } from '../../src/probes/monitor-targets.ts';
 import { addressOf, addressText } from '../../src/probes/target.ts';
 import { isProbeSecret, targetsOf } from '../../src/probes/targets.ts';
 import type { Secrets } from '../../src/runtime/config/secrets.ts';
 import { SecretValue } from '../../src/runtime/secret.ts';
+import { NO_CERTIFICATES } from '../../src/runtime/tls.ts';
 
 const secrets: Pick<Secrets, 'of'> = { of: (reference) => new SecretValue(`value of ${reference}`) };
 
@@ -135,5 +138,102 @@ t.test('addresses', (t) => {
   for (const text of ['db.test', 'db.test:0', 'db.test:70000', ':5', '2001:db8::1:53', '']) {
     t.throws(() => addressOf(text), RangeError, text);
   }
+  t.end();
+});
+
+const watched = (): Config => {
+  const base = config();
+  const shop = base.groups['shop'];
+  if (shop === undefined) throw new Error('no group');
+  return {
+    ...base,
+    prometheus: {
+      main: {
+        url: 'https://prometheus.test/p/',
+        replicas: ['https://prometheus-2.test/'],
+        region: 'north',
+        bearer: '${env:PROMETHEUS}',
+        timeout: '3s',
+      },
+    },
+    alertmanager: {
+      region: 'north',
+      bearer: '${env:WEBHOOK}',
+      apis: ['https://am-1.test/', 'https://am-2.test/'],
+      apiBasic: { user: 'failoverd', password: '${env:AM}' },
+    },
+    groups: {
+      shop: {
+        ...shop,
+        components: {
+          ...shop.components,
+          cache: {
+            kind: 'tcp',
+            tier: 2,
+            instances: { east: 'cache.east.test:6379', west: '[::1]:6379' },
+            tls: 'require',
+          },
+        },
+        facts: {
+          errors: { promql: 'sum(rate(errors[5m])) / sum(rate(all[5m]))', type: 'verdict', bad: '> 0.1', every: '20s' },
+        },
+      },
+    },
+  };
+};
+
+t.test('a port is a target in both regions', (t) => {
+  const tcp = targetsOf(watched(), secrets, 'north', { canary: false }).filter((target) => target.kind === 'tcp');
+  t.match(tcp, [
+    { key: 'shop/cache/east', host: 'cache.east.test', port: 6379, tls: 'require' },
+    { key: 'shop/cache/west', host: '::1', port: 6379 },
+  ]);
+  t.end();
+});
+
+t.test('each fact is asked of its server and of each replica, with the age of what it looks at', (t) => {
+  const targets = metricTargetsOf(watched(), secrets, NO_CERTIFICATES);
+  t.match(targets, [
+    {
+      ...{
+        kind: 'metric',
+        key: 'shop/metrics.errors/main/0',
+        group: 'shop',
+        fact: 'errors',
+        replica: 0,
+        region: 'north',
+      },
+      ...{ url: new URL('https://prometheus.test/p/'), intervalMs: 20_000, timeoutMs: 3_000, freshMs: 60_000 },
+      ...{ bad: { comparator: '>', limit: 0.1 }, oldestSample: /timestamp\(errors\).*timestamp\(all\)/ },
+    },
+    { key: 'shop/metrics.errors/main/1', url: new URL('https://prometheus-2.test/'), replica: 1 },
+  ]);
+  t.equal(targets[0]?.authorization(), 'Bearer value of ${env:PROMETHEUS}');
+  t.notMatch(JSON.stringify(targets), /value of/, 'a list of targets shows no secret');
+  t.same(metricTargetsOf(config(), secrets, NO_CERTIFICATES), []);
+  t.end();
+});
+
+t.test('servers that watch for us are watched', (t) => {
+  const targets = monitorTargetsOf(watched(), secrets, NO_CERTIFICATES);
+  t.same(
+    targets.map(({ key, url }) => [key, url.href]),
+    [
+      ['prometheus/main/0', 'https://prometheus.test/p/'],
+      ['prometheus/main/1', 'https://prometheus-2.test/'],
+      ['alertmanager/alertmanager/0', 'https://am-1.test/'],
+      ['alertmanager/alertmanager/1', 'https://am-2.test/'],
+    ],
+  );
+  t.match(targets[3]?.authorization(), /^Basic /);
+  t.notMatch(JSON.stringify(targets), /value of|Basic/);
+  t.same(monitorTargetsOf(config(), secrets, NO_CERTIFICATES), []);
+  t.end();
+});
+
+t.test('a witness needs no secret of theirs', (t) => {
+  t.notOk(isProbeSecret(['prometheus', 'main', 'bearer']));
+  t.notOk(isProbeSecret(['prometheus', 'main', 'basic', 'password']));
+  t.notOk(isProbeSecret(['alertmanager', 'apiBasic', 'password']));
   t.end();
 });

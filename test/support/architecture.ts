@@ -126,7 +126,7 @@ function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): 
 /** The pure parts compute: what they may take from outside does no input or output. */
 const PURE_PARTS: ReadonlySet<Part> = new Set(['model', 'policies', 'fold', 'contract', 'engine']);
 const PURE_PACKAGES =
-  /^(?:typebox(?:\/.+)?|canonicalize|fastest-levenshtein|pure-rand(?:\/.+)?|p-limit|node:crypto|@marcbachmann\/cel-js)$/;
+  /^(?:typebox(?:\/.+)?|canonicalize|fastest-levenshtein|pure-rand(?:\/.+)?|p-limit|node:crypto|@marcbachmann\/cel-js|@prometheus-io\/lezer-promql)$/;
 
 /** Clock, chance, timers and environment, and the ways around their plain names. */
 const AMBIENT: readonly { readonly name: string; readonly pattern: RegExp }[] = [

@@ -22,7 +22,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Loaded } from '../../runtime/config/load.ts';
 import { type KeyPath, type Problem, pathText, problemText } from '../../runtime/config/problem.ts';
 import { resolveSecrets, type SecretSources, type Secrets } from '../../runtime/config/secrets.ts';
-import { credentialsOf } from '../../runtime/http-credentials.ts';
+import { authorizationBy, credentialsOf } from '../../runtime/http-credentials.ts';
 import { type Redact, redacting } from '../../runtime/redact.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { createCertificates, type FindCertificates } from '../../runtime/tls.ts';
@@ -60,7 +60,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
   const targets: readonly Target[] = [
     ...targetsOf(usable, secrets, vantage, { canary: false, certificates }),
     // Prometheus is asked by the daemon alone.
-    ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets) : []),
+    ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets, certificates) : []),
   ];
   const [sights, surveys, stateDir, listing, monitoring, pager, zones] = await Promise.all([
     probeAll(targets, vantage, redact),
@@ -71,7 +71,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ),
     examineStateDir(resolve(loaded.folder, config.daemon.stateDir)),
     askAlertmanagers(usable, secrets, certificates, redact),
-    askPrometheusServers(usable, secrets, redact),
+    askPrometheusServers(usable, secrets, certificates, redact),
     connectPager(config, vantage),
     readZones(usable, secrets, redact),
   ]);
@@ -174,9 +174,13 @@ const nameOf = (target: Target): string => {
     case 'http':
       return `${target.group}/${target.component} ${target.region} ${target.url}`;
     case 'postgres':
+    case 'tcp':
       return `${target.group}/${target.component} ${target.region} ${addressText(target)}`;
     case 'metric':
       return `${target.group}/metrics.${target.fact} at ${redactedUrl(target.url)}`;
+    case 'prometheus':
+    case 'alertmanager':
+      return `${target.kind} ${target.server} ${redactedUrl(target.url)}`;
     default:
       return target satisfies never;
   }
@@ -264,6 +268,10 @@ function probeFindings(seen: readonly Seen[]): Finding[] {
         return [
           finding('stop', nameOf(target), failure.message, 'correct the URL, or expectStatus if that answer is well'),
         ];
+      case 'tcp':
+        return [
+          finding('stop', nameOf(target), failure.message, 'correct the address, its tls, or what stands between'),
+        ];
       case 'dns':
         return [
           finding(
@@ -282,6 +290,9 @@ function probeFindings(seen: readonly Seen[]): Finding[] {
             METRIC_REMEDIES[code] ?? METRIC_REMEDY,
           ),
         ];
+      case 'prometheus':
+      case 'alertmanager':
+        return [finding('stop', nameOf(target), failure.message, METRIC_REMEDY)];
       default:
         return target satisfies never;
     }
@@ -410,20 +421,25 @@ async function askAlertmanagers(
 }
 
 /** Every Prometheus that is named, also where no fact asks it yet. */
-async function askPrometheusServers({ prometheus = {} }: Config, secrets: Secrets, redact: Redact): Promise<Part> {
-  const servers = Object.entries(prometheus).flatMap(([name, { url, replicas = [], bearer, basic }]) => {
-    const credentials = credentialsOf(bearer, basic, (one) => secrets.of(one).reveal());
-    return [url, ...replicas].map((each) => ({
+async function askPrometheusServers(
+  { prometheus = {} }: Config,
+  secrets: Secrets,
+  certificates: FindCertificates,
+  redact: Redact,
+): Promise<Part> {
+  const servers = Object.entries(prometheus).flatMap(([name, { url, replicas = [], bearer, basic, tls }]) =>
+    [url, ...replicas].map((each) => ({
       what: `Prometheus ${name} ${redact(each)}`,
       url: new URL(each),
-      credentials,
-    }));
-  });
+      authorization: authorizationBy(bearer, basic, (one) => secrets.of(one).reveal()),
+      certificates: certificates(tls),
+    })),
+  );
   const parts = await Promise.all(
     servers.map(async ({ what, ...api }): Promise<Part> => {
       const startedMono = systemClock.mono();
       const answer = await within(ASK_MS, (signal) =>
-        askPrometheus(api, { promql: 'vector(1)', at: null, lookbackMs: ASK_MS }, { signal, log: () => undefined }),
+        askPrometheus(api, { promql: 'vector(1)', at: null }, { signal, log: () => undefined }),
       );
       const tookMs = Math.round(systemClock.mono() - startedMono);
       if (answer.kind === 'value')

@@ -43,6 +43,8 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
             line('http.reachable', one.region, one.verdict, why),
             line('http.status', one.region, one.facts.status, why),
           ];
+        case 'tcp':
+          return [line('tcp.reachable', one.region, one.verdict, why)];
         case 'dns':
           return [line('dns.answers', one.facts.resolver, one.facts.answers.join(' ') || null, why)];
         case 'postgres':
@@ -54,6 +56,8 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
           ];
         case 'control':
         case 'metric':
+        case 'prometheus':
+        case 'alertmanager':
           return [];
         default:
           return one satisfies never;

@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Timers } from '../../engine/ports.ts';
+import { answers, asText } from './answers.ts';
 import type { App, EngineFace, HttpContext } from './context.ts';
 import { clientOf } from './limits.ts';
 import { refuse, refuseTooMany } from './problem.ts';
@@ -129,7 +130,8 @@ export function eventRoute(app: App, { engine, timers, clock, metrics }: EventCo
       schema: {
         summary: 'Server-sent events: the status is another one, and a beat every two seconds',
         tags: ['status'],
-        produces: ['text/event-stream'],
+        operationId: 'events',
+        response: answers({ 200: asText('A stream without an end', 'text/event-stream') }, ['too-many-streams']),
       },
     },
     (request, reply) => {

@@ -2,7 +2,7 @@
  * Why a row of the matrix answers as it does, now or at an instant of the past, as JSON and as a page. Open to whoever
  * reaches the listener, like the status: it changes nothing and holds no secret.
  */
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { ToldExplanation } from '../../model/explanation.ts';
 import { Name } from '../../model/primitives.ts';
@@ -10,8 +10,10 @@ import { explain } from '../../policies/explain.ts';
 import { explainPast } from '../../policies/explain-past.ts';
 import { toldOf } from '../explain-text.ts';
 import { rfc3339Ms } from '../intake.ts';
+import { answers, asJson, asText } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
-import { type ProblemCode, type ProblemDetails, refuse } from './problem.ts';
+import { clientOf, type Limits } from './limits.ts';
+import { type ProblemCode, type ProblemDetails, refuse, refuseTooMany } from './problem.ts';
 import { policyOf } from './status.ts';
 
 const OfGroup = Type.Object({ group: Name });
@@ -76,16 +78,25 @@ const isRefused = (found: Found): found is Extract<Found, { kind: 'refused' }> =
 const sendJson = (reply: FastifyReply, told: ToldExplanation): FastifyReply =>
   reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(told));
 
-export function explainRoutes(app: App, context: Context): void {
+export function explainRoutes(app: App, context: Context, limits: Pick<Limits, 'past'>): void {
+  /** The journal is read from its beginning for each: nobody needs many of them at once. */
+  const notTooMany = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    if ((request.query as Asked).at === undefined) return undefined;
+    const waitMs = limits.past.take(clientOf(request.ip));
+    return waitMs > 0 ? refuseTooMany(reply, waitMs, { field: 'at' }) : undefined;
+  };
+
   app.get(
     '/api/v1/groups/:group/explain',
     {
+      preHandler: notTooMany,
       schema: {
         summary: 'Why rows answer as they do, what stands in the way, and what would change it',
         tags: ['status'],
         params: OfGroup,
         querystring: Query,
-        response: { 200: ToldExplanation },
+        operationId: 'explain',
+        response: answers({ 200: asJson('Each row, in sentences', ToldExplanation) }, ['invalid', 'not-found']),
       },
     },
     async (request, reply) => {
@@ -97,9 +108,12 @@ export function explainRoutes(app: App, context: Context): void {
   app.get(
     '/groups/:group/explain',
     {
+      preHandler: notTooMany,
       schema: {
         summary: 'The same as a page',
         tags: ['status'],
+        operationId: 'explainPage',
+        response: answers({ 200: asText('A page', 'text/html') }, ['invalid', 'not-found']),
         params: OfGroup,
         querystring: Query,
       },

@@ -20,6 +20,8 @@ export type Rates = {
   readonly person: Rate;
   /** Tries with a token that is nobody's, of one client. */
   readonly guess: Rate;
+  /** Explanations of an instant of the past, for one client. */
+  readonly past: Rate;
 };
 
 /** A page follows with four requests a second; whole teams may stand behind one proxy. */
@@ -27,6 +29,7 @@ export const RATES: Rates = {
   client: { burst: 1_000, perSecond: 200 },
   person: { burst: 30, perSecond: 0.5 },
   guess: { burst: 20, perSecond: 1 },
+  past: { burst: 20, perSecond: 1 },
 };
 
 /** Clients and persons that are kept in mind; beyond them the one that has been quiet longest is forgotten. */
@@ -87,4 +90,5 @@ export const createLimits = (rates: Rates, mono: () => MonoMs): Limits => ({
   client: createLimiter(rates.client, mono),
   person: createLimiter(rates.person, mono),
   guess: createLimiter(rates.guess, mono),
+  past: createLimiter(rates.past, mono),
 });

@@ -3,12 +3,13 @@
  * the core's own answer, passed on only once it is (design §6). An order with a key may be sent again and again.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import type { Submission } from '../../engine/engine.ts';
 import type { Person, Reply } from '../../model/loop.ts';
 import type { Idempotency } from '../../model/orders.ts';
 import type { Role } from '../../model/primitives.ts';
 import { hasAnyRole } from '../people.ts';
+import { answers, asJson, BODY } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
 import { createIdempotencyDesk, fingerprintOf, IDEMPOTENCY_HEADER, keyOf } from './idempotency.ts';
@@ -38,6 +39,28 @@ export const OrderHeaders = Type.Object({
         'Drawn by the sender, new for each order: the same order with the same key is carried out once, and the first answer is given again. Kept for 24 hours.',
     }),
   ),
+});
+
+/** What of an order's description all orders share; `said` is the core's answer, `refusals` are its own. */
+export const describeOrder = (operationId: string, said: TSchema, refusals: readonly ProblemCode[] = []) => ({
+  operationId,
+  security: [{ person: [] }],
+  headers: OrderHeaders,
+  response: answers({ 200: asJson('It was taken, and is durable', said) }, [
+    ...BODY,
+    'idempotency-key',
+    'idempotency-under-way',
+    'idempotency-key-reused',
+    'unauthenticated',
+    'role',
+    'not-found',
+    'conflict',
+    'not-waiting',
+    'journal-failed',
+    'core-failed',
+    'no-reply',
+    ...refusals,
+  ]),
 });
 
 export type OrderDesk = {

@@ -5,7 +5,7 @@
 import Type from 'typebox';
 import { ProposalId, type Role, RunId } from '../../model/primitives.ts';
 import type { App, HttpContext } from './context.ts';
-import { type OrderDesk, OrderHeaders } from './order-desk.ts';
+import { describeOrder, type OrderDesk } from './order-desk.ts';
 
 const closed = { additionalProperties: false } as const;
 const PlanHash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the plan that is approved' });
@@ -33,6 +33,18 @@ const MAY_RESUME: readonly Role[] = ['sre'];
 /** Executives may abort (dr-strategy §4.2). */
 const MAY_ABORT: readonly Role[] = ['sre', 'vp', 'executive'];
 
+const Approved = Type.Object({
+  proposal: ProposalId,
+  approvedAs: Type.String({ description: 'The role it counts for, or break-glass' }),
+  waitingFor: Type.Array(Type.String(), { description: 'Roles that have not said yes yet' }),
+});
+const Turned = Type.Object({ proposal: ProposalId, status: Type.Literal('aborted') });
+const OfRunNow = Type.Object({
+  run: RunId,
+  status: Type.Enum(['running', 'aborting', 'paused', 'abandoned']),
+  detail: Type.Optional(Type.String()),
+});
+
 export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): void {
   const approve = { onResponse: desk.counted('approve') };
   const abort = { onRequest: desk.only(MAY_ABORT), onResponse: desk.counted('abort') };
@@ -45,7 +57,7 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
       schema: {
         summary: 'Say yes to a proposal',
         tags: ['orders'],
-        headers: OrderHeaders,
+        ...describeOrder('approveProposal', Approved, ['plan-hash', 'expired', 'already-approved']),
         params: OfProposal,
         body: ApproveProposal,
       },
@@ -67,7 +79,7 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
       schema: {
         summary: 'Let a paused or halted run go on',
         tags: ['orders'],
-        headers: OrderHeaders,
+        ...describeOrder('approveRun', OfRunNow),
         params: OfRun,
         body: ApproveRun,
       },
@@ -88,7 +100,7 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
       schema: {
         summary: 'Turn a proposal down',
         tags: ['orders'],
-        headers: OrderHeaders,
+        ...describeOrder('abortProposal', Turned),
         params: OfProposal,
         body: Abort,
       },
@@ -107,7 +119,7 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
       schema: {
         summary: 'Stop a run as far as it can be',
         tags: ['orders'],
-        headers: OrderHeaders,
+        ...describeOrder('abortRun', OfRunNow, ['promotion-begun']),
         params: OfRun,
         body: Abort,
       },

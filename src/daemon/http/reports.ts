@@ -6,7 +6,7 @@ import Type from 'typebox';
 import { Report } from '../../model/events.ts';
 import { Name, type Role } from '../../model/primitives.ts';
 import type { App } from './context.ts';
-import { type OrderDesk, OrderHeaders } from './order-desk.ts';
+import { describeOrder, type OrderDesk } from './order-desk.ts';
 
 const closed = { additionalProperties: false } as const;
 const What = Type.String({ minLength: 3, maxLength: 500, description: 'What was seen, for the journal and the page' });
@@ -19,6 +19,9 @@ const OfReport = Type.Object({ group: Name, report: Report });
 const MAY_REPORT: readonly Role[] = ['sre', 'dba', 'vp', 'executive'];
 const MAY_CLEAR: readonly Role[] = ['sre', 'dba'];
 
+const Made = Type.Object({ group: Name, report: Report, status: Type.Enum(['reported', 'already-reported']) });
+const Cleared = Type.Object({ group: Name, report: Report, status: Type.Literal('cleared') });
+
 export function reportRoutes(app: App, desk: OrderDesk): void {
   app.post(
     '/api/v1/groups/:group/reports',
@@ -28,7 +31,7 @@ export function reportRoutes(app: App, desk: OrderDesk): void {
       schema: {
         summary: 'Report corruption or an accidental deletion',
         tags: ['reports'],
-        headers: OrderHeaders,
+        ...describeOrder('report', Made),
         params: OfGroup,
         body: Make,
       },
@@ -49,7 +52,7 @@ export function reportRoutes(app: App, desk: OrderDesk): void {
       schema: {
         summary: 'Say that a report no longer stands',
         tags: ['reports'],
-        headers: OrderHeaders,
+        ...describeOrder('clearReport', Cleared),
         params: OfReport,
         body: Clear,
       },

@@ -92,7 +92,7 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const statusNow = statusNowOf(context);
   healthRoutes(app, context, statusNow);
   statusRoutes(app, context, statusNow);
-  explainRoutes(app, context);
+  explainRoutes(app, context, limits);
   webhookRoutes(app, context);
   witnessRoutes(app, context);
   const desk = orderDesk(app, context, limits);

@@ -8,6 +8,7 @@ import Type from 'typebox';
 import type { GroupId } from '../../model/primitives.ts';
 import { statusOf } from '../status.ts';
 import { StatusDocument } from '../status-document.ts';
+import { answers, asJson, asText } from './answers.ts';
 import type { App, HttpContext } from './context.ts';
 import { type EventContext, eventRoute } from './events.ts';
 import { refuse } from './problem.ts';
@@ -112,8 +113,9 @@ export function statusRoutes(app: App, context: StatusContext, statusNow: Status
       schema: {
         summary: 'The status of everything',
         tags: ['status'],
+        operationId: 'status',
         querystring: JsonQuery,
-        response: { 200: StatusDocument },
+        response: answers({ 200: asJson('How things stand', StatusDocument) }, ['invalid', 'not-found']),
       },
     },
     async (request, reply) => {
@@ -124,7 +126,18 @@ export function statusRoutes(app: App, context: StatusContext, statusNow: Status
   );
   app.get(
     '/status',
-    { schema: { summary: 'The status, as a page or as JSON', tags: ['status'], querystring: Query } },
+    {
+      schema: {
+        summary: 'The status, as a page or as JSON',
+        tags: ['status'],
+        operationId: 'statusPage',
+        querystring: Query,
+        response: answers({ 200: [asText('A page', 'text/html'), asJson('the same as JSON', StatusDocument)] }, [
+          'invalid',
+          'not-found',
+        ]),
+      },
+    },
     async (request, reply) => {
       reply.header('vary', 'Accept');
       const { group, refresh } = request.query;

@@ -3,8 +3,10 @@
  * is read, and whatever is refused changes nothing (design §4).
  */
 import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
 import { WebhookPayload } from '../../model/evidence.ts';
 import { alertsOf, type Intake } from '../intake.ts';
+import { answers, asJson, BODY } from './answers.ts';
 import { createGate, declaredBytes } from './backpressure.ts';
 import { clientCertificate } from './client-certificate.ts';
 import type { App, HttpContext } from './context.ts';
@@ -18,6 +20,33 @@ export const WEBHOOK_LIMIT_BYTES = 8 * 1024 * 1024;
 /** Under way at once: several times what a pair of Alertmanagers sends in a storm. */
 const ROOM = { most: 256, mostBytes: 8 * WEBHOOK_LIMIT_BYTES };
 
+const Count = Type.Integer({ minimum: 0 });
+const Refused = Type.Object({
+  code: Type.String(),
+  fingerprint: Type.String(),
+  field: Type.String(),
+  value: Type.String(),
+  why: Type.String(),
+});
+const Taken = Type.Object({
+  accepted: Count,
+  kept: Type.Optional(Count),
+  repeated: Type.Optional(Count),
+  ignored: Type.Optional(Count),
+  refused: Type.Array(Refused, { description: 'Alerts whose time is far off our clock; the others were taken' }),
+});
+const TAKEN = answers({ 200: asJson('The alerts are on disk', Taken) }, [
+  ...BODY,
+  'unauthenticated',
+  'not-configured',
+  'unsupported-version',
+  'clock-far-off',
+  'busy',
+  'journal-failed',
+  'core-failed',
+  'not-durable-in-time',
+]);
+
 export function webhookRoutes(app: App, context: HttpContext): void {
   const { engine, replies, metrics, clock, webhookCredentials, askWhatFires } = context;
   const gate = createGate(ROOM);
@@ -27,7 +56,14 @@ export function webhookRoutes(app: App, context: HttpContext): void {
     '/webhooks/alertmanager',
     {
       bodyLimit: WEBHOOK_LIMIT_BYTES,
-      schema: { summary: 'Alertmanager posts here', tags: ['evidence'], body: WebhookPayload },
+      schema: {
+        summary: 'Alertmanager posts here',
+        tags: ['evidence'],
+        operationId: 'webhook',
+        security: [{ alertmanagerBearer: [] }, { alertmanagerBasic: [] }, { alertmanagerCertificate: [] }],
+        body: WebhookPayload,
+        response: TAKEN,
+      },
       onRequest: async (request, reply) => {
         const credentials = webhookCredentials();
         if (credentials === null)

@@ -3,6 +3,8 @@
  * and changes nothing. 204 says that the observations are in the engine.
  */
 import type { FastifyReply } from 'fastify';
+import Type from 'typebox';
+import { answers } from './answers.ts';
 import { createGate, declaredBytes } from './backpressure.ts';
 import type { App, HttpContext } from './context.ts';
 import { failedCode, makeDurable, RETRY_AFTER_SECONDS } from './durable.ts';
@@ -23,6 +25,8 @@ const PROBLEM = {
 /** Under way at once. Apart from webhooks: a report has proven nothing before it was read. */
 const ROOM = { most: 64, mostBytes: 16 * REPORT_LIMIT_BYTES };
 
+const TAKEN = { description: 'The observations are in the engine', type: 'text/plain', schema: Type.String() };
+
 export function witnessRoutes(app: App, context: HttpContext): void {
   const { engine, witnesses, metrics, log } = context;
   const gate = createGate(ROOM);
@@ -35,7 +39,21 @@ export function witnessRoutes(app: App, context: HttpContext): void {
       REPORT_PATH,
       {
         bodyLimit: REPORT_LIMIT_BYTES,
-        schema: { summary: 'Witnesses post signed observations here', tags: ['evidence'] },
+        schema: {
+          summary: 'Witnesses post signed observations here',
+          tags: ['evidence'],
+          operationId: 'witnessReport',
+          security: [{ witness: [] }],
+          response: answers({ 204: TAKEN }, [
+            ...Object.values(PROBLEM),
+            'too-large',
+            'unsupported-media-type',
+            'busy',
+            'journal-failed',
+            'core-failed',
+            'not-durable-in-time',
+          ]),
+        },
         onRequest: async (request, reply) => {
           const leave = gate.enter(declaredBytes(request.headers['content-length'], REPORT_LIMIT_BYTES));
           if (leave === null) return refuse(reply.header('retry-after', '1'), 'busy');

@@ -215,6 +215,8 @@ export type Judgement = {
   readonly reports: readonly GateReport[];
   readonly autonomy: Autonomy;
   readonly autonomyWhy: readonly string[];
+  /** Of these the last that allows no more than what is in force. */
+  readonly because: string;
   /** First thing in the way of anybody, or null. Approvals are not among them. */
   readonly stopped: GateReport | null;
 };
@@ -253,9 +255,9 @@ function rowReports({ view, row, component, finding }: Case): Told[] {
 /** Autonomy in force is the least of what everything allows (design §6). */
 export function judge(c: Case): Judgement {
   const reports: GateReport[] = [];
-  const autonomyWhy = [
-    `the config says ${c.view.settings.autonomy}`,
-    ...c.view.settings.caps.map((cap) => `at most ${cap.autonomy}: ${cap.why}`),
+  const limits: { readonly autonomy: Autonomy; readonly why: string }[] = [
+    { autonomy: c.view.settings.autonomy, why: `the config says ${c.view.settings.autonomy}` },
+    ...c.view.settings.caps.map((cap) => ({ autonomy: cap.autonomy, why: `at most ${cap.autonomy}: ${cap.why}` })),
   ];
   let autonomy = declaredAutonomy(c.view.settings);
   let stopped: GateReport | null = null;
@@ -265,9 +267,11 @@ export function judge(c: Case): Judgement {
     if (stops === 'everyone') stopped ??= report;
     else {
       autonomy = leastAutonomy(autonomy, 'gated');
-      autonomyWhy.push(`at most gated: ${report.why}`);
+      limits.push({ autonomy: 'gated', why: `at most gated: ${report.why}` });
     }
   }
   if (autonomy === 'gated') reports.push({ gate: authority.gate, ...authority.judge(c) });
-  return { reports, autonomy, autonomyWhy, stopped };
+  const autonomyWhy = limits.map(({ why }) => why);
+  const because = limits.findLast((limit) => limit.autonomy === autonomy)?.why ?? '';
+  return { reports, autonomy, autonomyWhy, because, stopped };
 }

@@ -123,7 +123,7 @@ export const PROBLEMS = {
   'prometheus-missing': 'A fact that no Prometheus is there to be asked for.',
   'unknown-server': 'A Prometheus that is not declared.',
   'fact-verdict': 'A verdict that does not say which values are bad, or a number that does.',
-  'fact-promql': 'An expression that PromQL certainly does not take.',
+  'fact-promql': 'An expression that is no PromQL, or can’t give one value.',
   'fact-fresh-short': 'A fact that would be unknown between two samples.',
   'fact-every-zero': 'A fact or a server that is given no time.',
   'server-twice': 'One Prometheus is named twice.',

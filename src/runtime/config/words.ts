@@ -16,7 +16,7 @@ export const FORMS: Readonly<Record<Form, Words>> = {
   },
   name: {
     code: 'bad-name',
-    message: 'names are made of lower-case letters, digits and dashes, 63 at most',
+    message: 'names are made of lower-case letters, digits and dashes, 63 at most, and none is constructor',
     remedy: 'rename it, such as us-east-1',
   },
   duration: {

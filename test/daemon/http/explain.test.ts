@@ -34,7 +34,7 @@ t.test('what is asked for wrongly is refused, with the field and a way out', asy
     ['/api/v1/groups/orders/explain?at=2999-01-01T00:00:00Z', 422, 'at'],
     ['/api/v1/groups/orders/explain?when=now', 422, '/when'],
     ['/groups/nobody/explain', 404, 'group'],
-    ['/groups/constructor/explain', 404, 'group'],
+    ['/groups/constructor/explain', 422, '/group'],
   ] as const) {
     const response = await h.get(path);
     t.equal(response.status, status, path);

@@ -4,6 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import type { App } from '../../../src/daemon/http/context.ts';
 import type { Rates } from '../../../src/daemon/http/limits.ts';
 import { createReplies } from '../../../src/daemon/http/replies.ts';
 import type { SecureListener } from '../../../src/daemon/http/secure.ts';
@@ -169,6 +170,10 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
 
 export type Harness = {
   readonly url: string;
+  /** For requests without a socket. */
+  readonly app: App;
+  /** Every route there is. */
+  readonly routes: readonly { readonly url: string; readonly method: string }[];
   readonly engine: Engine;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -272,6 +277,8 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
   const url = `http://127.0.0.1:${address?.port}`;
   return {
     url,
+    app,
+    routes: routesOf(app),
     engine,
     metrics,
     log,
@@ -340,3 +347,19 @@ export const payload = (alerts: readonly unknown[] = [alert()], over: Record<str
   alerts,
   ...over,
 });
+
+/** Of the router's own listing, a tree that is meant for people: four characters of drawing for each level. */
+function routesOf(app: App): { url: string; method: string }[] {
+  const above: string[] = [];
+  return app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap((line) => {
+      const [, drawn = '', part = '', methods] = /^([^/:\w-]*)(\S+?)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
+      const depth = drawn.length / 4 - 1;
+      above.length = Math.max(0, depth);
+      const url = `${above.join('')}${part}`;
+      above.push(part);
+      return methods === undefined ? [] : methods.split(', ').map((method) => ({ url, method }));
+    });
+}

@@ -75,6 +75,14 @@ t.test('a person who gives very many orders is told to wait; others are not', as
   t.equal(await h.metric('failoverd_orders_total{order="report",outcome="too-many-requests"}'), 1);
 });
 
+t.test('the past is not asked for without end; the present is', async (t) => {
+  const h = await serve(t, { rates: { ...RATES, past: FEW } });
+  const past = '/api/v1/groups/orders/explain?at=2026-01-01T00:00:00Z';
+  for (let i = 0; i < 3; i += 1) t.not((await h.get(past)).status, 429);
+  t.equal((await h.get(past)).status, 429);
+  t.equal((await h.get('/api/v1/groups/orders/explain')).status, 200);
+});
+
 t.test('guessing tokens is slowed, and by guesses alone', async (t) => {
   const h = await serve(t, { rates: { ...RATES, guess: FEW } });
   const order = (token: string) => h.post(REPORTS, { report: 'corruption', what: 'sums' }, bearer(token));
@@ -118,6 +126,17 @@ t.test('webhooks that are more than there is room for are told 503, and taken ag
     await response.body?.cancel();
     return response.status === 200 ? true : null;
   });
+});
+
+t.test('one after the other they all find room, on one connection too', async (t) => {
+  const h = await serve(t);
+  const statuses = new Set<number>();
+  for (let i = 0; i < 300; i += 1) {
+    const response = await h.post('/webhooks/alertmanager', payload([alert()]), bearer(BEARER));
+    await response.body?.cancel();
+    statuses.add(response.status);
+  }
+  t.same([...statuses], [200]);
 });
 
 t.test('room is given back once', (t) => {

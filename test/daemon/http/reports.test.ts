@@ -44,3 +44,18 @@ t.test('what can’t be read, or may not be said by this person, changes nothing
     t.equal(await problemOf(await h.post(path, body, headers)), problem, `${path} ${JSON.stringify(body)}`);
   t.strictSame(h.engine.state().ledger.groups['orders']?.reports ?? {}, {});
 });
+
+t.test('a group by a name that every object answers to is none, and stops nothing', async (t) => {
+  const h = await serve(t);
+  for (const group of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+    const answer = await h.post(
+      `/api/v1/groups/${group}/reports`,
+      { report: 'corruption', what: 'sums' },
+      bearer(TOKENS.ann),
+    );
+    t.equal(answer.status, 422, group);
+    const read = await h.get(`/api/v1/status?group=${group}`);
+    t.equal(read.status, 404, group);
+  }
+  t.equal(h.engine.health(), 'running');
+});

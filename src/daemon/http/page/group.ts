@@ -6,6 +6,7 @@ import { bytesText, counted, instantText, spanText } from '../../text.ts';
 import { spanBar } from './bars.ts';
 import { glance, reportNotices } from './glance.ts';
 import { decisionsPart, gatePart, rowPart } from './matrix.ts';
+import { failureList, metricTable } from './metrics.ts';
 import { age, folded, list, type Part, pairs, table, tag, tagOf, titled, verdictTag } from './parts.ts';
 import { endedRuns, proposalPanel, runPanel } from './run.ts';
 
@@ -33,7 +34,8 @@ export function groupSection(group: GroupStatus, at: number): VNode {
     ${part('findings', 'Diagnoses', findingTable(group))}
     ${part('alerts', 'Alerts', alertTable(group), silencedTable(group))}
     ${part('vantages', 'Vantages', vantageTable(group))}
-    ${part('facts', 'Facts', factTable(group.facts))}
+    ${part('metrics', 'Metrics', metricTable(group.metrics, timeZone))}
+    ${part('facts', 'Facts', factTable(group.facts, timeZone))}
   </section>` as VNode;
 }
 
@@ -155,9 +157,13 @@ const vantageTable = ({ vantages }: GroupStatus): Part =>
     })),
   );
 
-const factTable = (facts: readonly FactStatus[]): Part =>
+export const factTable = (
+  facts: readonly FactStatus[],
+  timeZone: string | null,
+  caption = 'What each vantage saw last, what is wrong first',
+): Part =>
   table(
-    'What each vantage saw last, what is wrong first',
+    caption,
     [
       { label: 'Subject' },
       { label: 'Verdict', kind: 'tight' },
@@ -173,7 +179,7 @@ const factTable = (facts: readonly FactStatus[]): Part =>
         verdictTag(fact.verdict),
         fact.fact,
         fact.vantage ?? 'nobody',
-        html`${fact.value}${folded('log', list(fact.log))}`,
+        html`${fact.value}${folded('log', list(fact.log))}${failureList(fact.failures, timeZone)}`,
         html`${age(fact.ageMs)}${fact.expired ? html` ${tag('warn', 'stale')}` : null}`,
       ],
     })),

@@ -8,7 +8,7 @@ import { renderToString } from 'preact-render-to-string';
 import type { Mood, StatusDocument } from '../../status-document.ts';
 import { counted, spanText, utcText } from '../../text.ts';
 import { MOOD } from './glance.ts';
-import { groupSection } from './group.ts';
+import { factTable, groupSection } from './group.ts';
 import { SCRIPT } from './live.ts';
 import { type Part, table, tag, tagOf } from './parts.ts';
 import { STYLE } from './style.ts';
@@ -48,7 +48,8 @@ export function renderPage(status: StatusDocument, { refresh, group }: PageOptio
         </p>
       </header>
       <main id="main">
-        ${engineNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)} ${pageBlock(status)}
+        ${engineNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)} ${monitorBlock(status)}
+        ${pageBlock(status)}
       </main>
       <footer>
         failoverd ${status.version}, incarnation ${status.incarnation || 'none'}, ${status.journal.entries} journal
@@ -113,6 +114,14 @@ function pageNotice({ pages }: StatusDocument): Part {
   if (open === 0) return null;
   return html`<p class="notice warn"><a href="#pages">${counted(open, 'page')}</a> nobody has taken yet.</p>` as VNode;
 }
+
+const monitorBlock = ({ monitors }: StatusDocument): Part =>
+  monitors.length === 0
+    ? null
+    : (html`<section class="block" id="monitors">
+        <h2>Monitoring</h2>
+        ${factTable(monitors, null, 'Servers that watch for failoverd, what is wrong first')}
+      </section>` as VNode);
 
 function pageBlock({ pages, at }: StatusDocument): Part {
   const open = pages.filter((page) => page.deliveredAt === null);

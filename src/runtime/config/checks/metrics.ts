@@ -4,6 +4,7 @@
 import { compileExpression } from '../../../model/expression.ts';
 import { durationMs, durationText } from '../../../model/primitives.ts';
 import { type MetricFactConfig, type PrometheusConfig, serverOf } from '../../../model/prometheus.ts';
+import { readPromql } from '../../../model/promql.ts';
 import { addressOfUrl, isLoopback } from '../address.ts';
 import type { KeyPath } from '../problem.ts';
 import { choose } from '../words.ts';
@@ -181,43 +182,16 @@ function checkVerdict({ error }: GroupSubject, { type, bad }: MetricFactConfig, 
     });
 }
 
-const OPENING: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' };
-
-/** Only Prometheus knows PromQL; what can be told without it are brackets and quotes that are not closed. */
+/** By Prometheus' own grammar; what it means, a server alone can tell. */
 function checkPromql({ error }: GroupSubject, { promql }: MetricFactConfig, path: KeyPath): void {
-  const wrong = unbalanced(promql);
-  if (wrong === null) return;
+  const read = readPromql(promql);
+  if (read.kind === 'read') return;
   error({
     code: 'fact-promql',
     path: [...path, 'promql'],
-    message: `${wrong}, so Prometheus would refuse it`,
-    remedy: 'try it in the Graph page of Prometheus, and copy it from there',
+    message: read.message,
+    remedy: 'try it on the page of Prometheus, and copy it from there',
   });
-}
-
-/** What is open at the end, or closed without being open; null where all is well. */
-function unbalanced(text: string): string | null {
-  const open: string[] = [];
-  let meaning = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at] ?? '';
-    if (character === '"' || character === "'" || character === '`') {
-      let end = at + 1;
-      while (end < text.length && text[end] !== character) end += text[end] === '\\' && character !== '`' ? 2 : 1;
-      if (end >= text.length) return `the quote ${character} is not closed`;
-      at = end;
-    } else if (character === '#') {
-      const end = text.indexOf('\n', at);
-      at = end < 0 ? text.length : end;
-      continue;
-    } else if ('([{'.includes(character)) open.push(character);
-    else if (OPENING[character] !== undefined && open.pop() !== OPENING[character])
-      return `${character} closes nothing`;
-    if (character.trim() !== '') meaning = true;
-  }
-  if (!meaning) return 'it holds no expression';
-  const [first] = open;
-  return first === undefined ? null : `${first} is not closed`;
 }
 
 const LEAST_EVERY_MS = 1000;

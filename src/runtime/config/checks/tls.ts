@@ -20,6 +20,8 @@ export const checkTls: Check = (subject) => {
   for (const [name, { url, replicas = [], tls }] of Object.entries(prometheus ?? {}))
     if (tls !== undefined) checkClient(subject, ['prometheus', name, 'tls'], tls, [url, ...replicas]);
   if (pager?.tls !== undefined) checkClient(subject, ['pager', 'tls'], pager.tls, [pager.url]);
+  for (const [name, { tls, url, replicas = [] }] of Object.entries(subject.config.prometheus ?? {}))
+    if (tls !== undefined) checkClient(subject, ['prometheus', name, 'tls'], tls, [url, ...replicas]);
   for (const [group, { components }] of Object.entries(subject.config.groups))
     for (const [id, component] of Object.entries(components)) {
       const path = ['groups', group, 'components', id];
@@ -27,7 +29,8 @@ export const checkTls: Check = (subject) => {
         const urls = [...Object.values(component.instances), ...(component.public ? [component.public.url] : [])];
         checkClient(subject, [...path, 'tls'], component.tls, urls);
       }
-      if (component.kind === 'postgres') checkDatabase(subject, path, component);
+      if (component.kind === 'postgres') checkConnection(subject, path, component, component.tls ?? 'verify-full');
+      if (component.kind === 'tcp') checkConnection(subject, path, component, component.tls ?? 'disable');
     }
 };
 
@@ -59,13 +62,13 @@ function checkClient(subject: Subject, path: KeyPath, files: Files, urls: readon
   );
 }
 
-function checkDatabase(
+function checkConnection(
   subject: Subject,
   path: KeyPath,
-  component: Files & { readonly tls?: string | undefined },
+  component: Files,
+  mode: 'disable' | 'require' | 'verify-full',
 ): void {
   checkPair(subject, path, component);
-  const mode = component.tls ?? 'verify-full';
   const key = (['ca', 'cert', 'key'] as const).find((one) => component[one] !== undefined);
   if (mode === 'disable' && key !== undefined)
     unused(subject, [...path, key], 'the connection is not encrypted', 'write tls: verify-full, or leave it out');
