@@ -12,7 +12,7 @@ export interface Load {
 }
 
 /** Alerts of one request: as Alertmanager tells of them, with the labels and annotations that rules mostly have. */
-function payloadOf(connection: number, alerts: number, status: 'firing' | 'resolved', startsAt: string): string {
+export function payloadOf(connection: number, alerts: number, status: 'firing' | 'resolved', startsAt: string): string {
   const each = Array.from({ length: alerts }, (_, index) => ({
     status,
     labels: {

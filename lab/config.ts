@@ -103,7 +103,8 @@ export const ALERTS = {
 export function labConfig(input: LabConfigInput): string {
   const file = (name: string): string => `\${file:${input.secretFile(name)}}`;
   const scheme = input.certificates === undefined ? 'http' : 'https';
-  const probe = { interval: '500ms', timeout: '1s' };
+  // The longer a probe may take, the more a busy machine may be late before it can't tell what would be lost.
+  const probe = { interval: '500ms', timeout: '2s' };
   const auto = input.autonomy === 'auto';
   const tls = tlsOf(input);
   const sides = <T>(a: T, b: T): Record<string, T> => ({ [REGION.a]: a, [REGION.b]: b });

@@ -7,7 +7,7 @@
  *   node:http as a module makes Node.js load all of its fetch, which a start has no use for.
  * - Libraries that talk to the network stay outside and are installed beside: a fix of theirs needs no release of ours.
  *   What is put inside keeps its licence in LICENSES.txt.
- * - Everything lies in one folder: the journal's thread is found beside the code that starts it.
+ * - Everything lies in one folder: the journal's threads are found beside the code that starts them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -16,7 +16,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const INPUT = { main: 'src/cli/main.ts', 'sqlite-worker': 'src/journal/sqlite-worker.ts' };
+const INPUT = {
+  main: 'src/cli/main.ts',
+  'sqlite-worker': 'src/journal/sqlite-worker.ts',
+  'reader-worker': 'src/journal/reader-worker.ts',
+};
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 /** Packages that the package asks npm for and finds at run time. */

@@ -144,6 +144,8 @@ t.test('the daemon of the package keeps a journal, shows its pages, and ends in 
   t.match(await read('/metrics'), /failoverd_build_info/);
   t.match(JSON.parse(await read('/api/v1/openapi.json')), { openapi: '3.1.0' });
   t.equal(failoverd('status', '--url', daemon.url).status, 0);
+  const then = failoverd('explain', '--at', new Date().toISOString(), '--url', daemon.url);
+  t.equal(then.status, 0, `the journal’s reader: ${then.stderr}`);
   t.equal(await endDaemon(daemon), 0, daemon.log());
   t.notMatch(daemon.log(), /"level":"(?:error|fatal)"/);
 });

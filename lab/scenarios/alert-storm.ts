@@ -4,6 +4,7 @@ import type { Platform } from '../platform.ts';
 import { storm } from '../servers/storm.ts';
 import { killRegion, lookOn, type Scenario, untilFailedOver, untilQuiet } from './scenario.ts';
 
+// Invariant 16: duplicated, reordered or lost-resolved alerts change no decision.
 /** Different alerts of the region; told as firing and as resolved, by two Alertmanagers, twice each: 10,000. */
 const DIFFERENT = 1_250;
 const TOLD = 10_000;

@@ -29,7 +29,7 @@ const counts = async (platform: Platform, alertname: string): Promise<boolean> =
 
 const STILL_FIRING = 'alerts that fire for failoverd, and ended';
 
-/** The region's alert fires, since one vantage and Prometheus lose sight of it; it ends, and nobody tells failoverd. */
+/** Invariant 16. The region's alert fires, since one vantage and Prometheus lose sight of it; it ends, and nobody tells failoverd. */
 function lostResolved(scenario: Omit<Scenario, 'act' | 'measured'>, after: Scenario['act']): Scenario {
   let stillFiring = 0;
   return {

@@ -75,6 +75,7 @@ async function dieWithGap(platform: Platform, gapMs: number, tell: (line: string
   await killRegion(platform, tell);
 }
 
+/** Invariant 20. */
 const OVER_BUDGET = { kind: 'decided', decision: { row: 40, action: 'propose', inTheWay: 'loss-budget' } } as const;
 
 export const receiveGap: Scenario = {
@@ -106,6 +107,7 @@ export const receiveGapSmall: Scenario = {
   },
 };
 
+/** Invariants 19 and 26: every acknowledged write is on the new side, or lies within the bracket that was reported. */
 export const lossWithinBracket: Scenario = {
   name: 'loss-within-bracket',
   says: 'as receive-gap, but people are told of the loss and say yes: what is lost lies within the bracket they were told',

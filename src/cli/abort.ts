@@ -1,4 +1,4 @@
-/** `failoverd abort`: turns a proposal down, or stops a run as far as it can still be stopped. */
+/** `failoverd abort`: turns a proposal or a raise down, or stops a run as far as it can still be stopped. */
 import { CLIENT_OPTIONS, createClient, reportFault } from './client.ts';
 import { type Command, EXIT, readArgs, UsageError } from './command.ts';
 import { wrap } from './terminal.ts';
@@ -9,10 +9,16 @@ export const abort: Command = async (args, shell) => {
   const { values, positionals } = readArgs(args, OPTIONS);
   const [id, more] = positionals;
   if (id === undefined || more !== undefined)
-    throw new UsageError('one proposal or run is needed', 'failoverd abort ID --reason "why"');
-  const kind = id.startsWith('proposal-') ? 'proposals' : id.startsWith('run-') ? 'runs' : null;
+    throw new UsageError('one proposal, raise or run is needed', 'failoverd abort ID --reason "why"');
+  const kind = id.startsWith('proposal-')
+    ? 'proposals'
+    : id.startsWith('run-')
+      ? 'runs'
+      : id.startsWith('raise-')
+        ? 'raises'
+        : null;
   if (kind === null)
-    throw new UsageError(`${id} is neither a proposal nor a run`, '`failoverd status` shows what is open');
+    throw new UsageError(`${id} is no proposal, run or raise`, '`failoverd status` shows what is open');
   if (values.reason === undefined || values.reason.trim() === '')
     throw new UsageError('a reason is needed, for the journal', 'add --reason "why"');
   const client = createClient(values, shell);

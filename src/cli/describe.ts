@@ -1,5 +1,12 @@
 /** The status in words for a terminal: what a page shows at its top, in 80 columns. */
-import type { GroupStatus, Mood, ProposalStatus, RunReport, StatusDocument } from '../daemon/status-document.ts';
+import type {
+  GroupStatus,
+  Mood,
+  ProposalStatus,
+  RaiseStatus,
+  RunReport,
+  StatusDocument,
+} from '../daemon/status-document.ts';
 import { bytesText, counted, instantText, lossText, spanText, stepText, utcText } from '../daemon/text.ts';
 import { numberText } from '../policies/metrics.ts';
 import { COLUMNS, labelled, type Paint, printable, wrap } from './terminal.ts';
@@ -25,6 +32,7 @@ export function statusLines(status: StatusDocument, url: string, paint: Paint): 
     ...(status.engine === 'running'
       ? []
       : [paint('red', `The engine has ${status.engine}: failoverd acts on nothing. Restart the daemon.`)]),
+    ...configLines(status, paint),
     ...(undelivered.length === 0
       ? []
       : [
@@ -33,6 +41,16 @@ export function statusLines(status: StatusDocument, url: string, paint: Paint): 
         ]),
     ...status.groups.flatMap((group) => ['', ...groupLines(group, paint)]),
   ];
+}
+
+/** That the file on disk is not what is in force. */
+function configLines({ config: { refused, restartNeeded } }: StatusDocument, paint: Paint): string[] {
+  if (refused !== null)
+    return [
+      paint('red', `The config on disk was refused at ${utcText(refused.at)}; the one in force stays:`),
+      ...refused.problems.flatMap((problem) => wrap(printable(problem), '  - ')),
+    ];
+  return restartNeeded.flatMap((text) => wrap(printable(text), 'restart   '));
 }
 
 function groupLines(group: GroupStatus, paint: Paint): string[] {
@@ -55,6 +73,7 @@ function groupLines(group: GroupStatus, paint: Paint): string[] {
     ...labelled('facts', tally(group)),
     ...metricLines(group),
     ...(group.proposal === null ? [] : proposalBrief(group.proposal, timeZone)),
+    ...(group.raise === null ? [] : raiseBrief(group.raise, timeZone)),
     ...(group.run === null ? [] : runLines(group.run)),
     ...(last === undefined
       ? []
@@ -98,6 +117,25 @@ const proposalBrief = (proposal: ProposalStatus, timeZone: string | null): strin
   ...labelled('approve', `failoverd approve ${proposal.id}`),
 ];
 
+const raiseBrief = (raise: RaiseStatus, timeZone: string | null): string[] => [
+  ...labelled('raise', `${raise.id}, expires ${instantText(raise.expiresAt, timeZone)}`),
+  ...labelled('approve', `failoverd approve ${raise.id}`),
+];
+
+/** Everything that a yes to this raise covers (design §6). */
+export function raiseLines(raise: RaiseStatus, timeZone: string | null, paint: Paint): string[] {
+  const line = (label: string, text: string): string[] => labelled(label, text, 14);
+  const given = raise.approvals.map(({ person, role }) => `${person} as ${role}`).join(', ');
+  return [
+    paint('bold', `${raise.id}: the config asks for more than is agreed`),
+    ...raise.widens.flatMap((what, index) => line(index === 0 ? 'it would be' : '', printable(what))),
+    ...line('config', raise.configHash),
+    ...line('approved', given === '' ? 'by nobody yet' : `by ${given}`),
+    ...line('missing', raise.missing.join(' and ') || 'nobody'),
+    ...line('expires', `in ${spanText(raise.expiresInMs)}, ${instantText(raise.expiresAt, timeZone)}`),
+  ];
+}
+
 /** Everything that a yes to this proposal covers (design §6). */
 export function proposalLines(proposal: ProposalStatus, timeZone: string | null, paint: Paint): string[] {
   const line = (label: string, text: string): string[] => labelled(label, text, 14);
@@ -124,6 +162,11 @@ export function proposalLines(proposal: ProposalStatus, timeZone: string | null,
     ...(proposal.fence === 'none'
       ? line('fence', UNFENCED).map((text) => paint('red', text))
       : line('fence', 'the old side is stopped and read back as stopped before anything is promoted')),
+    ...proposal.decision.gates
+      .filter(({ gate }) => gate === 'target-matches')
+      .flatMap(({ answer, why }) =>
+        line('the target', printable(why)).map((text) => (answer === 'pass' ? text : paint('red', text))),
+      ),
     ...line('epoch', String(proposal.epoch)),
     ...line('plan', proposal.planHash),
     ...line('approved', given === '' ? 'by nobody yet' : `by ${given}`),

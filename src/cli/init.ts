@@ -1,6 +1,7 @@
 /** `failoverd init`: asks both databases and Prometheus, and writes a config that observes. It reads, and writes one file. */
 import { access, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { counted } from '../daemon/text.ts';
 import type { PrometheusSurvey } from '../probes/prometheus-survey.ts';
 import { addressText } from '../probes/target.ts';
 import { readBounded } from '../runtime/config/bounded-file.ts';
@@ -227,7 +228,9 @@ async function askMonitoring(flags: Flags, ask: Asker, found: (line: string) => 
   const answer = await surveyMonitoring(url);
   if (answer.kind === 'fault') throw new Stopped([answer.fault]);
   const { version, alertmanagers, rules } = answer.survey;
-  found(`Prometheus ${version}: ${alertmanagers.length} Alertmanagers, ${rules.length} alerting rules`);
+  found(
+    `Prometheus ${version}: ${counted(alertmanagers.length, 'Alertmanager')}, ${counted(rules.length, 'alerting rule')}`,
+  );
   return { ...answer.survey, url };
 }
 

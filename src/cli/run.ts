@@ -1,17 +1,18 @@
-/** `failoverd run`: the daemon, until a signal ends it. */
+/** `failoverd run`: the daemon, until a signal ends it. SIGHUP reads the config anew. */
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
+import type { Read } from '../daemon/reload.ts';
 import { isAlive, serviceStatus } from '../daemon/service-status.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openSqliteJournal } from '../journal/sqlite.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { type Problem, problemText } from '../runtime/config/problem.ts';
-import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
+import { resolveSecrets, type Secrets, secretSources } from '../runtime/config/secrets.ts';
 import { createLifecycle, type Lifecycle } from '../runtime/lifecycle.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { serviceManager } from '../runtime/service-manager.ts';
-import { onFault, onStopSignals } from '../runtime/signals.ts';
+import { onFault, onReloadSignal, onStopSignals } from '../runtime/signals.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
 import { packageVersion } from './version.ts';
@@ -26,18 +27,16 @@ export const run: Command = async (args, shell) => {
   const { values, positionals } = readArgs(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`${positionals[0]} is one too many`, USAGE);
   if (values.config === undefined) throw new UsageError('no config is named', USAGE);
-  const loaded = await loadConfig(values.config, shell.cwd);
-  if (loaded.kind === 'refused') return refuse(loaded.problems, shell);
-  const resolved = await resolveSecrets(loaded, secretSources(shell));
-  if (resolved.kind === 'refused') return refuse(resolved.problems, shell);
+  const found = await read(values.config, shell);
+  if (found.kind === 'refused') return refuse(found.problems, shell);
+  const { loaded, secrets } = found;
 
   const log = createLog({ level: loaded.config.daemon.logLevel ?? 'info', pretty: shell.color });
-  const { secrets } = resolved;
-  const protect = (): void => {
-    for (const secret of secrets.all()) log.protect(secret);
+  const protect = (from: Secrets): void => {
+    for (const secret of from.all()) log.protect(secret);
   };
-  protect();
-  secrets.onRenewed(protect);
+  protect(secrets);
+  secrets.onRenewed(() => protect(secrets));
   const lifecycle = createLifecycle({ log, timers: systemTimers });
   const deaf = onFault({ log, exit: (code) => process.exit(code) });
   const stopped = new Promise<string>((ended) => {
@@ -56,16 +55,24 @@ export const run: Command = async (args, shell) => {
   ]);
   try {
     const version = packageVersion();
-    const { engine } = await startDaemon({
-      loaded,
-      secrets,
-      version,
-      journal,
-      log,
-      lifecycle,
+    const file = values.config;
+    const daemon = await startDaemon({
+      ...{ loaded, secrets, version, journal, log, lifecycle },
       variable: shell.variable,
+      read: () => read(file, shell),
+      taken(next, renewed) {
+        protect(renewed);
+        renewed.onRenewed(() => protect(renewed));
+        log.level = next.config.daemon.logLevel ?? 'info';
+        for (const warning of next.warnings) log.warn({ path: warning.path }, problemText(warning));
+      },
     });
-    tellService(engine, shell, log, lifecycle);
+    lifecycle.onStop(
+      'reload signal',
+      SIGNALS_OFF_WITHIN_MS,
+      onReloadSignal({ log, reload: (signal) => void daemon.reload(signal) }),
+    );
+    tellService(daemon.engine, shell, log, lifecycle);
     // For the next start; at the end it may be too late, since a crash leaves no time for it.
     flushCompileCache();
     const report = await lifecycle.stop(await stopped);
@@ -80,6 +87,15 @@ export const run: Command = async (args, shell) => {
   deaf();
   return code;
 };
+
+/** The config with its secrets, both as they are now. */
+async function read(file: string, shell: Shell): Promise<Read> {
+  const loaded = await loadConfig(file, shell.cwd);
+  if (loaded.kind === 'refused') return { kind: 'refused', problems: loaded.problems };
+  const resolved = await resolveSecrets(loaded, secretSources(shell));
+  if (resolved.kind === 'refused') return { kind: 'refused', problems: resolved.problems };
+  return { kind: 'read', loaded, secrets: resolved.secrets };
+}
 
 /** Half of the time systemd waits is what it recommends; a third leaves room for a ping that is late. */
 const PINGS_IN_TIME = 3;

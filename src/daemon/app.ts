@@ -1,62 +1,44 @@
 /**
  * The daemon's composition root: makes the parts, puts them together, and ends them in the reverse order. It decides
- * nothing; `startDaemon` can be embedded whole in a test.
+ * nothing; `startDaemon` can be embedded whole in a test. What hangs on the config alone is made in `parts.ts`, and
+ * changed while running by `reload.ts`.
  */
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import canonicalize from 'canonicalize';
-import { type ConfiguredActor, createActor } from '../actions/actor.ts';
+import type { ConfiguredActor } from '../actions/actor.ts';
 import { type Engine, EngineFailed, startEngine } from '../engine/engine.ts';
-import type { Observer, Pager } from '../engine/ports.ts';
+import type { Observer } from '../engine/ports.ts';
 import { IllegalEvent } from '../journal/illegal.ts';
 import { readGroupEvents } from '../journal/reader.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { Config } from '../model/config.ts';
-import type { Observation } from '../model/evidence.ts';
 import type { State } from '../model/loop.ts';
-import { durationMs } from '../model/primitives.ts';
 import { declaredAutonomy, type Settings } from '../model/settings.ts';
-import { createPager } from '../notify/pager.ts';
-import { alertSourceOf } from '../probes/alertmanager.ts';
-import { metricTargetsOf } from '../probes/metric-targets.ts';
-import { monitorTargetsOf } from '../probes/monitor-targets.ts';
-import { createReportDesk, witnessKeys } from '../probes/report.ts';
-import { createRunner, type Runner } from '../probes/runner.ts';
-import { targetsOf } from '../probes/targets.ts';
-import { chance } from '../runtime/chance.ts';
+import { createReportDesk } from '../probes/report.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { addressOf } from '../runtime/config/address.ts';
 import type { Loaded } from '../runtime/config/load.ts';
 import type { Secrets } from '../runtime/config/secrets.ts';
-import { credentialsOf } from '../runtime/http-credentials.ts';
 import { newIncarnation, newNonce, newSessionId } from '../runtime/ids.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
-import { redactingLive } from '../runtime/redact.ts';
+import { redacting } from '../runtime/redact.ts';
 import { keepRenewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
-import { createCertificates, type FindCertificates } from '../runtime/tls.ts';
-import { mayWriteCanary } from './canaries.ts';
 import type { App } from './http/context.ts';
 import { createReplies } from './http/replies.ts';
 import type { SecureListener } from './http/secure.ts';
 import { createHttp } from './http/server.ts';
-import type { WebhookCredentials } from './http/webhook-proof.ts';
 import { createMetrics, type Metrics, meteredStore } from './metrics.ts';
 import { createObserver } from './observer.ts';
-import { createPeople, type People } from './people.ts';
-import { createReconciler, type Reconciler } from './reconciler.ts';
+import { createParts, type Parts } from './parts.ts';
+import { createReloader, hashOf, listenOf, type Read, type ReloadAnswer } from './reload.ts';
 import { keepWarm, type Warming } from './warming.ts';
 
-/** The daemon's own vantage. */
-const OWN_VANTAGE = 'daemon';
-const DEFAULT_LISTEN = '127.0.0.1:8080';
 /** How long each part may take to end; what hangs costs its wait and no more. */
 const STOP_MS = {
   http: 3_000,
-  runner: 2_000,
+  evidence: 2_000,
   renewal: 2_000,
-  reconciler: 2_000,
   engine: 5_000,
   actor: 3_000,
   journal: 5_000,
@@ -71,11 +53,20 @@ export type DaemonOptions = {
   readonly log: Log;
   /** Ends what was started, also when the start fails halfway. */
   readonly lifecycle: Lifecycle;
+  /** Reads the config anew, for a reload. Never rejects. */
+  readonly read: () => Promise<Read>;
+  /** Told of each config that was taken while running. */
+  readonly taken?: (loaded: Loaded, secrets: Secrets) => void;
   /** What programs that fence may see of the environment. */
   readonly variable: (name: string) => string | undefined;
 };
 
-export type Daemon = { readonly url: string; readonly engine: Engine };
+export type Daemon = {
+  readonly url: string;
+  readonly engine: Engine;
+  /** Reads the config anew; `by` is a person, or the signal that asked. Never rejects. */
+  reload(by: string): Promise<ReloadAnswer>;
+};
 
 /** Why it can't start, with the way out; a closed set of causes, told in words. */
 export class StartRefused extends Error {
@@ -89,48 +80,86 @@ export class StartRefused extends Error {
 
 /** Rejects with {@link StartRefused} for the journal or the address. Whatever had begun is ended by the lifecycle. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { loaded, secrets, version, log, lifecycle, variable } = options;
+  const { loaded, version, log, lifecycle, variable, read, taken } = options;
   const { config, settings } = loaded;
   const metrics = createMetrics({ version });
   const store = await opened(options, metrics);
-  const secret = (reference: string): string => secrets.of(reference).reveal();
-  const certificates = createCertificates(secrets);
+  const make = (from: Loaded, secrets: Secrets): Parts =>
+    createParts({
+      ...{ config: from.config, secrets, metrics, log, variable },
+      renewedElsewhere: secrets === options.secrets,
+    });
 
-  const actor = createActor({ config, secret, certificates, clock: systemClock, timers: systemTimers, log, variable });
-  lifecycle.onStop('actor', STOP_MS.actor, () => actor.close());
+  /** The set in force, and the secrets that came with it. */
+  let live = { parts: make(loaded, options.secrets), secrets: options.secrets };
+  lifecycle.onStop('actor', STOP_MS.actor, () => live.parts.close());
   const replies = createReplies({ timers: systemTimers });
   let warming: Warming | null = null;
-  const own = ownVantage({ config, secrets, certificates, metrics, lifecycle });
-  const engine = await loadEngine({
+  const engine: Engine = await loadEngine({
     settings,
     store,
     ports: {
       clock: systemClock,
       timers: systemTimers,
-      actor,
-      prober: own.runner,
-      pager: pagerOf(config, secrets, certificates, log),
-      replies: replies.port,
+      actor: { perform: (operation, signal) => live.parts.actor.perform(operation, signal) },
+      prober: { probeNow: (group) => live.parts.prober.probeNow(group) },
+      pager: { deliver: (page, signal) => live.parts.pager.deliver(page, signal) },
+      replies: {
+        reply(reply) {
+          // Before anything else of that turn leaves: what follows from a config is done with that config.
+          reloader.replied(reply);
+          replies.port.reply(reply);
+        },
+      },
       observer: alsoNudging(createObserver({ log, metrics }), () => warming?.nudge()),
     },
     incarnation: newIncarnation(),
     version,
     configHash: hashOf(config),
   });
+  const reloader = createReloader({
+    read,
+    engine,
+    replies,
+    log,
+    redact: () => redacting(live.secrets.all()),
+    started: loaded,
+    prepare(next, secrets) {
+      const parts = make(next, secrets);
+      return {
+        take() {
+          const { parts: before } = live;
+          live = { parts, secrets };
+          keys.take(parts.witnessKeys);
+          taken?.(next, secrets);
+          // The new set begins before the old one is hushed: no gap in what is seen.
+          parts.begin(engine);
+          before.retire().catch((error: unknown) => log.error({ err: error }, 'what was replaced did not end well'));
+          log.info(autonomies(engine.state().settings), 'another config is in force');
+        },
+        discard: () => void parts.close(),
+      };
+    },
+  });
   lifecycle.onStop('engine', STOP_MS.engine, () => engine.stop());
   refuseOrphans(engine.state());
-  warming = warmingOf(engine, actor, lifecycle);
+  warming = warmingOf(engine, (group, region) => live.parts.actor.warm(group, region), lifecycle);
 
-  const reconciler = reconcilerOf(options, certificates, metrics, engine);
-  const session = newSessionId();
+  const keys = changingKeys(live.parts.witnessKeys);
   const http = createHttp({
     engine,
     replies,
-    people: livePeople(config, secrets),
-    webhookCredentials: () => webhookCredentialsOf(config, secret),
-    secure: secureListenerOf(config, secrets),
-    askWhatFires: () => reconciler?.soon(),
-    witnesses: createReportDesk({ session, keys: witnessKeys(config.vantages), clock: systemClock }),
+    people: {
+      identify: (authorization) => live.parts.people.identify(authorization),
+      get count() {
+        return live.parts.people.count;
+      },
+    },
+    webhookCredentials: () => live.parts.webhookCredentials(),
+    secure: secureListenerOf(config, options.secrets),
+    askWhatFires: () => live.parts.reconcileSoon(),
+    witnesses: createReportDesk({ session: newSessionId(), keys: keys.now, clock: systemClock }),
+    reload: reloader.reload,
     past: (group, at) => readGroupEvents(resolve(loaded.folder, config.daemon.stateDir), group, at),
     metrics,
     log,
@@ -140,16 +169,47 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     version,
   });
   lifecycle.onStop('http', STOP_MS.http, () => http.close());
-  const url = await listen(http, config.daemon.listen ?? DEFAULT_LISTEN);
-  const renewal = keepRenewing({ secrets, timers: systemTimers, log });
+  const url = await listen(http, listenOf(config));
+  // The listener keeps the certificates it was started with, so these are looked at for as long as it listens.
+  const renewal = keepRenewing({ secrets: options.secrets, timers: systemTimers, log });
   lifecycle.onStop('renewal', STOP_MS.renewal, () => renewal.stop());
-  own.begin(engine);
-  if (reconciler !== null) {
-    lifecycle.onStop('reconciler', STOP_MS.reconciler, () => reconciler.stop());
-    reconciler.start();
-  }
-  log.info({ url, version, stateDir: config.daemon.stateDir, ...autonomies(settings) }, 'failoverd is ready');
-  return { url, engine };
+  lifecycle.onStop('evidence', STOP_MS.evidence, () => live.parts.hush());
+  live.parts.begin(engine);
+  log.info(
+    { url, version, stateDir: config.daemon.stateDir, ...autonomies(engine.state().settings) },
+    'failoverd is ready',
+  );
+  return { url, engine, reload: reloader.reload };
+}
+
+function secureListenerOf({ daemon: { tls } }: Config, secrets: Secrets): SecureListener | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, clientCa, requireClientCertificate, minVersion } = tls;
+  return {
+    context: () => ({
+      cert: secrets.file(cert),
+      key: secrets.of(key).reveal(),
+      ...(clientCa === undefined ? {} : { ca: secrets.file(clientCa) }),
+      minVersion: minVersion ?? 'TLSv1.2',
+    }),
+    clients: clientCa === undefined ? 'none' : requireClientCertificate === true ? 'must' : 'may',
+    onRenewed: secrets.onRenewed,
+  };
+}
+
+/** Keys of the witnesses, as the desk looks them up: one map, whose entries change with the config. */
+function changingKeys(first: Parts['witnessKeys']): {
+  readonly now: Parts['witnessKeys'];
+  take(keys: Parts['witnessKeys']): void;
+} {
+  const now = new Map(first);
+  return {
+    now,
+    take(keys) {
+      now.clear();
+      for (const [vantage, key] of keys) now.set(vantage, key);
+    },
+  };
 }
 
 async function opened({ journal, loaded, lifecycle }: DaemonOptions, metrics: Metrics): Promise<JournalStore> {
@@ -203,149 +263,6 @@ function refuseOrphans({ ledger, settings }: State): void {
   }
 }
 
-type OwnVantage = {
-  readonly runner: Pick<Runner, 'probeNow'>;
-  /** From now on probes run, and what they see goes to the engine. */
-  begin(engine: Engine): void;
-};
-
-/** Probes of the daemon itself. The engine asks for them and they feed the engine, so they begin once it is there. */
-function ownVantage(options: {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  readonly certificates: FindCertificates;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
-}): OwnVantage {
-  const { config, secrets, certificates, metrics, lifecycle } = options;
-  let engine: Engine | null = null;
-  const emit = (observations: readonly Observation[]): void => {
-    metrics.observed(observations);
-    // An engine that stands still has told so; what is seen then is only counted.
-    engine?.submit({ kind: 'observed', observations: [...observations] }).catch((error: unknown) => {
-      if (!(error instanceof EngineFailed)) throw error;
-    });
-  };
-  const runner = createRunner({
-    vantage: OWN_VANTAGE,
-    targets: [
-      ...targetsOf(config, secrets, OWN_VANTAGE, { canary: true, certificates }),
-      ...metricTargetsOf(config, secrets, certificates),
-      ...monitorTargetsOf(config, secrets, certificates),
-    ],
-    clock: systemClock,
-    timers: systemTimers,
-    random: chance,
-    redact: redactingLive(secrets),
-    emit,
-    mayWrite: (target) => mayWriteCanary(engine, target),
-  });
-  return {
-    runner,
-    begin(started) {
-      engine = started;
-      lifecycle.onStop('runner', STOP_MS.runner, () => runner.stop());
-      runner.start();
-    },
-  };
-}
-
-/** Without a pager nobody is told, so nothing counts as delivered: pages stay on the status until there is one. */
-function pagerOf(config: Config, secrets: Secrets, certificates: FindCertificates, log: Log): Pager {
-  const { pager } = config;
-  if (pager !== undefined)
-    return createPager({
-      url: pager.url,
-      secret: secrets.of(pager.secret),
-      timeoutMs: durationMs(pager.timeout ?? '5s'),
-      certificates: certificates(pager.tls),
-      log,
-      clock: systemClock,
-      timers: systemTimers,
-    });
-  const told = new Set<string>();
-  return {
-    deliver: async (page) => {
-      if (!told.has(page.id)) log.error({ page: page.id, title: page.title, body: page.body }, 'a page has no pager');
-      told.add(page.id);
-      return { delivered: false, message: 'the config names no pager' };
-    },
-  };
-}
-
-/** Null where the config names no API of Alertmanager: webhooks are all there is then. */
-function reconcilerOf(
-  options: Pick<DaemonOptions, 'loaded' | 'secrets' | 'log'>,
-  certificates: FindCertificates,
-  metrics: Metrics,
-  engine: Engine,
-): Reconciler | null {
-  const { loaded, secrets, log } = options;
-  const { apis, apiBearer, apiBasic, apiTls } = loaded.config.alertmanager ?? {};
-  if (apis === undefined) return null;
-  const secret = (reference: string): string => secrets.of(reference).reveal();
-  return createReconciler({
-    sources: apis.map((url) =>
-      alertSourceOf({
-        url: new URL(url),
-        // Read anew for each request: a secret may have been renewed.
-        get credentials() {
-          return credentialsOf(apiBearer, apiBasic, secret);
-        },
-        certificates: certificates(apiTls),
-      }),
-    ),
-    engine,
-    metrics,
-    log,
-    clock: systemClock,
-    timers: systemTimers,
-    random: chance,
-    redact: redactingLive(secrets),
-  });
-}
-
-/** People by the tokens that hold now. */
-function livePeople(config: Config, secrets: Secrets): People {
-  const now = (): People =>
-    createPeople(
-      Object.entries(config.people ?? {}).map(([id, { roles, token }]) => ({
-        id,
-        roles,
-        token: secrets.of(token).reveal(),
-      })),
-    );
-  let people = now();
-  secrets.onRenewed(() => {
-    people = now();
-  });
-  return { identify: (authorization) => people.identify(authorization), count: people.count };
-}
-
-function webhookCredentialsOf(
-  { alertmanager }: Config,
-  secret: (reference: string) => string,
-): WebhookCredentials | null {
-  const match = alertmanager?.clientCertificate;
-  if (match !== undefined) return { kind: 'certificate', match };
-  return credentialsOf(alertmanager?.bearer, alertmanager?.basic, secret);
-}
-
-function secureListenerOf({ daemon: { tls } }: Config, secrets: Secrets): SecureListener | undefined {
-  if (tls === undefined) return undefined;
-  const { cert, key, clientCa, requireClientCertificate, minVersion } = tls;
-  return {
-    context: () => ({
-      cert: secrets.file(cert),
-      key: secrets.of(key).reveal(),
-      ...(clientCa === undefined ? {} : { ca: secrets.file(clientCa) }),
-      minVersion: minVersion ?? 'TLSv1.2',
-    }),
-    clients: clientCa === undefined ? 'none' : requireClientCertificate === true ? 'must' : 'may',
-    onRenewed: secrets.onRenewed,
-  };
-}
-
 const alsoNudging = (observer: Observer, nudge: () => void): Observer => ({
   appended(entries) {
     observer.appended(entries);
@@ -355,17 +272,10 @@ const alsoNudging = (observer: Observer, nudge: () => void): Observer => ({
   clockSet: (byMs) => observer.clockSet(byMs),
 });
 
-function warmingOf(engine: Engine, actor: ConfiguredActor, lifecycle: Lifecycle): Warming {
-  const warming = keepWarm({ state: () => engine.state(), warm: actor.warm, timers: systemTimers });
+function warmingOf(engine: Engine, warm: ConfiguredActor['warm'], lifecycle: Lifecycle): Warming {
+  const warming = keepWarm({ state: () => engine.state(), warm, timers: systemTimers });
   lifecycle.onStop('warming', STOP_MS.actor, () => warming.stop());
   return warming;
-}
-
-/** What the journal keeps of the config: SHA-256 over its canonical JSON. It holds references, never secrets. */
-function hashOf(config: Config): string {
-  return createHash('sha256')
-    .update(canonicalize(config) ?? '')
-    .digest('hex');
 }
 
 async function listen(http: App, listenOn: string): Promise<string> {

@@ -123,10 +123,12 @@ const WHOM = {
 function gateLines({ gates, autonomyWhy }: RowExplained): string[] {
   const closed = gates.filter(({ answer }) => answer !== 'pass');
   const open = gates.filter(({ answer }) => answer === 'pass').map(({ gate }) => gate);
+  // What a gate says above lowers the autonomy too, and need not be read twice.
+  const besides = autonomyWhy.filter((why) => !closed.some((gate) => why.endsWith(gate.why)));
   return [
     ...closed.map(gateLine),
     ...(open.length === 0 ? [] : [`These pass: ${open.join(', ')}.`]),
-    ...(autonomyWhy.length === 0 ? [] : [`Autonomy: ${autonomyWhy.join('; ')}.`]),
+    ...(besides.length === 0 ? [] : [`Autonomy: ${besides.join('; ')}.`]),
   ];
 }
 

@@ -23,12 +23,12 @@ export type Metrics = {
   alert(outcome: 'accepted' | 'clock-ahead' | 'clock-behind' | 'clock-unreadable'): void;
   /** What one Alertmanager answered when it was asked what fires: `ok`, or why it can't be told. */
   reconciliation(outcome: 'ok' | ProbeErrorCode): void;
-  /** From now on it is shown how long ago what fires was last known from an Alertmanager; `ageMs` is asked at each scrape. */
-  reconciliationAge(ageMs: () => number): void;
+  /** From now on it is shown how long ago what fires was last known from an Alertmanager; `ageMs` is asked at each scrape. Null: none is asked. */
+  reconciliationAge(ageMs: (() => number) | null): void;
   /** One witness report and its ending: `accepted`, or the code it was refused with. */
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
-  order(order: 'approve' | 'abort' | 'report' | 'clear-report', outcome: string): void;
+  order(order: 'approve' | 'abort' | 'report' | 'clear-report' | 'reload', outcome: string): void;
   /** How many listen to server-sent events now. */
   eventStreams(open: number): void;
   observed(observations: readonly Observation[]): void;
@@ -90,10 +90,11 @@ function createCounters(registry: Registry) {
       ['outcome'],
     ),
     witnessReports: counter('witness_reports_total', 'Reports of witnesses, taken or refused', ['code']),
-    orders: counter('orders_total', 'Orders of people (approve, abort, report, clear-report), taken or refused', [
-      'order',
-      'outcome',
-    ]),
+    orders: counter(
+      'orders_total',
+      'Orders of people (approve, abort, report, clear-report, reload), taken or refused',
+      ['order', 'outcome'],
+    ),
     observations: counter('observations_total', 'Answers of probes', ['kind', 'vantage', 'verdict']),
     events: counter('events_total', 'Events written to the journal', ['kind']),
     entries: counter('journal_entries_total', 'Entries written to the journal by this process', []),
@@ -117,9 +118,12 @@ function createCounters(registry: Registry) {
 }
 
 /** Only where an API is named: a number that nobody keeps would read as an outage. */
-function showReconciliationAge(registry: Registry, ageMs: () => number): void {
+function showReconciliationAge(registry: Registry, ageMs: (() => number) | null): void {
+  const name = 'failoverd_alertmanager_reconciliation_age_seconds';
+  registry.removeSingleMetric(name);
+  if (ageMs === null) return;
   new Gauge({
-    name: 'failoverd_alertmanager_reconciliation_age_seconds',
+    name,
     help: 'Since an Alertmanager last answered what fires and the answer was taken in; since the start if none has',
     registers: [registry],
     collect() {
@@ -133,6 +137,8 @@ function createGauges(registry: Registry) {
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> =>
     new Gauge({ name: `failoverd_${name}`, help, labelNames, registers });
   const buildInfo = gauge('build_info', 'Constant 1 with the version', ['version']);
+  const reloadOk = gauge('config_last_reload_successful', '1 unless the config on disk was refused when last read', []);
+  const reloadAt = gauge('config_last_reload_success_timestamp_seconds', 'When the config in force was taken', []);
   const engineUp = gauge('engine_up', '1 while the engine runs and its journal takes entries', []);
   const eventStreams = gauge('event_streams_open', 'Clients that listen to server-sent events', []);
   const pages = gauge('pages_undelivered', 'Pages that nobody has taken yet', []);
@@ -150,6 +156,8 @@ function createGauges(registry: Registry) {
     buildInfo,
     eventStreams,
     show(status: StatusDocument): void {
+      reloadOk.set(status.config.refused === null ? 1 : 0);
+      if (status.config.since !== null) reloadAt.set(status.config.since / 1000);
       engineUp.set(status.engine === 'running' ? 1 : 0);
       pages.set(status.pages.filter((page) => page.deliveredAt === null).length);
       for (const kind of PageKind.enum)
@@ -186,6 +194,7 @@ function createGroupGauges(gauge: MakeGauge) {
     holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row', 'component']),
     alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
     proposal: gauge('proposal_open', '1 while a proposal waits for people', ['group']),
+    raise: gauge('raise_open', '1 while a config asks for more autonomy than is agreed', ['group']),
     proposalLeft: gauge('proposal_expires_seconds', 'Until the open proposal expires', ['group']),
     run: gauge('run_active', '1 while a run is open', ['group']),
     runStuck: gauge('run_needs_person', '1 while the open run is paused or halted', ['group']),
@@ -239,6 +248,7 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   }
   g.alerts.set({ group }, status.alerts.length);
   g.proposal.set({ group }, status.proposal === null ? 0 : 1);
+  g.raise.set({ group }, status.raise === null ? 0 : 1);
   if (status.proposal !== null) g.proposalLeft.set({ group }, status.proposal.expiresInMs / 1000);
   g.run.set({ group }, status.run === null ? 0 : 1);
   g.runStuck.set({ group }, status.run?.status === 'paused' || status.run?.status === 'halted' ? 1 : 0);

@@ -9,10 +9,18 @@ type Level = Exclude<keyof Log, 'child'>;
 /** What needs a person is an error, what changes the course of things is a warning; the rest is told at its place. */
 const LEVELS: Readonly<Record<EventKind, Level>> = {
   'daemon.started': 'info',
+  'config.loaded': 'warn',
+  'config.refused': 'error',
+  'mandate.set': 'warn',
+  'raise.opened': 'warn',
+  'raise.approved': 'warn',
+  'raise.closed': 'warn',
   'alerts.received': 'info',
   'alerts.reopened': 'warn',
   'alerts.expired': 'info',
   'identity.pinned': 'info',
+  'readiness.seen': 'info',
+  'readiness.forgotten': 'info',
   'hold.started': 'warn',
   'hold.advanced': 'debug',
   'hold.ended': 'warn',
@@ -51,8 +59,12 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
 const SHOWN = [
   'group',
   'row',
+  'component',
   'region',
   'proposal',
+  'raise',
+  'configHash',
+  'by',
   'run',
   'step',
   'attempt',
@@ -99,6 +111,13 @@ function extra(body: EventBody): object {
       return { alerts: body.alerts.length, firing: body.alerts.filter((alert) => alert.status === 'firing').length };
     case 'decision.made':
       return { row: body.decision.row, action: body.decision.action, why: body.decision.why };
+    case 'config.refused':
+      return { problems: body.problems.slice(0, 5) };
+    case 'mandate.set':
+      return { autonomy: body.mandate.autonomy };
+    case 'raise.opened':
+      return { widens: body.widens };
+    case 'raise.approved':
     case 'approval.given':
       return { person: body.approval.person, role: body.approval.role };
     case 'page.queued':

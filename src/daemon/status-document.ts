@@ -125,6 +125,20 @@ export const ProposalStatus = Type.Object({
 });
 export type ProposalStatus = Static<typeof ProposalStatus>;
 
+/** A config that asks for more than is agreed: what it would widen, and whose yes it waits for. */
+export const RaiseStatus = Type.Object({
+  id: Text,
+  openedAt: WallMs,
+  expiresAt: WallMs,
+  expiresInMs: Ms,
+  configHash: Text,
+  widens: Type.Array(Text),
+  needs: Type.Array(Role),
+  approvals: Type.Array(Type.Object({ person: Text, role: Role, at: WallMs })),
+  missing: Type.Array(Role),
+});
+export type RaiseStatus = Static<typeof RaiseStatus>;
+
 export const StepReport = Type.Object({
   id: Text,
   status: StepStatus,
@@ -320,6 +334,7 @@ export const GroupStatus = Type.Object({
   rows: Type.Array(RowStatus),
   decisions: Type.Array(DecisionRecord),
   proposal: Maybe(ProposalStatus),
+  raise: Maybe(RaiseStatus),
   run: Maybe(RunReport),
   ended: Type.Array(EndedReport),
   vantages: Type.Array(Type.Object({ id: Text, region: Text, connected: Verdict, why: Text })),
@@ -348,6 +363,13 @@ export const StatusDocument = Type.Object({
   at: WallMs,
   engine: Type.Enum(['running', 'failed', 'stopped']),
   incarnation: Text,
+  /** The config in force, and why the one on disk was refused when it was last read; null = it was taken. */
+  config: Type.Object({
+    hash: Maybe(Text),
+    since: Maybe(WallMs),
+    restartNeeded: Type.Array(Text),
+    refused: Maybe(Type.Object({ at: WallMs, by: Text, problems: Type.Array(Text) })),
+  }),
   journal: Type.Object({ entries: Type.Integer(), newestAt: Maybe(WallMs) }),
   groups: Type.Array(GroupStatus),
   /** Every Prometheus and Alertmanager that watches for us, what is wrong first. */

@@ -2,11 +2,14 @@
  * The fact sheet: what every vantage saw of every component, and what follows from it, each with its age. PURE.
  * What is expected and was never seen has a row too: a silent vantage must not look like a shorter table.
  */
+
+import type { Observation } from '../model/evidence.ts';
 import type { FailureEpisode } from '../model/failures.ts';
 import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
 import { METRICS_VANTAGE, monitorKey, sightKey } from '../policies/evidence.ts';
 import { serverText } from '../policies/metrics.ts';
+import { READY_FRESH_MS } from '../policies/readiness.ts';
 import { CONTROL_FRESH_MS, type PostgresView, type View } from '../policies/view.ts';
 import type { FactStatus, FailureStatus, GroupStatus } from './status-document.ts';
 import { counted } from './text.ts';
@@ -23,26 +26,34 @@ export function factsOf(state: State, view: View): FactStatus[] {
 
 const URGENCY = { bad: 0, unknown: 1, ok: 2 } as const satisfies Record<Verdict, number>;
 
+/** What a probe saw. Metrics have a sheet of their own (`status-metrics.ts`). */
+type Probed = KeptObservation & { readonly observation: Exclude<Observation, { kind: 'metric' }> };
+const isProbed = (kept: KeptObservation): kept is Probed => kept.observation.kind !== 'metric';
+
 function probed(state: State, view: View): FactStatus[] {
-  const sights = Object.values(state.volatile.sights[view.group] ?? {});
+  const sights = Object.values(state.volatile.sights[view.group] ?? {}).filter(isProbed);
   const facts: FactStatus[] = [];
   for (const component of view.settings.components.filter((c) => c.supported)) {
     for (const vantage of view.settings.vantages) {
       const own = sights.filter(({ observation: o }) => isOf(o, vantage.id, component.id));
-      for (const one of own) facts.push(sight(state, one, component.freshMs));
+      for (const one of own) facts.push(sight(state, one, isReadiness(one) ? READY_FRESH_MS : component.freshMs));
       if (component.kind !== 'dns') {
-        for (const region of component.regions.filter((r) => !own.some((one) => placeOf(one) === r)))
+        for (const region of component.regions.filter(
+          (r) => !own.some((one) => !isReadiness(one) && placeOf(one) === r),
+        ))
           facts.push(neverSeen(`${component.kind}.reachable`, `${component.id} in ${region}`, vantage.id));
       } else if (own.length === 0) facts.push(neverSeen('dns.answers', component.id, vantage.id));
     }
   }
   for (const vantage of view.settings.vantages) {
-    const own = Object.values(state.volatile.controls[vantage.id] ?? {});
+    const own = Object.values(state.volatile.controls[vantage.id] ?? {}).filter(isProbed);
     for (const one of own) facts.push(sight(state, one, CONTROL_FRESH_MS));
     if (own.length === 0) facts.push(neverSeen('vantage.connected', vantage.id, vantage.id));
   }
   return facts;
 }
+
+const isReadiness = ({ observation }: KeptObservation): boolean => observation.kind === 'readiness';
 
 /** Every pair of vantage and target that is probed, whether or not it was seen: what is not known is told as unknown. */
 export function targetsOf(state: State, { group, settings }: View): GroupStatus['targets'] {
@@ -58,10 +69,10 @@ export function targetsOf(state: State, { group, settings }: View): GroupStatus[
   );
 }
 
-const isOf = (o: KeptObservation['observation'], vantage: string, component: string): boolean =>
+const isOf = (o: Probed['observation'], vantage: string, component: string): boolean =>
   'component' in o && o.vantage === vantage && o.component === component;
 
-const placeOf = ({ observation: o }: KeptObservation): string => ('region' in o ? o.region : o.target);
+const placeOf = ({ observation: o }: Probed): string => ('region' in o ? o.region : o.target);
 
 const neverSeen = (fact: string, subject: string, vantage: string): FactStatus => ({
   fact,
@@ -75,7 +86,7 @@ const neverSeen = (fact: string, subject: string, vantage: string): FactStatus =
   failures: [],
 });
 
-function sight(state: State, kept: KeptObservation, freshMs: number): FactStatus {
+function sight(state: State, kept: Probed, freshMs: number): FactStatus {
   const { observation: o } = kept;
   const ageMs = Math.max(0, state.mono - kept.receivedMono);
   const expired = ageMs > freshMs;
@@ -99,7 +110,7 @@ export const monitorsOf = (state: State): FactStatus[] =>
     .map((monitor) => {
       const kept = state.volatile.monitors[monitorKey(monitor)];
       const subject = `${serverText(monitor, monitor.replica)} in ${monitor.region}`;
-      return kept === undefined
+      return kept === undefined || !isProbed(kept)
         ? neverSeen(factName(monitor.kind), subject, METRICS_VANTAGE)
         : sight(state, kept, monitor.freshMs);
     })
@@ -115,7 +126,7 @@ export const failuresOf = (state: State, episodes: readonly FailureEpisode[]): F
     }))
     .sort((a, b) => a.lastAgeMs - b.lastAgeMs);
 
-function factName(kind: KeptObservation['observation']['kind']): string {
+function factName(kind: Probed['observation']['kind']): string {
   switch (kind) {
     case 'postgres':
       return 'postgres.reachable';
@@ -125,10 +136,10 @@ function factName(kind: KeptObservation['observation']['kind']): string {
       return 'dns.answers';
     case 'control':
       return 'vantage.connected';
+    case 'readiness':
+      return 'postgres.readiness';
     case 'tcp':
       return 'tcp.reachable';
-    case 'metric':
-      return 'metrics';
     case 'prometheus':
       return 'prometheus.scraping';
     case 'alertmanager':
@@ -138,12 +149,10 @@ function factName(kind: KeptObservation['observation']['kind']): string {
   }
 }
 
-function subjectOf({ observation: o }: KeptObservation): string {
+function subjectOf({ observation: o }: Probed): string {
   switch (o.kind) {
     case 'control':
       return o.target;
-    case 'metric':
-      return o.fact;
     case 'prometheus':
     case 'alertmanager':
       return `${serverText(o, o.replica)} in ${o.region}`;
@@ -154,7 +163,7 @@ function subjectOf({ observation: o }: KeptObservation): string {
   }
 }
 
-function answerText({ observation: o }: KeptObservation): string {
+function answerText({ observation: o }: Probed): string {
   if (o.verdict !== 'ok') {
     const why = o.message ?? o.code ?? 'no answer';
     return `${o.code === null ? '' : `${o.code} at `}${o.reached}${why === o.code ? '' : `: ${why}`}`;
@@ -171,12 +180,12 @@ function answerText({ observation: o }: KeptObservation): string {
       return `${o.facts.status ?? 'no status'} in ${took}`;
     case 'dns':
       return `${o.facts.answers.join(' ')}${o.facts.ttlSeconds === null ? '' : `, ttl ${o.facts.ttlSeconds} s`}`;
+    case 'readiness':
+      return `${o.facts?.databases.length ?? 0} databases${o.message === null ? '' : `; ${o.message}`}, in ${took}`;
     case 'control':
       return `answers in ${took}`;
     case 'tcp':
       return `${o.reached === 'handshake' ? 'connected, handshake done' : 'connected'} in ${took}`;
-    case 'metric':
-      return `${o.facts?.value ?? 'no value'} in ${took}`;
     case 'prometheus':
       return `scrapes ${counted(o.facts?.targets ?? 0, 'target')}, answered in ${took}`;
     case 'alertmanager':

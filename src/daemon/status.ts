@@ -23,6 +23,7 @@ import type {
   GroupStatus,
   HoldStatus,
   ProposalStatus,
+  RaiseStatus,
   ReportStatus,
   RowStatus,
   StatusDocument,
@@ -54,6 +55,7 @@ export function statusOf(
     at,
     engine,
     incarnation: state.incarnation,
+    config: ledger.config,
     journal: { entries: ledger.seq, newestAt: ledger.lastAt },
     groups: Object.keys(state.settings.groups)
       .filter((group) => only === null || group === only)
@@ -118,6 +120,7 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
     rows: rowsOf(view),
     decisions,
     proposal,
+    raise: raiseOf(view),
     run,
     ended: ledger.ended.map((ended) => endedReport(ended, settings)).reverse(),
     vantages: view.vantages.map(({ id, region, connected, why }) => ({ id, region, connected, why })),
@@ -146,6 +149,22 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
       ...one,
       causes: causes === null ? null : [...causes],
     })),
+  };
+}
+
+function raiseOf({ ledger: { raise }, at }: View): RaiseStatus | null {
+  if (raise === null) return null;
+  const { id, openedAt, expiresAt, configHash, widens, needs } = raise;
+  return {
+    id,
+    openedAt,
+    expiresAt,
+    expiresInMs: Math.max(0, expiresAt - at),
+    configHash,
+    widens,
+    needs,
+    approvals: raise.approvals.map(({ person, role, at: given }) => ({ person, role, at: given })),
+    missing: missing(raise),
   };
 }
 

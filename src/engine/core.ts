@@ -25,6 +25,7 @@ export const initialState = (settings: Settings, ledger: Ledger = EMPTY_LEDGER):
   at: 0,
   mono: 0,
   settings,
+  configured: settings,
   ledger,
   volatile: EMPTY_VOLATILE,
 });

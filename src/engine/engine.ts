@@ -175,7 +175,7 @@ class Loop implements Engine {
     for (const submission of gathered(batch.map(({ submission }) => submission))) {
       const mono = clock.mono();
       const wallMs = clock.wall();
-      const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, this.#options.settings, wallMs));
+      const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, state.settings, wallMs));
       if (setByMs !== 0) observer.clockSet(setByMs);
       const input = { ...submission, at, mono } as Input;
       this.#options.record?.(input);

@@ -51,10 +51,10 @@ export function countedOn(ledger: Ledger, settings: Settings, wallMs: number): b
 }
 
 const agesIn = byPart<GroupLedger, Ages>((part) => ({
-  open: Object.values(part).some(
+  open: [...part.values()].some(
     ({ run, proposal, holds }) => run !== null || proposal !== null || Object.keys(holds).length > 0,
   ),
-  ended: Object.entries(part).flatMap(([group, { ended }]) => {
+  ended: [...part].flatMap(([group, { ended }]) => {
     const last = ended.at(-1);
     return last === undefined ? [] : [{ group, endedAt: last.endedAt }];
   }),

@@ -19,6 +19,7 @@ import { noticeKey } from '../model/notices.ts';
 import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
+import { foldMandate } from './fold-mandate.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
@@ -44,8 +45,18 @@ export const foldAll = (ledger: Ledger, entries: readonly JournalEntry[]): Ledge
 
 function foldBody(ledger: Ledger, event: EventBody): Ledger {
   switch (event.kind) {
-    case 'daemon.started':
-      return { ...ledger, incarnation: event.incarnation };
+    case 'daemon.started': {
+      const config = { hash: event.configHash, since: event.at, restartNeeded: [], refused: null };
+      return { ...ledger, incarnation: event.incarnation, config };
+    }
+    case 'config.loaded': {
+      const { configHash: hash, at: since, restartNeeded } = event;
+      return { ...ledger, config: { hash, since, restartNeeded, refused: null } };
+    }
+    case 'config.refused': {
+      const { at, by, problems } = event;
+      return { ...ledger, config: { ...ledger.config, refused: { at, by, problems } } };
+    }
     case 'alerts.received':
     case 'alerts.reopened':
     case 'alerts.expired':
@@ -73,12 +84,12 @@ const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
 /** Alerts that fire no more: resolved, or not heard of for too long. */
 const pastIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
-  Object.entries(part).flatMap(([key, { alert, receivedAt, expiredAt }]) =>
+  [...part].flatMap(([key, { alert, receivedAt, expiredAt }]) =>
     alert.status === 'resolved' || expiredAt !== null ? [[key, receivedAt] as const] : [],
   ),
 );
 const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
-  Object.entries(part).flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
+  [...part].flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
 );
 
 /** Without the oldest of those in `parts`, once there are more than `kept` and `over` of them. */
@@ -159,6 +170,12 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.identities[event.component] !== undefined) refuse(event, `${event.component} is pinned already`);
       return { ...group, identities: { ...group.identities, [event.component]: event.systemIdentifier } };
     }
+    case 'readiness.seen': {
+      const { component, region, readiness, at } = event;
+      return { ...group, readiness: { ...group.readiness, [`${component}/${region}`]: { at, readiness } } };
+    }
+    case 'readiness.forgotten':
+      return { ...group, readiness: {} };
     case 'hold.started': {
       const { row, component = null, region, impactAt, sample, at } = event;
       const { key, name } = judgedIn(event);
@@ -211,6 +228,11 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.decisions[key] === undefined) refuse(event, `${name} has no decision`);
       return { ...group, decisions: withoutKey(group.decisions, key) };
     }
+    case 'mandate.set':
+    case 'raise.opened':
+    case 'raise.approved':
+    case 'raise.closed':
+      return foldMandate(group, event);
     case 'proposal.opened':
     case 'proposal.closed':
     case 'approval.given':

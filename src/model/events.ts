@@ -4,10 +4,12 @@
  */
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
+import { Mandate } from './mandate.ts';
 import { NoticeKind } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
-import { Autonomy, GateAnswer, Name, PageId, ProposalId, Role, RunId, Verdict, WallMs } from './primitives.ts';
+import { Autonomy, GateAnswer, Name, PageId, ProposalId, RaiseId, Role, RunId, Verdict, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
 const Text = Type.String({ maxLength: 2000 });
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -122,12 +124,42 @@ export const AttemptOutcome = Type.Enum(['ok', 'failed', 'indeterminate']);
 
 export const EventBody = Type.Union([
   event('daemon.started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  /** A config was read while running, and is in force: `by` is a person, or the signal that asked. */
+  event('config.loaded', { by: Text, configHash: Type.String(), restartNeeded: Type.Array(Text) }),
+  /** It was refused, and the old one goes on. The hash is null where the file could not be understood. */
+  event('config.refused', {
+    by: Text,
+    configHash: Type.Union([Type.String(), Type.Null()]),
+    problems: Type.Array(Text),
+  }),
+  /** What is agreed for a group from now on: at its first start, when it is lowered, and when a raise was approved. */
+  event('mandate.set', { ...group, mandate: Mandate, why: Text }),
+  event('raise.opened', {
+    ...group,
+    raise: RaiseId,
+    configHash: Type.String(),
+    mandate: Mandate,
+    widens: Type.Array(Text),
+    needs: Type.Array(Role),
+    expiresAt: WallMs,
+  }),
+  event('raise.approved', { ...group, raise: RaiseId, configHash: Type.String(), approval: Approval }),
+  event('raise.closed', {
+    ...group,
+    raise: RaiseId,
+    reason: Type.Enum(['approved', 'expired', 'withdrawn', 'aborted']),
+    why: Text,
+  }),
   event('alerts.received', { alerts: Type.Array(Alert) }),
   /** Alerts that one Alertmanager took for resolved, and that another still lists as firing. */
   event('alerts.reopened', { alerts: Type.Array(Alert) }),
   /** Alerts that fire as far as anybody said, and were not heard of for so long that they count no more. */
   event('alerts.expired', { keys: Type.Array(Type.String()) }),
   event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
+  /** How a PostgreSQL is made, at its first sight and whenever it is made otherwise. */
+  event('readiness.seen', { ...group, component: Name, region: Name, readiness: Readiness }),
+  /** It stands for another server now. */
+  event('readiness.forgotten', { ...group }),
   event('hold.started', {
     ...group,
     ...judged,

@@ -7,6 +7,7 @@
 import Type, { type Static } from 'typebox';
 import { FactName } from './forms.ts';
 import { Lsn, Name, Verdict, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
 export const ProbeKind = Type.Enum([
   'postgres',
@@ -17,6 +18,7 @@ export const ProbeKind = Type.Enum([
   'metric',
   'prometheus',
   'alertmanager',
+  'readiness',
 ]);
 export type ProbeKind = Static<typeof ProbeKind>;
 
@@ -170,6 +172,11 @@ export const MetricObservation = Type.Object(
   },
   { additionalProperties: false },
 );
+/** How a PostgreSQL server is made; asked seldom, by the daemon alone. */
+export const ReadinessObservation = Type.Object(
+  { kind: Type.Literal('readiness'), ...subject, ...observed, facts: Maybe(Readiness) },
+  { additionalProperties: false },
+);
 const monitor = <K extends string, F extends Type.TProperties>(kind: K, facts: F) =>
   Type.Object(
     {
@@ -191,6 +198,7 @@ export const PrometheusObservation = monitor('prometheus', { targets: Type.Numbe
 export const AlertmanagerObservation = monitor('alertmanager', { cluster: Type.String(), peers: Type.Integer() });
 
 export const Observation = Type.Union([
+  ReadinessObservation,
   PostgresObservation,
   HttpObservation,
   TcpObservation,
@@ -205,6 +213,7 @@ export type HttpObservation = Static<typeof HttpObservation>;
 export type TcpObservation = Static<typeof TcpObservation>;
 export type DnsObservation = Static<typeof DnsObservation>;
 export type ControlObservation = Static<typeof ControlObservation>;
+export type ReadinessObservation = Static<typeof ReadinessObservation>;
 export type MetricObservation = Static<typeof MetricObservation>;
 export type MonitorObservation = Static<typeof PrometheusObservation> | Static<typeof AlertmanagerObservation>;
 export type Observation = Static<typeof Observation>;

@@ -14,8 +14,9 @@ const COPIED_WHOLE = 100;
 /** Fewer changes than this are made one by one. */
 const FEW = 4;
 
-type Drawer<T> = Readonly<Record<string, T>>;
-const NOTHING: Drawer<never> = {};
+/** A map and no object: with keys that nobody has seen before, an object of its own shape would be made each time. */
+type Drawer<T> = ReadonlyMap<string, T>;
+const NOTHING: Drawer<never> = new Map<string, never>();
 
 /** FNV-1a over the UTF-16 units; equal on every machine, so that a replay lays things into the same drawers. */
 function drawerOf(key: string): number {
@@ -41,16 +42,18 @@ class Cabinet<T> implements ProxyHandler<Keyed<T>> {
   }
   get(target: Keyed<T>, key: string | symbol): unknown {
     const drawer = this.#drawer(key);
-    return Object.hasOwn(drawer, key) ? drawer[key as string] : Reflect.get(target, key);
+    return drawer.has(key as string) ? drawer.get(key as string) : Reflect.get(target, key);
   }
   has(target: Keyed<T>, key: string | symbol): boolean {
-    return Object.hasOwn(this.#drawer(key), key) || Reflect.has(target, key);
+    return this.#drawer(key).has(key as string) || Reflect.has(target, key);
   }
   ownKeys(): string[] {
-    return this.drawers.flatMap((drawer) => Object.keys(drawer));
+    return this.drawers.flatMap((drawer) => [...drawer.keys()]);
   }
   getOwnPropertyDescriptor(_target: Keyed<T>, key: string | symbol): PropertyDescriptor | undefined {
-    return Object.getOwnPropertyDescriptor(this.#drawer(key), key);
+    const drawer = this.#drawer(key);
+    if (!drawer.has(key as string)) return undefined;
+    return { value: drawer.get(key as string), enumerable: true, configurable: true, writable: true };
   }
   set(): never {
     return refuse();
@@ -76,17 +79,10 @@ function faced<T>(cabinet: Cabinet<T>): Keyed<T> {
 /** An object of its own keys alone, also where one is called `__proto__`. */
 const objectOf = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> => Object.fromEntries(entries);
 
-const copyWith = <T>(drawer: Drawer<T>, key: string, value: T): Drawer<T> => ({ ...drawer, [key]: value });
-function copyWithout<T>(drawer: Drawer<T>, key: string): Drawer<T> {
-  const { [key]: _gone, ...rest } = drawer;
-  return rest;
-}
-
-function grown<T>(record: Drawer<T>): Cabinet<T> {
+function grown<T>(record: Readonly<Record<string, T>>): Cabinet<T> {
   const drawers: Drawer<T>[] = new Array(DRAWERS).fill(NOTHING);
   const entries = Object.entries(record);
-  const sorted = Map.groupBy(entries, ([key]) => drawerOf(key));
-  for (const [index, own] of sorted) drawers[index] = objectOf(own);
+  for (const [index, own] of Map.groupBy(entries, ([key]) => drawerOf(key))) drawers[index] = new Map(own);
   return new Cabinet(drawers, entries.length);
 }
 
@@ -94,15 +90,15 @@ function grown<T>(record: Drawer<T>): Cabinet<T> {
 export function withKey<T>(record: Keyed<T>, key: string, value: NoInfer<T>): Keyed<T> {
   let cabinet = cabinetOf(record);
   if (cabinet === undefined) {
-    const copy = copyWith(record, key, value);
+    const copy = { ...record, [key]: value };
     if (!isOverCopying(copy)) return copy;
     cabinet = grown(copy);
     return faced(cabinet);
   }
   const index = drawerOf(key);
   const drawer = cabinet.drawers[index] ?? NOTHING;
-  const drawers = cabinet.drawers.with(index, copyWith(drawer, key, value));
-  return faced(new Cabinet(drawers, cabinet.size + (Object.hasOwn(drawer, key) ? 0 : 1)));
+  const copy = new Map(drawer).set(key, value);
+  return faced(new Cabinet(cabinet.drawers.with(index, copy), cabinet.size + copy.size - drawer.size));
 }
 
 /** The record with many values changed at once, each part of it copied once; null = without that key. */
@@ -116,33 +112,34 @@ export function withKeys<T>(record: Keyed<T>, changes: ReadonlyMap<string, NoInf
   const drawers = [...cabinet.drawers];
   let { size } = cabinet;
   for (const [index, own] of Map.groupBy(changes, ([key]) => drawerOf(key))) {
-    const drawer = new Map(Object.entries(drawers[index] ?? NOTHING));
+    const drawer = new Map(drawers[index] ?? NOTHING);
     const before = drawer.size;
     for (const [key, value] of own) {
       if (value === null) drawer.delete(key);
       else drawer.set(key, value);
     }
     size += drawer.size - before;
-    drawers[index] = objectOf(drawer);
+    drawers[index] = drawer;
   }
   return settled(drawers, size);
 }
 
 /** A record of few keys is a plain object again. */
 const settled = <T>(drawers: readonly Drawer<T>[], size: number): Keyed<T> =>
-  size < COPIED_WHOLE / 2
-    ? objectOf(drawers.flatMap((drawer) => Object.entries(drawer)))
-    : faced(new Cabinet(drawers, size));
+  size < COPIED_WHOLE / 2 ? objectOf(drawers.flatMap((drawer) => [...drawer])) : faced(new Cabinet(drawers, size));
 
 /** The record without `key`; the same one where it had none. */
 export function withoutKey<T>(record: Keyed<T>, key: string): Keyed<T> {
   if (!Object.hasOwn(record, key)) return record;
   const cabinet = cabinetOf(record);
-  if (cabinet === undefined) return copyWithout(record, key);
-  const size = cabinet.size - 1;
+  if (cabinet === undefined) {
+    const { [key]: _gone, ...rest } = record;
+    return rest;
+  }
   const index = drawerOf(key);
-  const drawers = cabinet.drawers.with(index, copyWithout(cabinet.drawers[index] ?? NOTHING, key));
-  return settled(drawers, size);
+  const copy = new Map(cabinet.drawers[index]);
+  copy.delete(key);
+  return settled(cabinet.drawers.with(index, copy), cabinet.size - 1);
 }
 
 function isOverCopying(record: object): boolean {
@@ -156,7 +153,7 @@ export const sizeOf = (record: Keyed<unknown>): number => cabinetOf(record)?.siz
  * What `look` finds in each part of a record, kept for as long as the part is not changed: asked again after a change
  * of one key, it looks through one drawer and not through everything. `look` must be pure.
  */
-export function byPart<T, R>(look: (part: Readonly<Record<string, T>>) => R): (record: Keyed<T>) => readonly R[] {
+export function byPart<T, R>(look: (part: ReadonlyMap<string, T>) => R): (record: Keyed<T>) => readonly R[] {
   const found = new WeakMap<object, R>();
   const whole = new WeakMap<object, readonly R[]>();
   const inPart = (part: Drawer<T>): R => {
@@ -169,7 +166,7 @@ export function byPart<T, R>(look: (part: Readonly<Record<string, T>>) => R): (r
   return (record) => {
     const known = whole.get(record);
     if (known !== undefined) return known;
-    const made = (cabinetOf(record)?.drawers ?? [record]).map(inPart);
+    const made = cabinetOf(record)?.drawers.map(inPart) ?? [look(new Map(Object.entries(record)))];
     whole.set(record, made);
     return made;
   };

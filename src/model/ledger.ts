@@ -5,10 +5,12 @@
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
+import { Mandate } from './mandate.ts';
 import { Notice } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
-import { Name, ProposalId, Role, RunId, WallMs } from './primitives.ts';
+import { Name, ProposalId, RaiseId, Role, RunId, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 
 const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -114,11 +116,26 @@ export const EndedRun = Type.Object({
 });
 export type EndedRun = Static<typeof EndedRun>;
 
+/** A config that would let failoverd do more than is agreed: it waits for as many people as business hours ask for. */
+export const Raise = Type.Object({
+  id: RaiseId,
+  openedAt: WallMs,
+  configHash: Type.String(),
+  mandate: Mandate,
+  widens: Type.Array(Type.String()),
+  needs: Type.Array(Role),
+  expiresAt: WallMs,
+  approvals: Type.Array(Approval),
+});
+export type Raise = Static<typeof Raise>;
+
 export const GroupLedger = Type.Object({
   active: Maybe(Type.String()),
   /** Highest epoch ever taken; only grows (invariant 2). */
   epoch: Type.Integer(),
   identities: Type.Record(Name, Type.String()),
+  /** How each PostgreSQL was last seen to be made, by `component/region`. */
+  readiness: Type.Record(Type.String(), Type.Object({ at: WallMs, readiness: Readiness })),
   /** By row, and by row and component where a row is judged for each component (`rowKey`). */
   holds: Type.Record(Type.String(), Hold),
   decisions: Type.Record(Type.String(), DecisionRecord),
@@ -138,6 +155,10 @@ export const GroupLedger = Type.Object({
   ended: Type.Array(EndedRun),
   /** When runs without approvals were opened, for the attempts gate. */
   autoRunsAt: Type.Array(WallMs),
+  /** What is agreed that failoverd may do; null in a journal from before it was kept, and before the first start. */
+  mandate: Maybe(Mandate),
+  raise: Maybe(Raise),
+  raises: Type.Integer(),
 });
 export type GroupLedger = Static<typeof GroupLedger>;
 
@@ -157,10 +178,22 @@ export const KeptAlert = Type.Object({
 });
 export type KeptAlert = Static<typeof KeptAlert>;
 
+/** The config in force, and how the last attempt to read another one ended. */
+export const ConfigLedger = Type.Object({
+  hash: Maybe(Type.String()),
+  since: Maybe(WallMs),
+  /** Keys that changed and count only after a restart. */
+  restartNeeded: Type.Array(Type.String()),
+  /** Why the config on disk was refused when it was last read; null = it was taken. */
+  refused: Maybe(Type.Object({ at: WallMs, by: Type.String(), problems: Type.Array(Type.String()) })),
+});
+export type ConfigLedger = Static<typeof ConfigLedger>;
+
 export const Ledger = Type.Object({
   seq: Type.Integer(),
   hash: Type.String(),
   incarnation: Maybe(Type.String()),
+  config: ConfigLedger,
   /** Wall time of the newest event; tells how long nobody watched before a start. */
   lastAt: Maybe(WallMs),
   groups: Type.Record(Type.String(), GroupLedger),
@@ -177,6 +210,7 @@ export const EMPTY_GROUP: GroupLedger = {
   active: null,
   epoch: 0,
   identities: {},
+  readiness: {},
   holds: {},
   decisions: {},
   reports: {},
@@ -187,12 +221,16 @@ export const EMPTY_GROUP: GroupLedger = {
   run: null,
   ended: [],
   autoRunsAt: [],
+  mandate: null,
+  raise: null,
+  raises: 0,
 };
 
 export const EMPTY_LEDGER: Ledger = {
   seq: 0,
   hash: GENESIS_HASH,
   incarnation: null,
+  config: { hash: null, since: null, restartNeeded: [], refused: null },
   lastAt: null,
   groups: {},
   alerts: {},

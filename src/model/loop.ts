@@ -10,6 +10,7 @@ import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
 import { type GroupId, MonoMs, Name, PageId, Role, RunId, WallMs } from './primitives.ts';
+import { Readiness } from './readiness.ts';
 import type { Settings } from './settings.ts';
 
 const Facts = Type.Record(Type.String(), Type.Unknown());
@@ -47,6 +48,20 @@ export type Person = Static<typeof Person>;
 
 export const Input = Type.Union([
   input('started', { incarnation: Type.String(), version: Type.String(), configHash: Type.String() }),
+  /** A config was read and found valid while running; `settings` are those it gives. */
+  input('reloaded', {
+    request: Type.String(),
+    by: Type.String({ maxLength: 120 }),
+    configHash: Type.String(),
+    settings: Type.Unsafe<Settings>(Type.Unknown()),
+    restartNeeded: Type.Array(Type.String({ maxLength: 300 })),
+  }),
+  /** One was read and can't be taken. */
+  input('reload-refused', {
+    by: Type.String({ maxLength: 120 }),
+    configHash: Type.Union([Type.String(), Type.Null()]),
+    problems: Type.Array(Type.String({ maxLength: 1000 })),
+  }),
   /** With `groups`, only they are looked at: those who may have more to say at the instant of the input before it. */
   input('tick', { groups: Type.Optional(Type.Array(Name)) }),
   /**
@@ -218,6 +233,8 @@ export const Volatile = Type.Object({
   probeAskedMono: Type.Record(Type.String(), MonoMs),
   /** When a quorum last failed to reach a region, by `group/region`. */
   regionBadMono: Type.Record(Type.String(), MonoMs),
+  /** How each PostgreSQL was last seen to be made, by `group/component/region`; kept while it can't be asked. */
+  readiness: Type.Record(Type.String(), Type.Object({ facts: Readiness, mono: MonoMs })),
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -225,7 +242,10 @@ export const State = Type.Object({
   incarnation: Type.String(),
   at: WallMs,
   mono: MonoMs,
+  /** In force: as configured, held to what is agreed for each group. */
   settings: Type.Unsafe<Settings>(Type.Unknown()),
+  /** As the config says them. */
+  configured: Type.Unsafe<Settings>(Type.Unknown()),
   ledger: Ledger,
   volatile: Volatile,
 });
@@ -260,4 +280,5 @@ export const EMPTY_VOLATILE: Volatile = {
   pageFailures: {},
   probeAskedMono: {},
   regionBadMono: {},
+  readiness: {},
 };

@@ -59,6 +59,8 @@ export const Plan = Type.Object(
     /** `none`: no fence step; a person must have been told that the old primary may still take writes. */
     fence: Type.Enum(['command', 'none']),
     rtoMs: Type.Number(),
+    /** What it acts on, as `boundHash` of the settings says it: a yes is for these addresses and no others. */
+    bound: Type.Optional(Type.String()),
     steps: Type.Array(PlanStep),
   },
   { additionalProperties: false },

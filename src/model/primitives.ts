@@ -62,6 +62,10 @@ const AUTONOMY_ORDER: readonly Autonomy[] = ['observe', 'gated', 'auto'];
 export const leastAutonomy = (a: Autonomy, b: Autonomy): Autonomy =>
   AUTONOMY_ORDER.indexOf(a) <= AUTONOMY_ORDER.indexOf(b) ? a : b;
 
+/** A raise of autonomy that waits for people. */
+export type RaiseId = `raise-${string}`;
+export const RaiseId = Type.Unsafe<RaiseId>(Type.String({ pattern: '^raise-[a-z0-9-]+$' }));
+
 export const Role = Type.Enum(['viewer', 'auditor', 'alertmanager', 'witness', 'sre', 'dba', 'vp', 'executive']);
 export type Role = 'viewer' | 'auditor' | 'alertmanager' | 'witness' | 'sre' | 'dba' | 'vp' | 'executive';
 

@@ -32,35 +32,50 @@ export function indexOf(settings: Settings): SettingsIndex {
   return made;
 }
 
-const matches = ({ match }: AlertMeaning, { labels }: Alert): boolean =>
-  match.every((m) => ((labels[m.label] ?? '') === m.value) === m.equal);
+/** A label that an alert does not have is empty, also one that is called like something every object has. */
+const labelOf = ({ labels }: Alert, label: string): string =>
+  Object.hasOwn(labels, label) ? (labels[label] ?? '') : '';
+const matches = ({ match }: AlertMeaning, alert: Alert): boolean =>
+  match.every((m) => (labelOf(alert, m.label) === m.value) === m.equal);
 
-const wordOf = (label: string, value: string): string => `${label}=${value}`;
+type Word = { readonly label: string; readonly value: string };
 /** What a meaning asks for by `=`, and an alert must say word for word. An empty value is also said by silence. */
-const wordsOf = ({ meaning }: MeaningOf): string[] =>
-  meaning.match.flatMap(({ label, equal, value }) => (equal && value !== '' ? [wordOf(label, value)] : []));
+const wordsOf = ({ meaning }: MeaningOf): Word[] => meaning.match.filter(({ equal, value }) => equal && value !== '');
+
+type Placed = { readonly place: number; readonly one: MeaningOf };
+/** By label and value. */
+class Words<T> {
+  readonly byLabel = new Map<string, Map<string, T>>();
+  get({ label, value }: Word): T | undefined {
+    return this.byLabel.get(label)?.get(value);
+  }
+  set({ label, value }: Word, held: T): void {
+    const own = this.byLabel.get(label) ?? new Map<string, T>();
+    this.byLabel.set(label, own.set(value, held));
+  }
+}
 
 /** Each meaning lies under the rarest word it asks for, so that few have to be tried on an alert. */
 function meaningsBy(all: readonly MeaningOf[]): SettingsIndex['meaningsOf'] {
-  const commonness = new Map<string, number>();
+  const commonness = new Words<number>();
   for (const word of all.flatMap(wordsOf)) commonness.set(word, (commonness.get(word) ?? 0) + 1);
-  const byWord = new Map<string | null, { readonly place: number; readonly one: MeaningOf }[]>();
+  const byWord = new Words<Placed[]>();
+  const always: Placed[] = [];
   for (const [place, one] of all.entries()) {
-    const rare = wordsOf(one).reduce<string | null>(
-      (least, word) => (least === null || (commonness.get(word) ?? 0) < (commonness.get(least) ?? 0) ? word : least),
-      null,
-    );
-    const own = byWord.get(rare);
-    if (own === undefined) byWord.set(rare, [{ place, one }]);
-    else own.push({ place, one });
+    const [rare] = wordsOf(one).sort((a, b) => (commonness.get(a) ?? 0) - (commonness.get(b) ?? 0));
+    if (rare === undefined) always.push({ place, one });
+    else {
+      const own = byWord.get(rare) ?? [];
+      own.push({ place, one });
+      byWord.set(rare, own);
+    }
   }
-  const always = byWord.get(null) ?? [];
   /** An alert is asked about by all who handle it on its way. */
   const known = new WeakMap<Alert, readonly MeaningOf[]>();
   return (alert) => {
     const told = known.get(alert);
     if (told !== undefined) return told;
-    const said = Object.entries(alert.labels).flatMap(([label, value]) => byWord.get(wordOf(label, value)) ?? []);
+    const said = [...byWord.byLabel].flatMap(([label, byValue]) => byValue.get(labelOf(alert, label)) ?? []);
     const meanings = [...always, ...said]
       .filter(({ one }) => matches(one.meaning, alert))
       .sort((a, b) => a.place - b.place)

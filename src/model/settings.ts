@@ -2,6 +2,8 @@
  * The configuration as the core reads it: defaults filled in, spans in milliseconds, no secrets, no addresses.
  * A pure function of {@link Config}, so a plan's hash and a replay depend on nothing else.
  */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
 import type { MaintenanceWindow, Suppression, WindowSettings } from './maintenance.ts';
@@ -82,6 +84,10 @@ export type GroupSettings = {
   readonly components: readonly ComponentSettings[];
   readonly fence: 'command' | 'none';
   readonly fenceTimeoutMs: number;
+  /** SHA-256 of the fence's driver and programs: another one proves something else. */
+  readonly fenceHash: string;
+  /** SHA-256 of what a plan acts on: regions, components with their addresses, the fence. Holds no secret. */
+  readonly boundHash: string;
   /** Metrics that the config names as facts; rows read them as `metrics.NAME`. */
   readonly metrics: readonly MetricSettings[];
   readonly rows: readonly Row[];
@@ -228,6 +234,21 @@ function capsOf(config: Config, group: GroupConfig, components: readonly Compone
   return caps;
 }
 
+const hashOf = (value: unknown): string =>
+  createHash('sha256')
+    .update(canonicalize(value) ?? '')
+    .digest('hex');
+
+/** How a component is probed and what is promised of it binds no plan. */
+function boundHashOf({ primary, secondary, components, fence }: GroupConfig): string {
+  const targets = Object.entries(components).map(([id, component]) => {
+    const { tier: _tier, targets: _targets, ...rest } = component;
+    const { probe: _probe, lagTarget: _lag, ...bound } = rest as typeof rest & { probe?: unknown; lagTarget?: unknown };
+    return [id, bound];
+  });
+  return hashOf({ primary, secondary, components: Object.fromEntries(targets), fence: fence ?? null });
+}
+
 function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {
   const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({ id: vantage, region: v.region }));
   const components = Object.entries(group.components).map(([component, c]) => componentSettings(component, c));
@@ -244,6 +265,8 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     quorum: group.quorum ?? Math.max(Math.min(2, vantages.length), Math.floor(vantages.length / 2) + 1),
     components,
     fence: group.fence?.driver ?? 'none',
+    fenceHash: hashOf(group.fence ?? null),
+    boundHash: boundHashOf(group),
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
     metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
     rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({

@@ -127,7 +127,7 @@ const SWEEP_EVERY_MS = 10_000;
 
 /** Firing alerts that still count, part by part of the ledger. */
 const countingIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
-  Object.entries(part).flatMap(([key, { alert, receivedAt, expiredAt }]) =>
+  [...part].flatMap(([key, { alert, receivedAt, expiredAt }]) =>
     alert.status === 'firing' && expiredAt === null ? [[key, receivedAt] as const] : [],
   ),
 );

@@ -23,9 +23,13 @@ export const METRICS_VANTAGE = 'daemon';
 export const metricKey = (vantage: string, fact: string, server: string, replica: number): string =>
   sightKey(vantage, `metrics.${fact}`, `${server}/${replica}`);
 
+export const readinessKey = (group: string, component: string, region: string): string =>
+  `${group}/${component}/${region}`;
+
 type Sight = Exclude<Observation, { kind: 'control' | MonitorObservation['kind'] }>;
 function keyOf(o: Sight): string {
   if (o.kind === 'metric') return metricKey(o.vantage, o.fact, o.server, o.replica);
+  if (o.kind === 'readiness') return sightKey(o.vantage, o.component, `readiness/${o.region}`);
   return sightKey(o.vantage, o.component, o.kind === 'dns' ? `resolver/${o.facts.resolver}` : o.region);
 }
 
@@ -42,6 +46,9 @@ const known = (state: State, o: Observation): boolean => {
   if (group === undefined || !group.vantages.some(({ id }) => id === o.vantage)) return false;
   if (o.kind === 'metric') return isNamedMetric(group, o);
   const component = group.components.find(({ id }) => id === o.component);
+  // Who asks Prometheus asks this: one answer for all, which no witness may make up.
+  if (o.kind === 'readiness')
+    return component?.kind === 'postgres' && o.vantage === METRICS_VANTAGE && component.regions.includes(o.region);
   if (component === undefined || component.kind !== o.kind) return false;
   // A vantage tells of the places that are configured: what it makes up would be kept for ever, and looked through at each turn.
   return o.kind === 'dns' ? component.resolvers.includes(o.facts.resolver) : component.regions.includes(o.region);
@@ -69,7 +76,7 @@ const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolea
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
   const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
-  let { samples, monitors } = state.volatile;
+  let { samples, monitors, readiness } = state.volatile;
   let unvouched = answered(state.volatile.unvouched, input);
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
@@ -85,6 +92,13 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     const before = shelf[key];
     shelf[key] = keptOf(observation, before, input);
     if (observation.kind === 'control') continue;
+    // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
+    if (observation.kind === 'readiness') {
+      const { group, component, region, facts } = observation;
+      if (facts !== null)
+        readiness = withKey(readiness, readinessKey(group, component, region), { facts, mono: input.mono });
+      continue;
+    }
     if (observation.verdict === 'bad' && before?.badSinceMono == null && observation.kind !== 'metric')
       unvouched = withUnvouched(unvouched, observation);
     samples = withSample(state, samples, observation, input);
@@ -95,6 +109,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     controls: shelves.controls.filled(),
     monitors,
     samples,
+    readiness,
     unvouched,
   };
 }

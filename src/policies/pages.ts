@@ -14,7 +14,7 @@ const UNDER_WAY = Number.MAX_SAFE_INTEGER;
 const AT_ONCE = 8;
 
 const undeliveredIn = byPart<KeptPage, readonly KeptPage[]>((part) =>
-  Object.values(part).filter(({ deliveredAt }) => deliveredAt === null),
+  [...part.values()].filter(({ deliveredAt }) => deliveredAt === null),
 );
 const sorted = new WeakMap<State['ledger']['pages'], readonly KeptPage[]>();
 

@@ -3,17 +3,27 @@
  * it speaks of is durable.
  */
 import type { Facts } from '../model/events.ts';
-import type { GroupLedger, Proposal, Run } from '../model/ledger.ts';
+import type { GroupLedger, Proposal, Raise, Run } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, isBroken } from '../model/run.ts';
+import { approveRaise, turnDown } from './raises.ts';
 import { page, say, type Turn } from './turn.ts';
 
 /** Problems, by the closed codes the API publishes. */
-type Refusal = 'not-found' | 'plan-hash' | 'expired' | 'already-approved' | 'role' | 'promotion-begun' | 'not-waiting';
+type Refusal =
+  | 'not-found'
+  | 'plan-hash'
+  | 'config-hash'
+  | 'expired'
+  | 'already-approved'
+  | 'role'
+  | 'promotion-begun'
+  | 'not-waiting';
 const STATUS: Record<Refusal, number> = {
   'not-found': 404,
   'plan-hash': 409,
+  'config-hash': 409,
   expired: 409,
   'already-approved': 409,
   role: 403,
@@ -32,18 +42,22 @@ const refuse = (turn: Turn, input: Said, code: Refusal, detail: string): void =>
 function find(
   turn: Turn,
   target: string,
-): { group: GroupId; ledger: GroupLedger; proposal: Proposal | null; run: Run | null } | null {
+): { group: GroupId; ledger: GroupLedger; proposal: Proposal | null; run: Run | null; raise: Raise | null } | null {
+  const none = { proposal: null, run: null, raise: null };
   for (const [group, ledger] of Object.entries(turn.state.ledger.groups)) {
-    if (ledger.proposal?.id === target) return { group, ledger, proposal: ledger.proposal, run: null };
-    if (ledger.run?.id === target) return { group, ledger, proposal: null, run: ledger.run };
+    if (ledger.proposal?.id === target) return { ...none, group, ledger, proposal: ledger.proposal };
+    if (ledger.run?.id === target) return { ...none, group, ledger, run: ledger.run };
+    if (ledger.raise?.id === target) return { ...none, group, ledger, raise: ledger.raise };
   }
   return null;
 }
 
 export function approve(turn: Turn, input: InputOf<'approve'>): void {
   const found = find(turn, input.target);
-  if (found === null) return refuse(turn, input, 'not-found', `no open proposal or run is called ${input.target}`);
+  if (found === null)
+    return refuse(turn, input, 'not-found', `no open proposal, run or raise is called ${input.target}`);
   if (found.run !== null) return resume(turn, input, found.group, found.run);
+  if (found.raise !== null) return sayYesToRaise(turn, input, found.group, found.raise);
   const proposal = found.proposal;
   if (proposal === null) return;
   const { person, at } = input;
@@ -79,6 +93,12 @@ export function approve(turn: Turn, input: InputOf<'approve'>): void {
   });
   const waiting = open.filter((needed) => needed !== role);
   reply(turn, input, 200, { proposal: proposal.id, approvedAs: role, waitingFor: waiting });
+}
+
+function sayYesToRaise(turn: Turn, input: InputOf<'approve'>, group: GroupId, raise: Raise): void {
+  const answer = approveRaise(turn, input, group, raise);
+  if (answer.code !== null) return refuse(turn, input, answer.code, answer.detail);
+  reply(turn, input, 200, { raise: raise.id, approvedAs: answer.approvedAs, waitingFor: [...answer.waitingFor] });
 }
 
 /** One SRE with a reason, for all who are needed; executives hear of it at once, not within half an hour (design §6). */
@@ -128,11 +148,16 @@ const MAY_ABORT = ['sre', 'vp', 'executive'] as const;
 
 export function abort(turn: Turn, input: InputOf<'abort'>): void {
   const found = find(turn, input.target);
-  if (found === null) return refuse(turn, input, 'not-found', `no open proposal or run is called ${input.target}`);
+  if (found === null)
+    return refuse(turn, input, 'not-found', `no open proposal, run or raise is called ${input.target}`);
   if (!MAY_ABORT.some((role) => input.person.roles.includes(role)))
     return refuse(turn, input, 'role', `one of ${MAY_ABORT.join(', ')} may abort`);
   if (found.proposal !== null) return abortProposal(turn, input, found.group, found.ledger, found.proposal);
   if (found.run !== null) abortRun(turn, input, found.group, found.run);
+  if (found.raise !== null) {
+    turnDown(turn, input, found.group, found.raise);
+    reply(turn, input, 200, { raise: found.raise.id, status: 'aborted' });
+  }
 }
 
 function abortProposal(

@@ -63,12 +63,15 @@ export function openProposal(turn: Turn, ground: Ground): void {
     plan.fence === 'none'
       ? 'There is NO fence: the old primary may still take writes while the new one does.'
       : 'The old side is fenced first, with proof.';
+  // What keeps it from acting alone is for people to weigh: they hear of the target before they say yes.
+  const target = ground.judged.reports.find(({ gate, answer }) => gate === 'target-matches' && answer !== 'pass');
+  const mind = target === undefined ? '' : ` Mind: ${target.why}.`;
   page(
     turn,
     'proposal',
     view.group,
     `Approve failover of ${view.settings.title} to ${view.standby}?`,
-    `${record.why}. ${fence} ${lossText(loss)}. Needs ${needs.join(' and ')} (${why}) within ${durationText(view.settings.approvalExpiryMs)}: failoverd approve ${id}`,
+    `${record.why}. ${fence} ${lossText(loss)}.${mind} Needs ${needs.join(' and ')} (${why}) within ${durationText(view.settings.approvalExpiryMs)}: failoverd approve ${id}`,
   );
 }
 

@@ -161,7 +161,7 @@ function overdue(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: St
 }
 
 const busyGroupsIn = byPart<Volatile['operations'][string], ReadonlySet<GroupId>>(
-  (part) => new Set(Object.values(part).map((operation) => operation.group)),
+  (part) => new Set([...part.values()].map((operation) => operation.group)),
 );
 
 function next(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepState): void {

@@ -15,6 +15,9 @@ import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
+import { expireRaise } from './raises.ts';
+import { noteReadiness } from './readiness-kept.ts';
+import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
@@ -33,6 +36,7 @@ export function step(before: State, input: Input): StepOutput {
 function saysSomething(turn: Turn, group: GroupId): boolean {
   const said = turn.events.length;
   remind(turn, group);
+  if (turn.events.length === said) expireRaise(turn, group);
   if (turn.events.length === said) advanceRun(turn, group);
   if (turn.events.length === said) judgeGroup(turn, group);
   return turn.events.length > said;
@@ -60,6 +64,13 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
         version: input.version,
         configHash: input.configHash,
       });
+      takeIn(turn, turn.state.configured, input.configHash, null);
+      return all;
+    case 'reloaded':
+      reload(turn, input);
+      return indexOf(turn.state.settings).groups;
+    case 'reload-refused':
+      refuseReload(turn, input);
       return all;
     case 'tick':
       // One of some groups goes on with the instant of the input before it: time has not passed.
@@ -71,6 +82,7 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
     case 'observed': {
       const before = turn.state;
       remember(turn, takeObservations(before, input));
+      noteReadiness(turn, input.observations);
       return seenIn(input, before, turn.state);
     }
     case 'webhook':

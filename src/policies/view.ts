@@ -15,6 +15,8 @@ import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/se
 import { indexOf, type MeaningOf } from '../model/settings-index.ts';
 import { sightKey } from './evidence.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
+import type { SeenReadiness } from './readiness.ts';
+import { seenReadiness } from './readiness-kept.ts';
 
 /** Control targets are probed every second; three missed answers and a deadline make them unknown. */
 export const CONTROL_FRESH_MS = 6000;
@@ -68,6 +70,8 @@ export type PostgresView = {
   readonly streaming: Verdict;
   readonly streamingWhy: string;
   readonly sample: Sample | null;
+  /** How both sides were last seen to be made. */
+  readonly made: { readonly active: SeenReadiness | null; readonly standby: SeenReadiness | null };
   /** Flushed by the primary when last sampled, and not received by the standby. */
   readonly receiveGapBytes: number | null;
   readonly replayLagBytes: number | null;
@@ -307,6 +311,10 @@ function postgresView(
     streaming: streaming.verdict,
     streamingWhy: streaming.why,
     sample,
+    made: {
+      active: seenReadiness(state, ledger, settings.id, component.id, active),
+      standby: seenReadiness(state, ledger, settings.id, component.id, standby),
+    },
     receiveGapBytes:
       sample === null || received === null || sample.timeline !== facts?.timeline
         ? null
@@ -354,7 +362,8 @@ export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(st
 
 type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
 /** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
-const sorted = new WeakMap<State['ledger']['alerts'], ReadonlyMap<GroupId, readonly Firing[]>>();
+type Sorted = { readonly settings: State['settings']; readonly firing: ReadonlyMap<GroupId, readonly Firing[]> };
+const sorted = new WeakMap<State['ledger']['alerts'], Sorted>();
 type FiringOf = { readonly group: GroupId; readonly firing: Firing };
 const finders = new WeakMap<State['settings'], ReturnType<typeof byPart<KeptAlert, readonly FiringOf[]>>>();
 
@@ -364,7 +373,7 @@ function firingIn(state: State): readonly FiringOf[] {
   const find =
     finders.get(settings) ??
     byPart<KeptAlert, readonly FiringOf[]>((part) =>
-      Object.values(part).flatMap((kept) =>
+      [...part.values()].flatMap((kept) =>
         kept.alert.status === 'firing' && kept.expiredAt === null
           ? indexOf(settings)
               .meaningsOf(kept.alert)
@@ -378,14 +387,15 @@ function firingIn(state: State): readonly FiringOf[] {
 
 function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   const known = sorted.get(state.ledger.alerts);
-  if (known !== undefined) return known;
+  // Other settings make something else of the same alerts.
+  if (known?.settings === state.settings) return known.firing;
   const made = new Map<GroupId, Firing[]>();
   for (const { group, firing } of firingIn(state)) {
     const own = made.get(group);
     if (own === undefined) made.set(group, [firing]);
     else own.push(firing);
   }
-  sorted.set(state.ledger.alerts, made);
+  sorted.set(state.ledger.alerts, { settings: state.settings, firing: made });
   return made;
 }
 

@@ -11,6 +11,7 @@ import { probeMetric } from './metric.ts';
 import { createPostgresProbe } from './postgres.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 import { probePrometheus } from './prometheus-server.ts';
+import { probeReadiness } from './readiness.ts';
 import type { Target, TargetOf } from './target.ts';
 import { probeTcp } from './tcp.ts';
 
@@ -33,6 +34,7 @@ export function createProbes(): Probes {
       metric: probeMetric,
       prometheus: probePrometheus,
       alertmanager: probeAlertmanager,
+      readiness: probeReadiness,
     },
     close: postgres.close,
   };
@@ -58,6 +60,8 @@ export async function askTarget(map: ProbeMap, target: Target, context: ProbeCon
       return { kind: target.kind, target, answer: await map.tcp(target, context) };
     case 'metric':
       return { kind: target.kind, target, answer: await map.metric(target, context) };
+    case 'readiness':
+      return { kind: target.kind, target, answer: await map.readiness(target, context) };
     case 'prometheus':
       return { kind: target.kind, target, answer: await map.prometheus(target, context) };
     case 'alertmanager':
@@ -72,6 +76,8 @@ export function unanswered(target: Target, failure: Failure): Asked {
   const outcome = { verdict: verdictOf(failure), reached: 'none', code: failure.code, message: failure.message };
   switch (target.kind) {
     case 'postgres':
+      return { kind: target.kind, target, answer: { ...outcome, facts: null } };
+    case 'readiness':
       return { kind: target.kind, target, answer: { ...outcome, facts: null } };
     case 'http':
       return { kind: target.kind, target, answer: { ...outcome, facts: { status: null } } };
@@ -137,6 +143,8 @@ export function observationOf(asked: Asked, { vantage, at, durationMs, log, reda
   const { group, component, region } = asked.target;
   const subject = { group, component, region };
   switch (asked.kind) {
+    case 'readiness':
+      return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     case 'postgres':
       return { kind: asked.kind, ...subject, ...observed, facts: asked.answer.facts };
     case 'http':

@@ -10,7 +10,7 @@ import type { Timers } from '../runtime/timers.ts';
 import { ABORTED, untilAborted } from './abort.ts';
 import { errorCode, type Failure, networkFailure, notResolved, timedOut } from './failure.ts';
 import type { ProbeContext } from './probe.ts';
-import { addressText, type PostgresTarget } from './target.ts';
+import { addressText, type PostgresPlace } from './target.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 export type QueryResult =
@@ -74,12 +74,12 @@ const PLAIN_ANSWERS = new Set(['R', 'E', 'N', 'v']);
 const TLS_ANSWERS = new Set(['S', 'N', 'E']);
 
 /** What answered, if anything did, certainly isn't PostgreSQL. */
-function isStranger({ firstByte }: Wire, { tls }: PostgresTarget): boolean {
+function isStranger({ firstByte }: Wire, { tls }: PostgresPlace): boolean {
   return firstByte !== null && !(tls === 'disable' ? PLAIN_ANSWERS : TLS_ANSWERS).has(firstByte);
 }
 
 /** Why nothing came of connecting before the deadline. */
-function lateFailure(wire: Wire, target: PostgresTarget): Failure {
+function lateFailure(wire: Wire, target: PostgresPlace): Failure {
   const where = addressText(target);
   if (!wire.resolved) return notResolved(where);
   // A driver that is told a stranger's bytes may wait for more of them for ever.
@@ -87,7 +87,7 @@ function lateFailure(wire: Wire, target: PostgresTarget): Failure {
   return timedOut(where, wire.connected ? 'answer' : 'connection');
 }
 
-function driverFailure(error: unknown, wire: Wire, target: PostgresTarget): Failure {
+function driverFailure(error: unknown, wire: Wire, target: PostgresPlace): Failure {
   const where = addressText(target);
   const code = errorCode(error);
   if (isServerError(error) && code !== undefined) return serverFailure(code, error.message);
@@ -103,7 +103,7 @@ function driverFailure(error: unknown, wire: Wire, target: PostgresTarget): Fail
 }
 
 /** `host` is what the certificate must be for: without it the driver would have an IP address verified as `localhost`. */
-function sslOf({ tls, host, certificates }: PostgresTarget): false | ConnectionOptions {
+function sslOf({ tls, host, certificates }: PostgresPlace): false | ConnectionOptions {
   if (tls === 'disable') return false;
   return {
     host,
@@ -112,7 +112,7 @@ function sslOf({ tls, host, certificates }: PostgresTarget): false | ConnectionO
   };
 }
 
-function clientOf(target: PostgresTarget, vantage: string, socket: Socket): pg.Client {
+function clientOf(target: PostgresPlace, vantage: string, socket: Socket): pg.Client {
   return new (postgresDriver().Client)({
     host: target.host,
     port: target.port,
@@ -144,7 +144,7 @@ type Line = {
   readonly destroy: () => void;
 };
 
-function openLine(target: PostgresTarget, { vantage, log }: ProbeContext): Line {
+function openLine(target: PostgresPlace, { vantage, log }: ProbeContext): Line {
   const where = addressText(target);
   const wire: Wire = { resolved: isIP(target.host) !== 0, connected: false, ended: false, firstByte: null };
   const socket = new Socket();
@@ -174,7 +174,7 @@ function openLine(target: PostgresTarget, { vantage, log }: ProbeContext): Line 
 }
 
 /** Connects and authenticates. Never rejects. */
-export async function connect(target: PostgresTarget, context: ProbeContext): Promise<ConnectResult> {
+export async function connect(target: PostgresPlace, context: ProbeContext): Promise<ConnectResult> {
   const line = openLine(target, context);
   const { client, wire } = line;
   const failed = (failure: Failure): ConnectResult => {

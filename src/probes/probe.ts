@@ -12,6 +12,7 @@ import type {
   ProbeKind,
 } from '../model/evidence.ts';
 import type { Verdict } from '../model/primitives.ts';
+import type { Readiness } from '../model/readiness.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Timers } from '../runtime/timers.ts';
 import type { TargetOf } from './target.ts';
@@ -38,6 +39,7 @@ type FactsByKind = {
   dns: DnsFacts;
   control: null;
   metric: MetricObservation['facts'];
+  readiness: Readiness | null;
   prometheus: Extract<MonitorObservation, { kind: 'prometheus' }>['facts'];
   alertmanager: Extract<MonitorObservation, { kind: 'alertmanager' }>['facts'];
 };

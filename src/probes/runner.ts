@@ -161,6 +161,8 @@ export function createRunner(options: RunnerOptions): Runner {
   const probeGroup = (group: GroupId): void => {
     askedMono.set(group, clock.mono());
     for (const lane of lanes) {
+      // How a server is made is no news of an outage, and dear to ask.
+      if (lane.target.kind === 'readiness') continue;
       if (!concerns(lane.target, group)) continue;
       if (lane.running) lane.again = true;
       else run(lane, true);

@@ -33,6 +33,9 @@ export type PostgresTarget = Schedule &
     readonly canary: boolean;
   };
 
+/** What a connection is made with. */
+export type PostgresPlace = Omit<PostgresTarget, 'kind'>;
+
 export type HttpTarget = Schedule &
   Subject & {
     readonly kind: 'http';
@@ -88,6 +91,9 @@ export type MetricTarget = Schedule & {
   readonly freshMs: number;
 };
 
+/** The same server, asked seldom of how it is made. */
+export type ReadinessTarget = Omit<PostgresTarget, 'kind'> & { readonly kind: 'readiness' };
+
 type Monitor = Schedule & {
   readonly server: string;
   /** 0 = the server itself, more = its replicas. */
@@ -111,7 +117,8 @@ export type Target =
   | ControlTarget
   | MetricTarget
   | PrometheusTarget
-  | AlertmanagerTarget;
+  | AlertmanagerTarget
+  | ReadinessTarget;
 export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Address = { readonly host: string; readonly port: number };

@@ -39,6 +39,22 @@ export function onStopSignals({ log, stop, exit, process: from = process }: Sign
   };
 }
 
+export type ReloadSignalOptions = {
+  readonly log: Log;
+  reload(signal: 'SIGHUP'): void;
+  readonly process?: Process;
+};
+
+/** Listens for SIGHUP, which ends a process that doesn't, until the function returned is called. */
+export function onReloadSignal({ log, reload, process: from = process }: ReloadSignalOptions): () => void {
+  const hear = (): void => {
+    log.info({ signal: 'SIGHUP' }, 'a signal asks to read the config anew');
+    reload('SIGHUP');
+  };
+  from.on('SIGHUP', hear);
+  return () => void from.off('SIGHUP', hear);
+}
+
 export type FaultOptions = {
   readonly log: Log & { flushNow(): void };
   exit(code: number): void;

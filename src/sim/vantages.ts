@@ -1,6 +1,7 @@
 /** What the vantages see of the platform: the daemon's own probes, and a witness whose reports travel. */
 import type { Observation, PostgresFacts } from '../model/evidence.ts';
 import type { Verdict } from '../model/primitives.ts';
+import type { Readiness } from '../model/readiness.ts';
 import { A, B, type Place, type Platform, type Postgres, W } from './platform.ts';
 
 export const GROUP = 'platform';
@@ -49,6 +50,24 @@ function facts(platform: Platform, pg: Postgres, wallAt: number): PostgresFacts 
   };
 }
 
+/** Both servers of this world are made alike. */
+const MADE: Readiness = {
+  version: 150_004,
+  settings: {
+    max_connections: 100,
+    max_prepared_transactions: 0,
+    max_locks_per_transaction: 64,
+    max_worker_processes: 8,
+    max_wal_senders: 10,
+  },
+  walLevel: 'replica',
+  hotStandby: true,
+  walRetrieveRetryMs: 100,
+  databases: [],
+  moreDatabases: 0,
+  logicalSlots: [],
+};
+
 /** Where somebody looks from, and when by a clock of its own. */
 export type Standpoint = { readonly vantage: string; readonly place: Place; readonly wallAt: number };
 
@@ -86,6 +105,8 @@ export function look(platform: Platform, from: Standpoint): Observation[] {
       ...base,
       facts: verdict === 'ok' ? facts(platform, pg, wallAt) : null,
     });
+    if (from.vantage === 'daemon')
+      observations.push({ kind: 'readiness', component: 'db', ...base, facts: verdict === 'ok' ? MADE : null });
     observations.push({ kind: 'http', component: 'api', ...base, facts: { status: verdict === 'ok' ? 200 : null } });
   }
   return observations;

@@ -66,7 +66,7 @@ const whole = () => ({
     shop: {
       primary: 'a',
       secondary: 'b',
-      facts: { seven: { promql: 'scalar(up)' } } as Record<string, object>,
+      facts: { seven: { promql: '3 + 4' } } as Record<string, object>,
       components: {
         db: {
           kind: 'postgres',

@@ -61,10 +61,10 @@ t.test('wrong arguments name what is wrong and what helps', async (t) => {
     [['status', '--url', 'ftp://x'], /--url http/],
     [['status', '--url'], /--url/],
     [['status', '--token-file', '/does/not/exist'], /ENOENT/],
-    [['approve'], /one proposal or run is needed/],
+    [['approve'], /one proposal, raise or run is needed/],
     [['approve', 'proposal-a-1', '--json'], /--yes/],
     [['abort', 'proposal-a-1'], /--reason/],
-    [['abort', 'something', '--reason', 'why not'], /neither a proposal nor a run/],
+    [['abort', 'something', '--reason', 'why not'], /no proposal, run or raise/],
     [['run'], /--config FILE/],
     [['run', 'config.yaml'], /--config FILE/],
   ];

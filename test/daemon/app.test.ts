@@ -416,3 +416,97 @@ t.test('pages reach the pager, signed', async (t) => {
   t.match(daemon.said(), /answered 500: what is \[redacted\] to me/);
   t.notMatch(daemon.said(), SECRETS.ANN_TOKEN);
 });
+
+t.test(
+  'a config is read anew by order and by signal: people, pager, probes and rotated secrets follow it',
+  async (t) => {
+    const pages: string[] = [];
+    const pager = createServer((request, response) => {
+      pages.push(request.url ?? '');
+      response.end();
+    });
+    pager.listen(0, '127.0.0.1');
+    await once(pager, 'listening');
+    t.teardown(() => void pager.close());
+    const at = await place(t, (text) => text.replace("'${env:ANN_TOKEN}'", "'${file:ann.token}'"));
+    writeFileSync(join(at.folder, 'ann.token'), 'first-token-of-ann\n');
+    const running = start(t, at);
+    await ready(at, running);
+    const reload = (token: string) => fetch(`${at.url}/-/reload`, { method: 'POST', headers: bearer(token) });
+    t.equal((await reload('first-token-of-ann')).status, 200);
+
+    // A secret that was rotated is read again.
+    writeFileSync(join(at.folder, 'ann.token'), 'second-token-of-ann\n');
+    running.child.kill('SIGHUP');
+    await until('the new token', async () => ((await reload('second-token-of-ann')).status === 200 ? true : null));
+    t.equal((await reload('first-token-of-ann')).status, 401, 'the old one is nobody’s');
+
+    // A bad config is refused, by signal too, and the one in force goes on.
+    const text = readFileSync(at.file, 'utf8');
+    writeFileSync(at.file, text.replace('primary: a', 'primary: nowhere'));
+    t.equal((await reload('second-token-of-ann')).status, 422);
+    running.child.kill('SIGHUP');
+    const refused = await until('the refusal', async () => {
+      const { config } = await status(at);
+      return config.refused?.by === 'SIGHUP' ? config.refused : null;
+    });
+    t.match(refused.problems, [/failover\.yaml:\d+:\d+ /]);
+
+    // Probes of a new component run, and a page goes to a pager that was not there before.
+    writeFileSync(
+      at.file,
+      text
+        .replace(
+          'components:\n',
+          `components:\n      web: { kind: http, tier: 1, instances: { a: '${at.url}/-/healthy', b: '${at.url}/metrics' } }\n`,
+        )
+        .replace(
+          'people:',
+          `pager: { url: 'http://127.0.0.1:${(pager.address() as AddressInfo).port}/hook', secret: '\${env:PAGER_SECRET}' }\npeople:`,
+        ),
+    );
+    const answer = await reload('second-token-of-ann');
+    const said = await answer.json();
+    t.match(said, { restartNeeded: [], raises: [] }, JSON.stringify(said));
+    await until('a probe of the new component', async () => {
+      const facts = (await status(at)).groups[0]?.facts ?? [];
+      return facts.some((fact) => fact.subject === 'web in a' && fact.verdict === 'ok') ? true : null;
+    });
+    const flag = await fetch(`${at.url}/api/v1/groups/shop/reports`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...bearer('second-token-of-ann') },
+      body: JSON.stringify({ report: 'corruption', what: 'a test of the pager' }),
+    });
+    t.equal(flag.status, 200, await flag.text());
+    await until('the page', async () => (pages.length > 0 ? true : null));
+    t.strictSame([...new Set(pages)], ['/hook']);
+    running.child.kill('SIGTERM');
+    t.equal(await ended(running), 0, running.said());
+    t.notMatch(running.said(), /(?:first|second)-token-of-ann|secret-of-the-pager/);
+  },
+);
+
+t.test('a restart is no way around the two people: autonomy that was raised meanwhile waits', async (t) => {
+  const at = await place(t, (text) => `${text}    fence: { driver: command, fence: ['true'], verify: ['true'] }\n`);
+  const first = start(t, at);
+  await ready(at, first);
+  first.child.kill('SIGTERM');
+  await ended(first);
+  const text = readFileSync(at.file, 'utf8');
+  writeFileSync(
+    at.file,
+    text
+      .replace('primary: a\n', 'primary: a\n    autonomy: gated\n')
+      .replace(
+        'components:\n',
+        "components:\n      db: { kind: postgres, tier: 1, database: app, user: failoverd, instances: { a: '127.0.0.1:1', b: '127.0.0.1:2' } }\n",
+      )
+      .replace('people:', "pager: { url: 'http://127.0.0.1:1/', secret: '${env:PAGER_SECRET}' }\npeople:"),
+  );
+  const second = start(t, at);
+  await ready(at, second);
+  const [group] = (await status(at)).groups;
+  t.match(group, { autonomy: { declared: 'gated', inForce: 'observe' }, raise: { missing: ['sre', 'vp'] } });
+  second.child.kill('SIGTERM');
+  t.equal(await ended(second), 0, second.said());
+});

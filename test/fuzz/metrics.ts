@@ -35,7 +35,7 @@ export const metrics: FuzzTarget = {
         now = { status, body };
         const answer = await askPrometheus(
           { url, authorization: () => null },
-          { promql: 'up', at: null, lookbackMs: 30_000 },
+          { promql: 'up', at: null },
           { signal: AbortSignal.timeout(20_000), log: () => undefined },
         );
         if (answer.kind === 'failed') must(answer.failure.message !== '', () => 'it failed without a word');

@@ -78,6 +78,10 @@ function bench(targets: readonly Target[], over: Partial<RunnerOptions> = {}): B
         note(target, context);
         return { ...OK, facts: null };
       },
+      readiness: async (target, context) => {
+        note(target, context);
+        return { ...OK, facts: null };
+      },
       tcp: async () => ({ ...OK, facts: null }),
       metric: async (target, context) => {
         note(target, context);

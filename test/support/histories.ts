@@ -6,8 +6,10 @@ import type { EventBody, JournalEntry } from '../../src/model/events.ts';
 import type { Observation, PostgresFacts } from '../../src/model/evidence.ts';
 import type { Effect, Input, OperationResult, Perform, State } from '../../src/model/loop.ts';
 import type { Verdict } from '../../src/model/primitives.ts';
+import type { Readiness } from '../../src/model/readiness.ts';
 import type { Settings } from '../../src/model/settings.ts';
 import { A, B, CLUSTER, GROUP } from './group.ts';
+import { ALIKE } from './readiness.ts';
 
 type Unclocked<I> = I extends Input ? Omit<I, 'at' | 'mono'> : never;
 
@@ -64,6 +66,8 @@ export type Sights = {
   silent: readonly string[];
   primary: PostgresFacts;
   standbyFacts: PostgresFacts;
+  madeActive: Readiness | null;
+  madeStandby: Readiness | null;
 };
 
 export class History {
@@ -82,6 +86,8 @@ export class History {
     silent: [],
     primary: PRIMARY_FACTS,
     standbyFacts: STANDBY_FACTS,
+    madeActive: ALIKE,
+    madeStandby: ALIKE,
   };
   /** Answers operations at once; a test replaces it to make one fail. */
   answer: (operation: Perform) => OperationResult | null = succeed;
@@ -135,6 +141,13 @@ export class History {
       ] as const;
       for (const [region, verdict, facts] of sides) {
         const base = { group: GROUP, region, ...seen(vantage, at, verdict) };
+        if (vantage === 'daemon')
+          observations.push({
+            kind: 'readiness',
+            component: 'db',
+            ...base,
+            facts: verdict === 'ok' ? (region === A ? sights.madeActive : sights.madeStandby) : null,
+          });
         const told = verdict === 'ok' ? { ...facts, clockAt: at } : null;
         observations.push({ kind: 'postgres', component: 'db', ...base, facts: told });
         observations.push({

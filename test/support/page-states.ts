@@ -4,9 +4,10 @@
  */
 import type { Engine } from '../../src/engine/engine.ts';
 import type { AlertmanagerConfig, Config, GroupConfig } from '../../src/model/config.ts';
+import type { Observation } from '../../src/model/evidence.ts';
 import type { InputOf, OperationResult, Perform, State } from '../../src/model/loop.ts';
 import { settingsOf } from '../../src/model/settings.ts';
-import { A, B, CONFIG, GROUP, GROUP_CONFIG } from './group.ts';
+import { A, B, CONFIG, GROUP, GROUP_CONFIG, W } from './group.ts';
 import { History, haltWith, NIGHT, PRIMARY_FACTS, succeed } from './histories.ts';
 
 /** What the page needs of an engine. */
@@ -15,9 +16,18 @@ export type PageState = { readonly state: State; readonly engine: ReturnType<Eng
 const ANN = { id: 'ann', roles: ['sre' as const] };
 const DORA = { id: 'dora', roles: ['dba' as const] };
 const HOLD_MS = 300_000;
+const PROMETHEUS = { main: { url: 'http://prometheus.test/', region: W } };
 const PAIR: GroupConfig = {
   ...GROUP_CONFIG,
   title: 'Orders and billing',
+  facts: {
+    customer_error_ratio: {
+      promql: '(sum(rate(http_requests_total{code=~"5.."}[2m])) or vector(0)) / sum(rate(http_requests_total[2m]))',
+      unit: 'ratio',
+      says: 'Share of customers’ requests that end in a server error',
+    },
+    backup_age: { promql: 'time() - max(backup_last_success_timestamp_seconds)', unit: 'seconds', every: '1m' },
+  },
   matrix: [
     {
       id: 10,
@@ -29,6 +39,7 @@ const PAIR: GroupConfig = {
     { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: true },
     { id: 50, kind: 'gate', when: 'replication.replay_lag_seconds > 300', against: ['failover', 'switchover'] },
     { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up' },
+    { id: 85, kind: 'decide', when: 'metrics.customer_error_ratio > 0.05', for: '10m', action: 'speak-up' },
   ],
 };
 
@@ -44,6 +55,7 @@ class Scene extends History {
     super(
       settingsOf({
         ...CONFIG,
+        prometheus: PROMETHEUS,
         ...(CONFIG.alertmanager === undefined ? {} : { alertmanager: { ...CONFIG.alertmanager, ...alertmanager } }),
         groups: { [GROUP]: { ...PAIR, ...change } },
       }),
@@ -84,7 +96,37 @@ class Scene extends History {
           facts: { resolver: '127.0.0.1:53', answers: [this.dnsAnswer], ttlSeconds: 30 },
         })),
     });
+    this.give({ kind: 'observed', observations: this.#prometheus() });
     this.#answerDue();
+  }
+
+  /** One fact is known, the other has too many series; the server itself is well. */
+  #prometheus(): Observation[] {
+    if (this.sights.silent.includes('daemon')) return [];
+    const seen = {
+      vantage: 'daemon',
+      at: this.at,
+      durationMs: 8.2,
+      reached: 'read',
+      code: null,
+      message: null,
+    } as const;
+    const metric = { kind: 'metric', group: GROUP, server: 'main', replica: 0, region: W } as const;
+    const several = '2 series where one value is meant, such as {"component":"db"} and {"component":"api"}';
+    return [
+      {
+        ...{ ...metric, ...seen, fact: 'customer_error_ratio', verdict: 'ok' },
+        facts: { value: 0.0042, sampleAt: this.at - 12_000, ageMs: 12_000 },
+      },
+      {
+        ...{ ...metric, ...seen, fact: 'backup_age', verdict: 'unknown', reached: 'respond', code: 'several' },
+        ...{ message: several, log: ['+0 ms asking for time() - max(...)', '+7 ms answered 200'], facts: null },
+      },
+      {
+        ...{ ...seen, kind: 'prometheus', server: 'main', replica: 0, region: W, verdict: 'ok' },
+        facts: { targets: 41 },
+      },
+    ];
   }
 
   #answerDue(): void {

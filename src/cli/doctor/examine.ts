@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { createRoute53 } from '../../actions/route53.ts';
 import { type Listing, reconcile } from '../../daemon/reconcile.ts';
+import { counted } from '../../daemon/text.ts';
 import { initialState, turn } from '../../engine/core.ts';
 import type { Config } from '../../model/config.ts';
 import type { Observation, ProbeErrorCode } from '../../model/evidence.ts';
@@ -174,6 +175,7 @@ const nameOf = (target: Target): string => {
     case 'http':
       return `${target.group}/${target.component} ${target.region} ${target.url}`;
     case 'postgres':
+    case 'readiness':
     case 'tcp':
       return `${target.group}/${target.component} ${target.region} ${addressText(target)}`;
     case 'metric':
@@ -290,6 +292,18 @@ function probeFindings(seen: readonly Seen[]): Finding[] {
             METRIC_REMEDIES[code] ?? METRIC_REMEDY,
           ),
         ];
+      case 'readiness':
+        // What keeps it from being asked at all is told of the server itself.
+        return code === 'denied'
+          ? [
+              finding(
+                'warn',
+                nameOf(target),
+                failure.message,
+                'grant connect on each database, and let it in by pg_hba.conf',
+              ),
+            ]
+          : [];
       case 'prometheus':
       case 'alertmanager':
         return [finding('stop', nameOf(target), failure.message, METRIC_REMEDY)];
@@ -409,7 +423,7 @@ async function askAlertmanagers(
     listings: answers.flatMap(({ answer }) => (answer.kind === 'answered' ? [answer] : [])),
     asked: answers.map(({ what, answer, tookMs }) =>
       answer.kind === 'answered'
-        ? { what, verdict: 'ok', says: `lists ${answer.alerts.length} alerts`, tookMs }
+        ? { what, verdict: 'ok', says: `lists ${counted(answer.alerts.length, 'alert')}`, tookMs }
         : { what, verdict: 'bad', says: redact(answer.failure.message), tookMs },
     ),
     findings: answers.flatMap(({ what, answer }) =>

@@ -55,6 +55,7 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
             line('postgres.timeline', one.region, one.facts?.timeline ?? null, why),
           ];
         case 'control':
+        case 'readiness':
         case 'metric':
         case 'prometheus':
         case 'alertmanager':

@@ -1,5 +1,5 @@
 /** The doctor's report for people: what was asked, the facts, the rows, and what to do, worst last where it is read. */
-import { utcText } from '../../daemon/text.ts';
+import { counted, utcText } from '../../daemon/text.ts';
 import { type Paint, wrap } from '../terminal.ts';
 import type { DoctorReport, FactLine, Level } from './report.ts';
 
@@ -34,8 +34,8 @@ export function doctorLines(report: DoctorReport, paint: Paint): string[] {
     ]),
     '',
     report.ok
-      ? paint('green', `ok  nothing is in the way; ${warns} warnings`)
-      : paint('red', `${stops} in the way, ${warns} warnings`),
+      ? paint('green', `ok  nothing is in the way; ${counted(warns, 'warning')}`)
+      : paint('red', `${stops} in the way, ${counted(warns, 'warning')}`),
   ];
 }
 

@@ -15,6 +15,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
 import type { Rates } from './limits.ts';
+import type { Reload } from './reload.ts';
 import type { ReplyBook } from './replies.ts';
 import type { SecureListener } from './secure.ts';
 import type { WebhookCredentials } from './webhook-proof.ts';
@@ -32,6 +33,7 @@ export type HttpContext = {
   /** Asks all Alertmanagers soon: one left alerts out of a webhook, or says that one has ended. */
   readonly askWhatFires: () => void;
   readonly witnesses: WitnessDesk;
+  readonly reload: Reload;
   /** What the journal kept of a group, as of an instant. Rejects with a `StoreError` when it can't be read. */
   readonly past: (group: GroupId, at: WallMs) => Promise<KeptEvents>;
   readonly metrics: Metrics;

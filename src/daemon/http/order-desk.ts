@@ -67,7 +67,7 @@ export type OrderDesk = {
   /** Known by the token before the body is read, and allowed by role. */
   only(roles: readonly Role[]): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
   counted(
-    order: 'approve' | 'abort' | 'report' | 'clear-report',
+    order: 'approve' | 'abort' | 'report' | 'clear-report' | 'reload',
   ): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   /** `about` is what the order names, for the log and for the refusal that nobody answered. */
   give(request: FastifyRequest, reply: FastifyReply, about: string, order: Order): Promise<FastifyReply>;

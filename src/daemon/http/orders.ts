@@ -3,7 +3,7 @@
  * and who may give it (design §6).
  */
 import Type from 'typebox';
-import { ProposalId, type Role, RunId } from '../../model/primitives.ts';
+import { ProposalId, RaiseId, type Role, RunId } from '../../model/primitives.ts';
 import type { App, HttpContext } from './context.ts';
 import { describeOrder, type OrderDesk } from './order-desk.ts';
 
@@ -23,9 +23,14 @@ const ApproveProposal = Type.Object(
   },
   closed,
 );
+const ApproveRaise = Type.Object(
+  { configHash: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Hash of the config that asks for it' }) },
+  closed,
+);
 const ApproveRun = Type.Object({}, closed);
 const Abort = Type.Object({ reason: Reason }, closed);
 const OfProposal = Type.Object({ id: ProposalId });
+const OfRaise = Type.Object({ id: RaiseId });
 const OfRun = Type.Object({ id: RunId });
 
 const MAY_APPROVE: readonly Role[] = ['sre', 'vp'];
@@ -39,6 +44,12 @@ const Approved = Type.Object({
   waitingFor: Type.Array(Type.String(), { description: 'Roles that have not said yes yet' }),
 });
 const Turned = Type.Object({ proposal: ProposalId, status: Type.Literal('aborted') });
+const ApprovedRaise = Type.Object({
+  raise: RaiseId,
+  approvedAs: Type.String({ description: 'The role it counts for' }),
+  waitingFor: Type.Array(Type.String(), { description: 'Roles that have not said yes yet' }),
+});
+const TurnedRaise = Type.Object({ raise: RaiseId, status: Type.Literal('aborted') });
 const OfRunNow = Type.Object({
   run: RunId,
   status: Type.Enum(['running', 'aborting', 'paused', 'abandoned']),
@@ -69,6 +80,47 @@ export function orderRoutes(app: App, context: HttpContext, desk: OrderDesk): vo
         planHash: request.body.planHash,
         breakGlass: request.body.breakGlass ?? null,
         nonce: context.newNonce(),
+      }),
+  );
+  app.post(
+    '/api/v1/raises/:id/approve',
+    {
+      ...approve,
+      onRequest: desk.only(MAY_APPROVE),
+      schema: {
+        summary: 'Say yes to more autonomy',
+        tags: ['orders'],
+        ...describeOrder('approveRaise', ApprovedRaise, ['config-hash', 'expired', 'already-approved']),
+        params: OfRaise,
+        body: ApproveRaise,
+      },
+    },
+    (request, reply) =>
+      desk.give(request, reply, request.params.id, {
+        kind: 'approve',
+        target: request.params.id,
+        planHash: request.body.configHash,
+        breakGlass: null,
+        nonce: context.newNonce(),
+      }),
+  );
+  app.post(
+    '/api/v1/raises/:id/abort',
+    {
+      ...abort,
+      schema: {
+        summary: 'Turn more autonomy down',
+        tags: ['orders'],
+        ...describeOrder('abortRaise', TurnedRaise),
+        params: OfRaise,
+        body: Abort,
+      },
+    },
+    (request, reply) =>
+      desk.give(request, reply, request.params.id, {
+        kind: 'abort',
+        target: request.params.id,
+        why: request.body.reason,
       }),
   );
   app.post(

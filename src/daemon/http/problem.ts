@@ -26,6 +26,17 @@ export const PROBLEMS = {
     title: 'The plan is another one than you approve',
     remedy: 'look at the proposal again and approve the hash it shows',
   },
+  'config-hash': {
+    status: 409,
+    title: 'The config is another one than you approve',
+    remedy: 'look at the raise again and approve the hash it shows',
+  },
+  'run-open': {
+    status: 409,
+    title: 'An open run stands against this config; the one in force stays',
+    remedy: 'let the run end, or abort it, and reload then',
+  },
+  'config-refused': { status: 422, title: 'The config on disk is not valid; the one in force stays' },
   expired: { status: 409, title: 'The proposal has expired', remedy: 'wait for the next one, if it is still needed' },
   'already-approved': {
     status: 409,

@@ -13,6 +13,7 @@ import { openApiRoute } from './openapi.ts';
 import { orderDesk } from './order-desk.ts';
 import { orderRoutes } from './orders.ts';
 import { refuse, refuseTooMany } from './problem.ts';
+import { reloadRoute } from './reload.ts';
 import { reportRoutes } from './reports.ts';
 import { reviewRoutes } from './review.ts';
 import { followRenewals, type SecureListener, secureOptions } from './secure.ts';
@@ -98,5 +99,6 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const desk = orderDesk(app, context, limits);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
+  reloadRoute(app, context, desk);
   reviewRoutes(app, context, desk);
 }

@@ -16,6 +16,7 @@ import { independent } from '../diagnoses.ts';
 import { withinBudget } from '../loss.ts';
 import { maintenanceReading, maintenanceText, suppressing } from '../maintenance.ts';
 import { quorumOf } from '../quorum.ts';
+import { compareReadiness } from '../readiness.ts';
 import { standingReport } from '../reports.ts';
 import { componentsOf, judgeRow, type RowFinding, readFact } from '../rows.ts';
 import type { View } from '../view.ts';
@@ -107,10 +108,35 @@ const targetReady: Gate = {
       if (facts.inRecovery === null) return cannotTell(`${name} does not tell whether it is a standby`);
       if (!facts.inRecovery) return block(`${name} is no standby`);
       if (facts.replayPaused === true) return block(`replay is paused on ${name}`);
+      const [impossible] = compareReadiness(name, postgres.made.active, postgres.made.standby).impossible;
+      if (impossible !== undefined) return block(impossible);
     }
     return view.postgres.length === 0
       ? block('there is no PostgreSQL to promote')
       : pass(`${view.standby} is a standby of the same cluster`);
+  },
+};
+
+/**
+ * What the service would lose by standing there. It can be promoted all the same, and with the region gone people may well
+ * want that: so it stops `auto` alone, and they are told. So does what is not known, but for free disk, which PostgreSQL
+ * tells nobody: it would keep every group from `auto` for good.
+ */
+const targetMatches: Gate = {
+  gate: 'target-matches',
+  stops: 'auto',
+  judge: ({ view }) => {
+    const found = view.postgres.map(({ component, made }) =>
+      compareReadiness(`${component} in ${view.standby}`, made.active, made.standby),
+    );
+    const all = (of: 'worse' | 'unknown' | 'told'): string =>
+      found
+        .flatMap((one) => one[of])
+        .join('; ')
+        .slice(0, 1900);
+    if (all('worse') !== '') return block(all('worse'));
+    if (all('unknown') !== '') return cannotTell(all('unknown'));
+    return pass(all('told') === '' ? 'it is made as the primary is' : all('told'));
   },
 };
 
@@ -202,6 +228,7 @@ export const GATES: readonly Gate[] = [
   noReport,
   maintenance,
   targetReady,
+  targetMatches,
   quorum,
   rowOptsIn,
   fenceProof,

@@ -107,7 +107,8 @@ export function failoverPlan(settings: GroupSettings, from: RegionId, to: Region
       }),
     ),
   ];
-  return { kind: 'failover', group: settings.id, from, to, fence: settings.fence, rtoMs: settings.rtoMs, steps };
+  const { id: group, fence, rtoMs, boundHash: bound } = settings;
+  return { kind: 'failover', group, from, to, fence, rtoMs, bound, steps };
 }
 
 /** What an approval is bound to (invariant 22): SHA-256 over the canonical JSON of the plan. */

@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 import type { App } from '../../../src/daemon/http/context.ts';
 import type { Rates } from '../../../src/daemon/http/limits.ts';
-import { createReplies } from '../../../src/daemon/http/replies.ts';
+import type { Reload } from '../../../src/daemon/http/reload.ts';
+import { createReplies, type ReplyBook } from '../../../src/daemon/http/replies.ts';
 import type { SecureListener } from '../../../src/daemon/http/secure.ts';
 import { createHttp } from '../../../src/daemon/http/server.ts';
 import type { WebhookCredentials } from '../../../src/daemon/http/webhook-proof.ts';
@@ -25,6 +26,7 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { newNonce } from '../../../src/runtime/ids.ts';
 import { createLog, type Log } from '../../../src/runtime/log.ts';
 import { createTimers } from '../../../src/runtime/timers.ts';
+import { ALIKE } from '../../support/readiness.ts';
 
 export const BEARER = 'alertmanager-says-hello';
 export const TOKENS = { ann: 'token-of-ann', vera: 'token-of-vera', eve: 'token-of-eve', vic: 'token-of-vic' } as const;
@@ -130,7 +132,8 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
     ...(log.length === 0 ? {} : { log: [...log] }),
   } as const;
   const primary = primaryDown ? bad : ok;
-  const db = { kind: 'postgres', group: 'orders', component: 'db' } as const;
+  const subject = { group: 'orders', component: 'db' } as const;
+  const db = { kind: 'postgres', ...subject } as const;
   const api = { kind: 'http', group: 'orders', component: 'api' } as const;
   return [
     { kind: 'control', target: 'tcp://192.0.2.53:53', ...ok },
@@ -154,6 +157,18 @@ export function look(vantage: string, { primaryDown = false, log = [] }: Sight =
         replayPaused: false,
       }),
     },
+    ...(vantage === 'daemon'
+      ? [
+          {
+            kind: 'readiness',
+            ...subject,
+            region: 'us-east-1',
+            ...primary,
+            facts: primaryDown ? null : ALIKE,
+          } as const,
+          { kind: 'readiness', ...subject, region: 'eu-central-1', ...ok, facts: ALIKE } as const,
+        ]
+      : []),
     { ...api, region: 'us-east-1', ...primary, facts: { status: primaryDown ? null : 200 } },
     { ...api, region: 'eu-central-1', ...ok, facts: { status: 200 } },
     {
@@ -201,6 +216,8 @@ export type HarnessOptions = {
   readonly hurry?: number;
   readonly port?: number;
   readonly actor?: Ports['actor'];
+  /** What reads the config anew, over this engine. */
+  readonly reload?: (parts: { engine: Engine; replies: ReplyBook; log: Log }) => Reload;
 };
 
 export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
@@ -261,6 +278,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       clock: systemClock,
       timers: hurried,
       newNonce,
+      reload: options.reload?.({ engine, replies, log }) ?? (async () => ({ kind: 'failed' })),
       version: '0.0.0-test',
       ...(options.rates === undefined ? {} : { rates: options.rates }),
       secure: options.secure,

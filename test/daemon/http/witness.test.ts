@@ -91,7 +91,12 @@ t.test('what does not hold up is refused, counted, and changes nothing', async (
       'witness-clock',
       'clock',
     ],
-    ['speaking for another', () => post(h, reportOf({ observations: look('daemon') })), 403, 'foreign-vantage'],
+    [
+      'speaking for another',
+      () => post(h, reportOf({ observations: look('daemon').filter(({ kind }) => kind !== 'readiness') })),
+      403,
+      'foreign-vantage',
+    ],
     ['with a key too many', () => post(h, { ...reportOf(), extra: 1 } as WitnessReport), 422, 'invalid', 'schema'],
     ['nothing', () => send(h, ''), 400, 'malformed-json', 'bad-json'],
     ['no JSON', () => send(h, '{'), 400, 'malformed-json', 'bad-json'],

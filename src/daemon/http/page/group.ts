@@ -1,7 +1,7 @@
 /** One failover group on the page: the answers first, the evidence below. */
 import { html } from 'htm/preact';
 import type { VNode } from 'preact';
-import type { FactStatus, FindingStatus, GroupStatus } from '../../status-document.ts';
+import type { FactStatus, FindingStatus, GroupStatus, RaiseStatus } from '../../status-document.ts';
 import { bytesText, counted, instantText, spanText } from '../../text.ts';
 import { spanBar } from './bars.ts';
 import { glance, reportNotices } from './glance.ts';
@@ -23,6 +23,7 @@ export function groupSection(group: GroupStatus, at: number): VNode {
     ${glance(group, at)}
     ${part('reports', 'Reported, and in the way', reportNotices(group))}
     ${group.proposal === null ? null : part('proposal', 'Waits for people', proposalPanel(group.proposal, timeZone))}
+    ${group.raise === null ? null : part('raise', 'More autonomy waits for people', raisePanel(group.raise, timeZone))}
     ${group.run === null ? null : part('run', 'Run under way', runPanel(group.run, timeZone))}
     ${part('maintenance', 'Planned work', maintenanceTable(group))}
     ${part('holds', 'Holds', holdTable(group))}
@@ -37,6 +38,21 @@ export function groupSection(group: GroupStatus, at: number): VNode {
     ${part('metrics', 'Metrics', metricTable(group.metrics, timeZone))}
     ${part('facts', 'Facts', factTable(group.facts, timeZone))}
   </section>` as VNode;
+}
+
+function raisePanel(raise: RaiseStatus, timeZone: string | null): VNode {
+  const given = raise.approvals.map(({ person, role }) => `${person} as ${role}`).join(', ');
+  return html`<div>
+    <p>The config asks for more than is agreed. Until people have approved it, what is agreed is in force.</p>
+    ${list(raise.widens)}
+    ${pairs([
+      ['Approve', html`<code>failoverd approve ${raise.id}</code>`],
+      ['Approved by', given === '' ? 'nobody yet' : given],
+      ['Still needed', raise.missing.join(' and ')],
+      ['Expires', `${instantText(raise.expiresAt, timeZone)}, in ${spanText(raise.expiresInMs)}`],
+      ['Config', html`<code>${raise.configHash}</code>`],
+    ])}
+  </div>` as VNode;
 }
 
 const STREAMING = {

@@ -21,7 +21,7 @@ export const metricTable = (metrics: readonly MetricStatus[], timeZone: string |
       kind: metric.verdict === 'unknown' ? 'stale' : '',
       cells: [
         html`${metric.fact}${metric.says === null ? null : html` <span class="soft">${metric.says}</span>`}
-          ${folded('PromQL', html`<pre>${metric.promql}</pre>` as VNode)}`,
+          ${folded('PromQL', html`<code>${metric.promql}</code>` as VNode)}`,
         verdictTag(metric.verdict),
         html`${valueText(metric)}${folded('servers', ...metric.servers.map((one) => serverBlock(one, metric.unit, timeZone)))}`,
         html`${metric.server} <span class="soft">${metric.path}</span>`,

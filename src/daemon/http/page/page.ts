@@ -48,8 +48,8 @@ export function renderPage(status: StatusDocument, { refresh, group }: PageOptio
         </p>
       </header>
       <main id="main">
-        ${engineNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)} ${monitorBlock(status)}
-        ${pageBlock(status)}
+        ${engineNotice(status)} ${configNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)}
+        ${monitorBlock(status)} ${pageBlock(status)}
       </main>
       <footer>
         failoverd ${status.version}, incarnation ${status.incarnation || 'none'}, ${status.journal.entries} journal
@@ -108,6 +108,22 @@ const engineNotice = ({ engine }: StatusDocument): Part =>
     : (html`<p class="notice bad" role="alert">
         The engine has ${engine}: failoverd acts on nothing and takes no webhooks. Facts below grow old.
       </p>` as VNode);
+
+/** A config that is not in force misleads whoever reads the file. */
+function configNotice({ config: { refused, restartNeeded } }: StatusDocument): Part {
+  if (refused !== null)
+    return html`<div class="notice bad" role="alert">
+      <p>
+        The config on disk was refused at ${utcText(refused.at)}, asked for by ${refused.by}; the one in force stays:
+      </p>
+      <ul>
+        ${refused.problems.slice(0, 5).map((problem) => html`<li>${problem}</li>`)}
+        ${refused.problems.length > 5 ? html`<li>and ${refused.problems.length - 5} more</li>` : null}
+      </ul>
+    </div>` as VNode;
+  if (restartNeeded.length === 0) return null;
+  return html`<p class="notice warn">The config in force waits for a restart: ${restartNeeded.join('; ')}.</p>` as VNode;
+}
 
 function pageNotice({ pages }: StatusDocument): Part {
   const open = pages.filter((page) => page.deliveredAt === null).length;

@@ -1,0 +1,68 @@
+/**
+ * The mandate of a group: what failoverd may do by itself there, and whose yes it needs otherwise. It is what the config
+ * says of it, as far as two people have agreed to it or it was lowered since; kept in the journal, so that neither a reload
+ * nor a restart raises it alone (design §6).
+ */
+import Type, { type Static } from 'typebox';
+import { Autonomy } from './primitives.ts';
+
+const Ms = Type.Number();
+const Roles = Type.Array(Type.Enum(['sre', 'vp']));
+
+export const MandateRow = Type.Object(
+  {
+    id: Type.Integer(),
+    kind: Type.Enum(['veto', 'gate', 'decide']),
+    when: Type.String(),
+    forMs: Ms,
+    action: Type.String(),
+    against: Type.Array(Type.String()),
+    unknown: Type.Enum(['block', 'pass']),
+    auto: Type.Boolean(),
+  },
+  { additionalProperties: false },
+);
+export type MandateRow = Static<typeof MandateRow>;
+
+export const Mandate = Type.Object(
+  {
+    /** What config and topology allow together. */
+    autonomy: Autonomy,
+    approvals: Type.Object({ businessHours: Roles, otherwise: Roles }, { additionalProperties: false }),
+    /** The calendar that says which of the two counts, as one text; null = always the first. */
+    calendar: Type.Union([
+      Type.Null(),
+      Type.Object(
+        {
+          timeZone: Type.String(),
+          days: Type.Array(Type.String()),
+          from: Type.String(),
+          to: Type.String(),
+          holidays: Type.Array(Type.String()),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
+    approvalExpiryMs: Ms,
+    rows: Type.Array(MandateRow),
+    quorum: Type.Integer(),
+    /** Who may testify, and where from: `name in region`. */
+    vantages: Type.Array(Type.String()),
+    /** The driver, and a hash of its programs. */
+    fence: Type.String(),
+    /** Alerts that may speak for a failover, and those that may stand in its way. */
+    alertsFor: Type.Array(Type.String()),
+    alertsAgainst: Type.Array(Type.String()),
+    /** Metrics that rows may read, with what is asked. */
+    metrics: Type.Array(Type.String()),
+    rpoMs: Ms,
+    replicationLossBytes: Type.Union([Type.Number(), Type.Null()]),
+    cooldownMs: Ms,
+    attemptsMost: Type.Integer(),
+    attemptsWithinMs: Ms,
+    holdGapMs: Ms,
+    standbyStreamedWithinMs: Ms,
+  },
+  { additionalProperties: false },
+);
+export type Mandate = Static<typeof Mandate>;
