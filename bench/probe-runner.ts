@@ -22,7 +22,17 @@ const targets = Array.from({ length: count }, (_, index): Target => {
         expectStatus: [200],
         ...schedule,
       }
-    : { kind: 'control', key, target: `tcp://127.0.0.1:${tcpPort}`, ...schedule };
+    : {
+        kind: 'tcp',
+        key,
+        group: 'main',
+        component: key,
+        region: 'a',
+        host: '127.0.0.1',
+        port: tcpPort ?? 0,
+        tls: 'disable',
+        ...schedule,
+      };
 });
 let answered = { all: 0, ok: 0 };
 let runner: Runner | null = null;

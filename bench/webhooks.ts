@@ -5,8 +5,17 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../lab/servers/ports.ts';
 import { writeFirstHourConfig } from './first-hour.ts';
-import { type BenchOptions, type BenchResult, compare, interleaved, quantity, type Sample } from './measure.ts';
+import {
+  type BenchOptions,
+  type BenchResult,
+  compare,
+  interleaved,
+  quantity,
+  quartiles,
+  type Sample,
+} from './measure.ts';
 import type { BenchPackage } from './package.ts';
+import { cpuMs } from './probes.ts';
 import { end, start } from './start.ts';
 import { sendWebhooks } from './webhook-load.ts';
 
@@ -49,7 +58,11 @@ export async function durableWebhooks(pack: BenchPackage, options: BenchOptions)
           const sample: Record<string, number> = {};
           for (const alerts of ALERTS) {
             const load = { host: HOST, port: ports[name], bearer, connections: CONNECTIONS, alerts, forMs: FOR_MS };
-            for (const [what, value] of Object.entries(await sendWebhooks(load))) sample[`${alerts} ${what}`] = value;
+            const pid = { failoverd, bare }[name].child.pid ?? 0;
+            const before = await cpuMs(pid);
+            const sent = await sendWebhooks(load);
+            for (const [what, value] of Object.entries(sent)) sample[`${alerts} ${what}`] = value;
+            sample[`${alerts} cpu`] = (((await cpuMs(pid)) - before) * 1_000) / (sent['requests'] ?? 1);
           }
           return sample;
         },
@@ -64,7 +77,14 @@ export async function durableWebhooks(pack: BenchPackage, options: BenchOptions)
           compare(`webhook with ${alerts} alerts, for each`, 'µs', ...both(`${alerts} for each`), LIMIT_TIME),
           compare(`webhook with ${alerts} alerts, p99`, 'µs', ...both(`${alerts} p99`), LIMIT_P99),
         ]),
-        notes: [],
+        // What is not this is waiting: for the disk, and for whoever else wants the processors.
+        notes: ALERTS.flatMap((alerts) =>
+          (['failoverd', 'bare'] as const).map((name) => ({
+            note: `${name}: processor time of a webhook with ${alerts} alerts, all threads`,
+            unit: 'µs' as const,
+            measured: quartiles(quantity(samples, name, `${alerts} cpu`)),
+          })),
+        ),
       };
     } finally {
       await end(bare.child);

@@ -28,6 +28,8 @@ export interface DaemonNode {
 export interface Daemons {
   readonly url: string;
   readonly stateDir: string;
+  /** failoverd's own configuration file. */
+  readonly config: string;
   readonly logs: { readonly failoverd: string; readonly witness: string };
   /** Of people, by name. */
   readonly tokens: Readonly<Record<string, string>>;
@@ -110,6 +112,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
   return {
     url,
     stateDir,
+    config: config.daemon,
     logs,
     tokens: secrets,
     webhook: {

@@ -19,7 +19,7 @@ export const grayFailure: Scenario = {
   options: { variant },
   act: async (platform, tell) => {
     await untilQuiet(platform);
-    for (const name of PROBES) platform.network.links.link(name).cut({ mode: 'drop' });
+    for (const name of PROBES) platform.network.links.link(name).cut({ mode: 'reset' });
     tell(`nobody reaches ${REGION.a} any more, but the standby streams from it`);
     await untilDecided(platform, tell, { row: 42, action: 'speak-up' });
   },
@@ -34,7 +34,7 @@ export const grayFailureReplicationStops: Scenario = {
   options: { variant },
   act: async (platform, tell) => {
     await untilQuiet(platform);
-    for (const name of [...PROBES, REPLICATION] as const) platform.network.links.link(name).cut({ mode: 'drop' });
+    for (const name of [...PROBES, REPLICATION] as const) platform.network.links.link(name).cut({ mode: 'reset' });
     tell(`nobody reaches ${REGION.a} any more, nor does the standby`);
     await untilFailedOver(platform, tell);
   },

@@ -21,6 +21,7 @@ import {
 } from './postgres-down.ts';
 import { regionBlip, regionBlipStaysDown } from './region-blip.ts';
 import { regionDownAuto, regionDownGated } from './region-down.ts';
+import { reloadBadConfig, reloadGoodConfig } from './reload.ts';
 import { lossWithinBracket, receiveGap, receiveGapSmall, replicationLag, replicationLagNone } from './replication.ts';
 import type { Scenario } from './scenario.ts';
 import { tls, tlsForeignAuthority } from './tls.ts';
@@ -64,6 +65,8 @@ export const SCENARIOS: readonly Scenario[] = [
   webhookDownNothingFired,
   alertmanagerRestart,
   alertmanagerRestartHeals,
+  reloadBadConfig,
+  reloadGoodConfig,
   tls,
   tlsForeignAuthority,
 ];

@@ -15,8 +15,6 @@ import type { AlertMeaning, GroupSettings, Settings } from '../model/settings.ts
 import { METRICS_VANTAGE } from '../policies/evidence.ts';
 import type { Column, History, MetricColumn, ProbeColumn, ReplicationColumns } from './history.ts';
 
-/** Alertmanager repeats itself, and is asked what fires every 30 s. */
-const HEARD_EVERY_MS = 30_000;
 /** Where the primary's log stands, for ever: only distances from it are known. */
 const PRIMARY_LSN = 1n << 40n;
 const CLUSTER = '1';
@@ -45,13 +43,10 @@ export function framesOf(history: History, settings: Settings): Frames {
   };
 }
 
-/** Often enough for no alert to expire, and seldom enough to cost little. */
+/** Often enough for no alert to expire and no watchdog to fall silent, and seldom enough to cost little. */
 function heardEvery({ stepMs }: History, groups: readonly GroupSettings[]): number {
-  const shortest = Math.min(
-    ...groups.flatMap((group) => [group.alertExpiryMs / 3, group.watchdogWithinMs / 3]),
-    HEARD_EVERY_MS,
-  );
-  return Math.max(1, Math.floor(shortest / stepMs));
+  const shortestMs = Math.min(...groups.flatMap((group) => [group.alertExpiryMs, group.watchdogWithinMs]));
+  return Math.max(1, Math.floor(shortestMs / 3 / stepMs));
 }
 
 type AlertTrack = {

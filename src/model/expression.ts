@@ -148,28 +148,39 @@ function compile(text: string, language: Language): Compiled {
   if (!types.valid || types.type !== 'bool') return refuse(illTyped(text, types.error));
   const facts = factsIn(parsed.ast, language);
   if (facts.length === 0) return refuse(constant(text));
+  const thresholds = thresholdsIn(parsed.ast, language);
   return {
     kind: 'expression',
     expression: {
       text,
       facts,
       typeOf: (fact) => language.places.get(fact)?.type,
-      thresholds: thresholdsIn(parsed.ast, language),
-      answer: remembered(facts, language, (values) => answer(parsed, facts, language, values)),
+      thresholds,
+      answer: remembered(facts, thresholds, (values) => answer(parsed, facts, language, values)),
     },
   };
 }
 
-/** Verdicts combine in few ways, and a thousand groups ask for the same ones each second. Numbers are worked out anew. */
+/**
+ * All that an answer can depend on is what each verdict is, and on which side of each threshold each number lies: rows
+ * compare numbers with nothing else. So few situations come up, and a thousand groups ask for the same ones each second.
+ */
 function remembered(
   facts: readonly ReadableFact[],
-  language: Language,
+  thresholds: readonly Threshold[],
   work: Expression['answer'],
 ): Expression['answer'] {
-  if (!facts.every((fact) => language.places.get(fact)?.type === 'verdict')) return work;
+  const limits = facts.map((fact) => thresholds.filter((one) => one.fact === fact).map(({ number }) => number));
+  const side = (value: number, limit: number): string => (value < limit ? '<' : value > limit ? '>' : '=');
   const known = new Map<string, RowAnswer>();
   return (values) => {
-    const asked = facts.map((fact) => values[fact] ?? '').join();
+    const asked = facts
+      .map((fact, index) => {
+        const value = values[fact] ?? '';
+        if (typeof value !== 'number') return value;
+        return Number.isFinite(value) ? (limits[index] ?? []).map((limit) => side(value, limit)).join('') : '?';
+      })
+      .join();
     const told = known.get(asked) ?? work(values);
     known.set(asked, told);
     return told;

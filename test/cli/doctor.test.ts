@@ -39,7 +39,12 @@ const alertmanager = await jsonServer(t, HOST.outside, {
 });
 const prometheus = await jsonServer(t, HOST.outside, {
   ...PROMETHEUS,
-  '/api/v1/query': { status: 'success', data: { resultType: 'scalar', result: [Date.now() / 1000, '7'] } },
+  // A sample of five seconds ago, of the value 7; how old it is, is asked for by `timestamp()`.
+  '/api/v1/query': ({ searchParams }: URL) => {
+    const now = Date.now() / 1000;
+    const value = /timestamp\(/.test(searchParams.get('query') ?? '') ? String(now - 5) : '7';
+    return { status: 'success', data: { resultType: 'scalar', result: [now, value] } };
+  },
 });
 const pager = await jsonServer(t, HOST.outside, {});
 const VARIABLES = { PG: at.passwords.failoverd_ro, AM: 'token', KEY: 'key' };

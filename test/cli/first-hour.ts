@@ -51,7 +51,7 @@ export function terminal(
   };
 }
 
-/** An HTTP server that answers these paths with JSON, all others 404, and keeps what it was asked. */
+/** An HTTP server that answers these paths with JSON, or with what a function makes of the URL, all others 404; it keeps what it was asked. */
 export async function jsonServer(
   t: Teardown,
   host: string,
@@ -62,7 +62,8 @@ export async function jsonServer(
     const path = (request.url ?? '').split('?')[0] ?? '';
     requests.push(`${request.method} ${path}`);
     request.resume();
-    const body = answers[path];
+    const found = answers[path];
+    const body: unknown = typeof found === 'function' ? found(new URL(request.url ?? '', `http://${host}`)) : found;
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(body ?? {}));
   });

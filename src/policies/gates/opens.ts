@@ -23,6 +23,8 @@ const OPENS: Readonly<Record<string, (question: Question) => string>> = {
       .map((report) => `somebody looks, and says: failoverd clear ${view.group} ${report} --reason "..."`)
       .join('; '),
   'target-ready': ({ view }) => `${view.standby} must be seen as a standby of the same cluster that replays`,
+  'target-matches': ({ view }) =>
+    `${view.standby} must be made as ${view.active} is, and both must tell: see what the gate says for each setting`,
   'vantage-quorum': ({ view }) =>
     `${view.settings.quorum} of ${view.settings.vantages.length} vantages must fail to reach ${view.active}, and evidence of another class over another path must agree`,
   maintenance: () => 'it opens when the planned work is over; or take the cause out of it',
