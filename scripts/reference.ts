@@ -1,8 +1,9 @@
 /** Writes docs/configuration.md, the reference of the configuration, from the same schema that checks it. */
 import { join } from 'node:path';
+import { COMPONENT_KINDS } from '../src/model/components.ts';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
-import { ROW_FACTS } from '../src/model/row-facts.ts';
+import { ROW_FACTS, type RowFactSpec } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
 import { CONFIG_SCHEMA, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
@@ -18,6 +19,8 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   secret: 'secret',
   'time-of-day': 'HH:MM',
   'end-of-hours': 'HH:MM, or 24:00',
+  instant: 'instant',
+  cause: 'cause',
   date: 'YYYY-MM-DD',
   matcher: 'matcher',
   digits: 'digits',
@@ -114,15 +117,18 @@ const FORMS = [
   ['matcher', 'By equality alone: `label="value"` or `label!="value"`. No regular expressions.'],
   ['comparison', 'Which numbers are meant, in quotes: `"> 0.05"`, `"== 0"`; also `>=`, `<`, `<=`, `!=`.'],
   ['name of a fact', 'Lower-case letters, digits and underscores, beginning with a letter; 63 at most.'],
+  ['instant', 'RFC 3339 with its zone: `2026-12-05T22:00:00+01:00`, `2026-12-05T21:00Z`.'],
+  ['cause', '`partial`, `restart`, `speak-up`, or a row by its number: `row 80`.'],
   ['name', 'Lower-case letters, digits and dashes; 63 at most.'],
   ['secret', 'Exactly one reference: `${env:NAME}` or `${file:PATH}`, relative to the file. Never the secret itself.'],
 ] as const;
 
 function matrixLines(): string[] {
-  const rows = ROW_FACTS.map(({ name, type, unit, from, says }) => [
+  const rows = ROW_FACTS.map(({ name, type, unit, from, says, scopes }: RowFactSpec) => [
     code(name),
     unit === null ? type : `${type}, ${unit}`,
     from,
+    scopes === undefined ? 'any' : scopes.length === COMPONENT_KINDS.length ? 'any component' : scopes.join(', '),
     says,
   ]);
   return [
@@ -133,14 +139,19 @@ function matrixLines(): string[] {
     'brackets; nothing else of CEL, and no negation, by which unknown would pass for well. What is unknown makes the row one',
     'that can’t tell, unless the rest decides alone. Any fact may be unknown.',
     '',
+    'A row with a `scope` is judged for each component of that kind on its own, in holds and decisions of its own, and reads the',
+    'facts of that component beside those of the group. The first deciding row that matches wins in its scope; a row of the',
+    'group that matches takes the turn of every component behind it.',
+    '',
     ...table(
-      ['fact', 'type', 'from', 'meaning'],
+      ['fact', 'type', 'from', 'in rows of', 'meaning'],
       [
         ...rows,
         [
           code('metrics.NAME'),
           'number or verdict',
           'metrics',
+          'any',
           'a fact that the group names under `facts`, from one value of PromQL; unknown unless Prometheus gave exactly one fresh value',
         ],
       ],

@@ -100,6 +100,8 @@ function componentLines({ components }: GroupReport, paint: Paint): string[] {
   return titled(['component', 'kind', 'tier', 'RTO', 'RPO', 'lag', 'probed'], rows, paint);
 }
 
+const scopeText = (scope: string): string => (scope === 'group' ? '-' : scope);
+
 /** What is asked of Prometheus; nothing where nothing is. */
 function metricLines({ facts }: GroupReport, paint: Paint): string[] {
   if (facts.length === 0) return [];
@@ -118,7 +120,7 @@ function metricLines({ facts }: GroupReport, paint: Paint): string[] {
 
 function matrixLines({ matrix }: GroupReport, paint: Paint): string[] {
   const rows = matrix.map((row) => [
-    ...[String(row.id), row.kind, row.when, row.forMs === 0 ? '-' : span(row.forMs), row.action],
+    ...[String(row.id), row.kind, scopeText(row.scope), row.when, row.forMs === 0 ? '-' : span(row.forMs), row.action],
     [
       ...(row.against.length > 0 ? [`against ${row.against.join(', ')}`] : []),
       ...(row.auto ? ['may act by itself'] : []),
@@ -132,7 +134,7 @@ function matrixLines({ matrix }: GroupReport, paint: Paint): string[] {
       .join(', '),
   ]);
   return [
-    ...titled(['row', 'kind', 'when', 'for', 'action', ''], rows, paint),
+    ...titled(['row', 'kind', 'for each', 'when', 'for', 'action', ''], rows, paint),
     '',
     ...titled(['row', 'matches, for example, when'], examples, paint),
   ];

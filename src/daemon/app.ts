@@ -157,7 +157,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     webhookCredentials: () => live.parts.webhookCredentials(),
     secure: secureListenerOf(config, options.secrets),
-    alertsTruncated: () => live.parts.reconcileSoon(),
+    askWhatFires: () => live.parts.reconcileSoon(),
     witnesses: createReportDesk({ session: newSessionId(), keys: keys.now, clock: systemClock }),
     reload: reloader.reload,
     past: (group, at) => readGroupEvents(resolve(loaded.folder, config.daemon.stateDir), group, at),

@@ -11,6 +11,7 @@ import type {
   RowExplained,
   ToldExplanation,
 } from '../model/explanation.ts';
+import { rowName } from '../model/matrix.ts';
 import { instantText, spanText } from './text.ts';
 
 export const toldOf = (explanation: Explanation): ToldExplanation => ({
@@ -45,7 +46,8 @@ const ANSWER = {
   'not-kept': 'was not kept',
 } as const satisfies Record<RowExplained['answer'], string>;
 
-const rowHeading = ({ row, kind, answer }: RowExplained): string => `Row ${row} (${kind}) ${ANSWER[answer]}`;
+const rowHeading = ({ row, component, kind, answer }: RowExplained): string =>
+  `${rowName(row, component).replace('row', 'Row')} (${kind}) ${ANSWER[answer]}`;
 
 type Context = Pick<Explanation, 'timeZone' | 'basis'>;
 

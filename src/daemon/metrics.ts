@@ -190,8 +190,8 @@ function createGroupGauges(gauge: MakeGauge) {
       'component',
       'region',
     ]),
-    hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row']),
-    holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row']),
+    hold: gauge('hold_seconds', 'How long a row’s condition has held', ['group', 'row', 'component']),
+    holdFor: gauge('hold_required_seconds', 'How long the condition has to hold', ['group', 'row', 'component']),
     alerts: gauge('alerts_firing', 'Mapped alerts that count now', ['group']),
     proposal: gauge('proposal_open', '1 while a proposal waits for people', ['group']),
     raise: gauge('raise_open', '1 while a config asks for more autonomy than is agreed', ['group']),
@@ -240,9 +240,11 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
     g.finding.set({ group, diagnosis: code }, verdict === 'bad' ? 1 : verdict === 'ok' ? 0 : -1);
   for (const { id, connected } of status.vantages) g.connected.set({ group, vantage: id }, signed[connected]);
   for (const { verdict, ...target } of status.targets) g.probe.set({ group, ...target }, signed[verdict]);
-  for (const { row, heldMs, forMs } of status.holds) {
-    g.hold.set({ group, row }, heldMs / 1000);
-    g.holdFor.set({ group, row }, forMs / 1000);
+  for (const { row, component, heldMs, forMs } of status.holds) {
+    // An empty label is none: a row of the group looks as it always did.
+    const labels = { group, row, component: component ?? '' };
+    g.hold.set(labels, heldMs / 1000);
+    g.holdFor.set(labels, forMs / 1000);
   }
   g.alerts.set({ group }, status.alerts.length);
   g.proposal.set({ group }, status.proposal === null ? 0 : 1);

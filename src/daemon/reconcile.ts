@@ -7,9 +7,17 @@
  * 3. Right after its start an Alertmanager lists nothing, since it keeps no alerts over a restart and Prometheus sends
  *    them again only by and by. Until then its silence says nothing: *resolved* is the last word on a firing, and one
  *    said in error would never be taken back.
- * 4. A silenced or inhibited alert has not ended. It is not put in either: no webhook would have carried it.
+ * 4. A silenced or inhibited alert has not ended. It is not put in either: no webhook would have carried it. Those that are
+ *    silenced are told of as such, unless another of them says that it fires: it may not know of the silence yet.
  */
-import { type Alert, type ApiAlert, alertKey } from '../model/evidence.ts';
+import {
+  type Alert,
+  type ApiAlert,
+  type ApiSilence,
+  alertKey,
+  type Silence,
+  type SilencedAlert,
+} from '../model/evidence.ts';
 import type { WallMs } from '../model/primitives.ts';
 import { alertsOf, type Refusal, rfc3339Ms } from './intake.ts';
 
@@ -17,7 +25,11 @@ import { alertsOf, type Refusal, rfc3339Ms } from './intake.ts';
 export const SETTLED_MS = 3 * 60_000;
 
 /** One whole answer. */
-export type Listing = { readonly alerts: readonly ApiAlert[]; readonly startedAt: string };
+export type Listing = {
+  readonly alerts: readonly ApiAlert[];
+  readonly silences: readonly ApiSilence[];
+  readonly startedAt: string;
+};
 
 export type Reconciled = {
   /** To be put in: every alert that fires, and those that ended unheard, as resolved. */
@@ -26,6 +38,10 @@ export type Reconciled = {
   readonly lostResolved: number;
   /** Alerts whose start is far off our clock. */
   readonly refused: readonly Refusal[];
+  /** Silences that any of them lists as standing. */
+  readonly silences: readonly Silence[];
+  /** Alerts that fire behind silences, by all who list them. */
+  readonly silenced: readonly SilencedAlert[];
 };
 
 export function reconcile(input: {
@@ -39,6 +55,7 @@ export function reconcile(input: {
   const { known, listings, now, settledMs = SETTLED_MS } = input;
   const firing = new Map<string, Alert>();
   const listed = new Set<string>();
+  const silenced = new Map<string, SilencedAlert>();
   const refused: Refusal[] = [];
   for (const { alerts } of listings) {
     const read = (some: readonly ApiAlert[]) =>
@@ -48,6 +65,9 @@ export function reconcile(input: {
     refused.push(...active.refused);
     for (const alert of [...active.alerts, ...read(alerts.filter((one) => !isActive(one))).alerts])
       listed.add(alertKey(alert));
+    for (const one of alerts.filter(isSilenced))
+      for (const alert of read([one]).alerts)
+        silenced.set(alertKey(alert), { alert, silencedBy: (one.status.silencedBy ?? []).map(String) });
   }
   const settled = listings.some(({ startedAt }) => {
     const at = rfc3339Ms(startedAt);
@@ -58,6 +78,8 @@ export function reconcile(input: {
     alerts: [...firing.values(), ...ended.map((alert): Alert => ({ ...alert, status: 'resolved' }))],
     lostResolved: ended.length,
     refused,
+    silences: silencesOf(listings),
+    silenced: [...silenced].flatMap(([key, one]) => (firing.has(key) ? [] : [one])),
   };
 }
 
@@ -65,3 +87,29 @@ export function reconcile(input: {
 const isActive = ({ status }: ApiAlert): boolean =>
   status.state === 'active' &&
   [status.silencedBy, status.inhibitedBy, status.mutedBy].every((by) => (by ?? []).length === 0);
+
+const isSilenced = ({ status }: ApiAlert): boolean => (status.silencedBy ?? []).length > 0;
+
+const MOST_TEXT = { by: 200, comment: 500 } as const;
+
+/** A pair tells each other of silences: what one of them lists, stands. */
+function silencesOf(listings: readonly Listing[]): Silence[] {
+  const silences = new Map<string, Silence>();
+  for (const { id, status, startsAt, endsAt, createdBy, comment, matchers } of listings.flatMap(
+    (one) => one.silences,
+  )) {
+    const [begins, ends] = [rfc3339Ms(startsAt), rfc3339Ms(endsAt)];
+    if (status.state !== 'active' || begins === null || ends === null) continue;
+    silences.set(id, {
+      id,
+      by: createdBy.slice(0, MOST_TEXT.by),
+      comment: comment.slice(0, MOST_TEXT.comment),
+      startsAt: begins,
+      endsAt: ends,
+      matchers: matchers
+        .filter(({ isRegex }) => !isRegex)
+        .map(({ name, value, isEqual }) => ({ label: name, equal: isEqual ?? true, value })),
+    });
+  }
+  return [...silences.values()];
+}

@@ -1,5 +1,5 @@
 /**
- * Asks every Alertmanager what fires: at the start, every 30 s, and at once when a webhook left alerts out. What is found
+ * Asks every Alertmanager what fires and what is silenced: at the start, every 30 s, and at once when a webhook left alerts out. What is found
  * goes in by the same door as a webhook. One that doesn't answer changes nothing, and is told of (design §4).
  */
 import { type Engine, EngineFailed } from '../engine/engine.ts';
@@ -82,6 +82,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   const reconcileOnce = async (): Promise<void> => {
     const known = knownFiring(engine.state());
+    const askedMono = clock.mono();
     const answers = await Promise.all(sources.map(ask));
     if (stopping.signal.aborted) return;
     for (const [index, answer] of answers.entries()) {
@@ -90,14 +91,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
     const listings = answers.filter((answer) => answer.kind === 'answered');
     if (listings.length === 0) return;
-    const { alerts, lostResolved, refused } = reconcile({ known, listings, now: clock.wall(), settledMs });
+    const { alerts, lostResolved, refused, silences, silenced } = reconcile({
+      known,
+      listings,
+      now: clock.wall(),
+      settledMs,
+    });
     if (refused.length > 0) log.warn({ refused: refused.length, first: refused[0] }, 'alerts have a time far off');
     if (lostResolved > 0) log.warn({ lostResolved }, 'no Alertmanager lists these alerts any more: taken as resolved');
     if (alerts.length > 0) {
       count += 1;
       const request = `reconciliation-${engine.state().incarnation}-${count}`;
-      await engine.submit({ kind: 'webhook', request, alerts: [...alerts] });
+      await engine.submit({ kind: 'webhook', request, alerts: [...alerts], askedMono });
     }
+    await engine.submit({ kind: 'silences', silences: [...silences], silenced: [...silenced] });
     succeededMono = clock.mono();
   };
 
@@ -145,8 +152,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
 /** Alerts that fire as far as we know, and mean something by the config of today. */
 const knownFiring = (state: State): Alert[] =>
-  Object.values(state.ledger.alerts).flatMap(({ alert }) =>
-    alert.status === 'firing' && hasMeaning(state, alert) ? [alert] : [],
+  Object.values(state.ledger.alerts).flatMap(({ alert, expiredAt }) =>
+    alert.status === 'firing' && expiredAt === null && hasMeaning(state, alert) ? [alert] : [],
   );
 
 /** One line for each change of one Alertmanager, none for each round. */

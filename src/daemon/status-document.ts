@@ -42,8 +42,12 @@ export const Summary = Type.Object({
 });
 export type Summary = Static<typeof Summary>;
 
+/** Whom a row is judged for; null = the group. */
+const component = Maybe(Text);
+
 export const HoldStatus = Type.Object({
   row: Type.Integer(),
+  component,
   when: Text,
   action: Text,
   vetoes: Type.Array(Type.Object({ veto: Text, verdict: Verdict, why: Text })),
@@ -55,9 +59,13 @@ export const HoldStatus = Type.Object({
 });
 export type HoldStatus = Static<typeof HoldStatus>;
 
-/** One row of the matrix as it answers now: `bad` = it matches, `unknown` = it can't tell. */
+/**
+ * One row of the matrix as it answers now: `bad` = it matches, `unknown` = it can't tell. A row whose scope is a kind of
+ * components stands here once for each of them.
+ */
 export const RowStatus = Type.Object({
   row: Type.Integer(),
+  component,
   kind: Type.Enum(['veto', 'gate', 'decide']),
   when: Text,
   forMs: Ms,
@@ -231,6 +239,32 @@ export const FactStatus = Type.Object({
 });
 export type FactStatus = Static<typeof FactStatus>;
 
+/** An alert that fires behind silences: it counts neither as a sign nor as health. */
+export const SilencedStatus = Type.Object({
+  name: Text,
+  summary: Maybe(Text),
+  means: Text,
+  region: Text,
+  component,
+  startsAt: WallMs,
+  /** Who silenced it, and until when; empty where the silence itself was not told of. */
+  by: Type.Array(Type.Object({ who: Text, comment: Text, until: WallMs })),
+});
+export type SilencedStatus = Static<typeof SilencedStatus>;
+
+/** Planned work that stands now. */
+export const MaintenanceStatus = Type.Object({
+  source: Type.Enum(['calendar', 'silence', 'alert']),
+  title: Text,
+  by: Maybe(Text),
+  until: Maybe(WallMs),
+  region: Maybe(Text),
+  component,
+  /** What it suppresses; null = what the rows make of it that read `maintenance.over`. */
+  causes: Maybe(Type.Array(Text)),
+});
+export type MaintenanceStatus = Static<typeof MaintenanceStatus>;
+
 /** What one server says of a metric that is named as a fact. */
 export const MetricSightStatus = Type.Object({
   server: Text,
@@ -309,8 +343,18 @@ export const GroupStatus = Type.Object({
   /** What each vantage says of each component of each region, as far as it is fresh. */
   targets: Type.Array(Type.Object({ vantage: Text, component: Text, region: Text, verdict: Verdict })),
   alerts: Type.Array(
-    Type.Object({ name: Text, summary: Maybe(Text), means: Text, region: Text, startsAt: WallMs, ageMs: Ms }),
+    Type.Object({
+      name: Text,
+      summary: Maybe(Text),
+      means: Text,
+      region: Text,
+      component,
+      startsAt: WallMs,
+      ageMs: Ms,
+    }),
   ),
+  silenced: Type.Array(SilencedStatus),
+  maintenance: Type.Array(MaintenanceStatus),
 });
 export type GroupStatus = Static<typeof GroupStatus>;
 

@@ -3,6 +3,8 @@
  * that waits for. PURE: words for what was decided elsewhere.
  */
 import type { Sign } from '../model/events.ts';
+import { rowName } from '../model/matrix.ts';
+import { type DiagnosisCode, isKnownDiagnosis } from '../policies/diagnoses.ts';
 import type { View } from '../policies/view.ts';
 import type { FindingStatus, HoldStatus, Summary } from './status-document.ts';
 import type { SummaryFacts } from './status-summary.ts';
@@ -24,12 +26,13 @@ const bad = (findings: readonly FindingStatus[]): FindingStatus[] =>
   findings.filter((finding) => finding.verdict === 'bad');
 
 /** In the order in which they matter. */
-const WORDS: Readonly<Record<string, (region: string) => string>> = {
+const WORDS: Readonly<Record<DiagnosisCode, (region: string) => string>> = {
   RegionUnreachable: (region) => `region ${region} can’t be reached`,
   ForeignDatabase: (region) => `a database of another cluster answers in ${region}`,
-  GrayFailure: (region) => `probes of ${region} fail while replication flows`,
+  GrayFailure: (region) => `clients can’t reach ${region}, and its database is alive (gray failure)`,
+  MonitoringBlind: (region) => `monitoring of ${region} is silent: its alerts would not be heard of`,
   WorkloadDegraded: (region) => `workloads fail in ${region}`,
-  VantageIsolated: () => 'a vantage is cut off',
+  VantageIsolated: () => 'a vantage is cut off from everything, so what it says does not count',
 };
 
 function headlineOf(facts: SummaryFacts): string {
@@ -46,8 +49,12 @@ function troubleOf({ engine, findings, reports }: SummaryFacts): string | null {
   const found = bad(findings);
   const code = Object.keys(WORDS).find((one) => found.some((finding) => finding.code === one));
   const finding = found.find((one) => one.code === code) ?? found[0];
-  return finding === undefined ? null : (WORDS[finding.code]?.(finding.region) ?? finding.code);
+  return finding === undefined ? null : wordsOf(finding);
 }
+
+/** A diagnosis as people say it. */
+export const wordsOf = ({ code, region }: Pick<FindingStatus, 'code' | 'region'>): string =>
+  isKnownDiagnosis(code) ? WORDS[code](region) : code;
 
 function courseOf({ engine, run, proposal, reports }: SummaryFacts): string | null {
   if (engine !== 'running') return null;
@@ -113,7 +120,7 @@ function countdownOf({ engine, run, proposal, holds, autonomy }: SummaryFacts): 
   if (hold === undefined) return null;
   const to =
     hold.action !== 'failover'
-      ? `${hold.action} (row ${hold.row})`
+      ? `${hold.action} (${rowName(hold.row, hold.component)})`
       : { auto: 'it fails over by itself', gated: 'it asks people', observe: 'it says what it would do' }[
           autonomy.inForce
         ];

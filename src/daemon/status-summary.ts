@@ -5,6 +5,8 @@
 
 import type { FailureKind } from '../engine/engine.ts';
 import type { DecisionRecord, GateReport } from '../model/events.ts';
+import { rowName } from '../model/matrix.ts';
+import type { DiagnosisCode } from '../policies/diagnoses.ts';
 import type { View } from '../policies/view.ts';
 import type {
   FindingStatus,
@@ -17,7 +19,7 @@ import type {
   StatusDocument,
   Summary,
 } from './status-document.ts';
-import { type Glance, glanceOf, nextHold } from './status-glance.ts';
+import { type Glance, glanceOf, nextHold, wordsOf } from './status-glance.ts';
 import { instantText, reportText, spanText, stepText } from './text.ts';
 
 export type SummaryFacts = {
@@ -52,9 +54,9 @@ function worldOf({ findings, reports, run, view }: SummaryFacts): string {
     ...reports.map(
       ({ report, by, what, sinceMs }) => `${reportText(report)}, by ${by} ${spanText(sinceMs)} ago: ${what}`,
     ),
-    ...bad.map(({ code, why, impactAt }) => {
+    ...bad.map(({ code, region, why, impactAt }) => {
       const since = impactAt === null ? '' : ` for ${spanText(view.at - impactAt)}`;
-      return `${code}${since}: ${why}`;
+      return `${wordsOf({ code, region })} (${code})${since}: ${why}`;
     }),
   ];
   if (told.length > 0) return told.join('; ');
@@ -156,7 +158,9 @@ function barred({ reports, decisions, holds }: SummaryFacts): Next {
       ...decisions.map((decision) => decision.why),
       ...(hold === undefined
         ? []
-        : [`row ${hold.row} matches and would be due in ${spanText(hold.remainingMs)} if nothing stood in the way`]),
+        : [
+            `${rowName(hold.row, hold.component)} matches and would be due in ${spanText(hold.remainingMs)} if nothing stood in the way`,
+          ]),
     ],
   };
 }
@@ -172,18 +176,18 @@ function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Nex
   const mode = autonomy.inForce;
   const next =
     hold.action !== 'failover'
-      ? `In ${left}, if it lasts: ${what} (row ${hold.row}).`
+      ? `In ${left}, if it lasts: ${what} (${rowName(hold.row, hold.component)}).`
       : mode === 'auto'
-        ? `In ${left}, if it lasts: ${what}, by itself (row ${hold.row}).`
+        ? `In ${left}, if it lasts: ${what}, by itself (${rowName(hold.row, hold.component)}).`
         : mode === 'gated'
-          ? `In ${left}, if it lasts: propose to ${what} and wait for people (row ${hold.row}).`
-          : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (row ${hold.row}).`;
+          ? `In ${left}, if it lasts: propose to ${what} and wait for people (${rowName(hold.row, hold.component)}).`
+          : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (${rowName(hold.row, hold.component)}).`;
   const vetoes = hold.vetoes.filter((veto) => veto.verdict !== 'ok').map((veto) => `${veto.veto}: ${veto.why}`);
   return {
     mood: 'watching',
     next,
     because: [
-      `row ${hold.row} wants ${hold.when} for ${spanText(hold.forMs)}; ${spanText(hold.heldMs)} so far`,
+      `${rowName(hold.row, hold.component)} wants ${hold.when} for ${spanText(hold.forMs)}; ${spanText(hold.heldMs)} so far`,
       ...vetoes,
       ...(hold.action === 'failover' ? inTheWay(gates) : []),
     ],
@@ -200,7 +204,25 @@ function decided(decision: DecisionRecord): Next {
   };
 }
 
+/** What is found that no row acts on, and what failoverd makes of it. */
+const UNHANDLED: readonly (readonly [DiagnosisCode, string])[] = [
+  [
+    'GrayFailure',
+    'Nothing by itself: the old primary still takes writes, so a promotion would make two. People may decide to move.',
+  ],
+  ['ForeignDatabase', 'Nothing: it does not fail over to a database that is not ours.'],
+  ['MonitoringBlind', 'It watches by its probes alone, and does nothing by itself until monitoring is heard again.'],
+  ['VantageIsolated', 'Nothing: what the others see counts alone until that vantage is connected again.'],
+];
+
 function idle({ findings }: SummaryFacts): Next {
+  const found = UNHANDLED.find(([code]) => findings.some((one) => one.code === code && one.verdict === 'bad'));
+  if (found !== undefined)
+    return {
+      mood: 'watching',
+      next: found[1],
+      because: findings.flatMap(({ code, why }) => (code === found[0] ? [why] : [])),
+    };
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
   const bad = findings.some((finding) => finding.verdict === 'bad');
   const mood: Mood = bad ? 'watching' : region?.verdict === 'ok' ? 'quiet' : 'blind';

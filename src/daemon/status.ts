@@ -8,13 +8,15 @@ import type { Report } from '../model/events.ts';
 import { expressionOf } from '../model/expression.ts';
 import type { KeptPage } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
-import type { GroupId, MonoMs, WallMs } from '../model/primitives.ts';
+import { rowKey } from '../model/matrix.ts';
+import type { ComponentId, GroupId, MonoMs, WallMs } from '../model/primitives.ts';
 import { missing } from '../model/run.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
-import { judgeRow, readFact } from '../policies/rows.ts';
+import { maintenanceOf } from '../policies/maintenance.ts';
+import { componentsOf, judgeRow, readFact } from '../policies/rows.ts';
 import { type View, viewOf } from '../policies/view.ts';
 import type {
   FindingStatus,
@@ -130,8 +132,22 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
       summary: alert.summary,
       means: meaning.fact,
       region: meaning.region,
+      component: meaning.component,
       startsAt: alert.startsAt,
       ageMs,
+    })),
+    silenced: view.silenced.map(({ alert, meaning, by }) => ({
+      name: alert.labels['alertname'] ?? alert.fingerprint,
+      summary: alert.summary,
+      means: meaning.fact,
+      region: meaning.region,
+      component: meaning.component,
+      startsAt: alert.startsAt,
+      by: by.map(({ by: who, comment, endsAt }) => ({ who, comment, until: endsAt })),
+    })),
+    maintenance: maintenanceOf(view).map(({ causes, ...one }) => ({
+      ...one,
+      causes: causes === null ? null : [...causes],
     })),
   };
 }
@@ -164,14 +180,16 @@ function replicationOf(view: View): GroupStatus['replication'] {
 function holdsOf(state: State, view: View): HoldStatus[] {
   return Object.values(view.ledger.holds).flatMap((hold) => {
     const row = view.settings.rows.find((r) => r.id === hold.row);
-    // The config may have lost a row since the hold began; what is no rule any more leads to nothing.
-    if (row === undefined) return [];
-    const heldMs = hold.heldMs + (state.volatile.holdPendingMs[`${view.group}/${hold.row}`] ?? 0);
+    // The config may have lost a row or its component since the hold began; what is no rule any more leads to nothing.
+    if (row === undefined || !componentsOf(view.settings, row).includes(hold.component)) return [];
+    const key = `${view.group}/${rowKey(hold.row, hold.component)}`;
+    const heldMs = hold.heldMs + (state.volatile.holdPendingMs[key] ?? 0);
     return [
       {
         row: row.id,
+        component: hold.component,
         when: row.when,
-        vetoes: [...judgeRow(view, row).vetoes],
+        vetoes: [...judgeRow(view, row, hold.component).vetoes],
         action: row.action,
         region: hold.region,
         impactAt: hold.impactAt,
@@ -184,22 +202,27 @@ function holdsOf(state: State, view: View): HoldStatus[] {
 }
 
 const rowsOf = (view: View): RowStatus[] =>
-  view.settings.rows.map((row) => {
-    const { verdict, values, turnedBy } = judgeRow(view, row);
-    const { id, kind, when, forMs, action, against, note } = row;
-    return {
-      row: id,
-      kind,
-      when,
-      forMs,
-      action,
-      against: [...against],
-      note,
-      verdict,
-      values: [...values],
-      turnedBy: [...turnedBy],
-    };
-  });
+  view.settings.rows.flatMap((row) =>
+    componentsOf(view.settings, row).map((component) => rowStatus(view, row, component)),
+  );
+
+function rowStatus(view: View, row: Row, component: ComponentId | null): RowStatus {
+  const { verdict, values, turnedBy } = judgeRow(view, row, component);
+  const { id, kind, when, forMs, action, against, note } = row;
+  return {
+    row: id,
+    component,
+    kind,
+    when,
+    forMs,
+    action,
+    against: [...against],
+    note,
+    verdict,
+    values: [...values],
+    turnedBy: [...turnedBy],
+  };
+}
 
 const REPORTS: readonly Report[] = ['corruption', 'deletion'];
 
@@ -235,7 +258,7 @@ function judgementOf(state: State, view: View): Judgement | null {
     hold?.impactAt ?? finding.impactAt ?? state.at,
     view,
   );
-  return judge({ view, row, finding, loss });
+  return judge({ view, row, component: null, finding, loss });
 }
 
 function proposalOf({ ledger, at }: View): ProposalStatus | null {

@@ -73,7 +73,7 @@ export type EngineOptions = {
   readonly record?: (input: Input) => void;
 };
 
-type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts'>;
+type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts' | 'askedMono'>;
 /** An entry of the journal stays of a size that can be read: some megabytes. */
 const MOST_ALERTS_GATHERED = 5_000;
 
@@ -281,7 +281,8 @@ function gathered(submissions: readonly Submission[]): readonly Submission[] {
     // One that fires and then is resolved must be seen to fire: what it reports is not undone by its end.
     const turns = said.some(([key, status]) => (last.get(key) ?? status) !== status);
     if (turns || alerts + said.length > MOST_ALERTS_GATHERED) close();
-    posts.push({ request: submission.request, alerts: submission.alerts });
+    const { kind: _webhook, ...post } = submission;
+    posts.push(post);
     alerts += said.length;
     for (const [key, status] of said) last.set(key, status);
   }

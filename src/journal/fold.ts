@@ -14,6 +14,8 @@ import {
   type Ledger,
   type Proposal,
 } from '../model/ledger.ts';
+import { rowKey, rowName } from '../model/matrix.ts';
+import { noticeKey } from '../model/notices.ts';
 import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
@@ -21,10 +23,10 @@ import { foldMandate } from './fold-mandate.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
 
-/** Resolved alerts kept, so that a late *firing* of the same alert is known to be old. */
-const RESOLVED_ALERTS_KEPT = 2000;
+/** Alerts kept that fire no more: a late *firing* of one is known to be old, and makes no new report. */
+const PAST_ALERTS_KEPT = 2000;
 /** They are counted out so many at a time. */
-const RESOLVED_ALERTS_OVER = 200;
+const PAST_ALERTS_OVER = 200;
 const DELIVERED_PAGES_KEPT = 50;
 
 type RunEvent = Parameters<typeof foldRun>[1];
@@ -56,6 +58,8 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
       return { ...ledger, config: { ...ledger.config, refused: { at, by, problems } } };
     }
     case 'alerts.received':
+    case 'alerts.reopened':
+    case 'alerts.expired':
       return { ...ledger, alerts: foldAlerts(ledger, event) };
     case 'order.answered': {
       const { answer } = event;
@@ -78,9 +82,10 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
 
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
-const resolvedIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
-  [...part].flatMap(([key, { alert, receivedAt }]) =>
-    alert.status === 'resolved' ? [[key, receivedAt] as const] : [],
+/** Alerts that fire no more: resolved, or not heard of for too long. */
+const pastIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
+  [...part].flatMap(([key, { alert, receivedAt, expiredAt }]) =>
+    alert.status === 'resolved' || expiredAt !== null ? [[key, receivedAt] as const] : [],
   ),
 );
 const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
@@ -100,19 +105,41 @@ function trimmed<T>(
   return withKeys(record, new Map(oldest.slice(0, count - kept).map(([key]) => [key, null])));
 }
 
-function foldAlerts(ledger: Ledger, event: EventOf<'alerts.received'>): Keyed<KeptAlert> {
-  const received = new Map<AlertKey, KeptAlert>();
+type AlertEvent = EventOf<'alerts.received' | 'alerts.reopened' | 'alerts.expired'>;
+
+function foldAlerts(ledger: Ledger, event: AlertEvent): Keyed<KeptAlert> {
+  const alerts = withKeys(
+    ledger.alerts,
+    event.kind === 'alerts.expired' ? expired(ledger, event) : told(ledger, event),
+  );
+  return sizeOf(alerts) <= PAST_ALERTS_KEPT
+    ? alerts
+    : trimmed(alerts, pastIn(alerts), PAST_ALERTS_KEPT, PAST_ALERTS_OVER);
+}
+
+function told(ledger: Ledger, event: Exclude<AlertEvent, { kind: 'alerts.expired' }>): Map<AlertKey, KeptAlert> {
+  const changed = new Map<AlertKey, KeptAlert>();
   for (const alert of event.alerts) {
     const key = alertKey(alert);
-    const before = received.get(key) ?? ledger.alerts[key];
+    const before = changed.get(key) ?? ledger.alerts[key];
+    const ended = before?.alert.status === 'resolved';
     // Resolved is the last word on one firing of an alert: a firing that arrives later was sent earlier.
-    if (before?.alert.status === 'resolved') refuse(event, `alert ${key} was resolved already`);
-    received.set(key, { alert, receivedAt: event.at });
+    if (event.kind === 'alerts.received' && ended) refuse(event, `alert ${key} was resolved already`);
+    if (event.kind === 'alerts.reopened' && (!ended || alert.status !== 'firing'))
+      refuse(event, `alert ${key} was not resolved`);
+    changed.set(key, { alert, receivedAt: event.at, expiredAt: null });
   }
-  const alerts = withKeys(ledger.alerts, received);
-  return sizeOf(alerts) <= RESOLVED_ALERTS_KEPT
-    ? alerts
-    : trimmed(alerts, resolvedIn(alerts), RESOLVED_ALERTS_KEPT, RESOLVED_ALERTS_OVER);
+  return changed;
+}
+
+function expired(ledger: Ledger, event: EventOf<'alerts.expired'>): Map<string, KeptAlert> {
+  const changed = new Map<string, KeptAlert>();
+  for (const key of event.keys) {
+    const kept = ledger.alerts[key] ?? refuse(event, `no alert ${key}`);
+    if (kept.alert.status !== 'firing' || kept.expiredAt !== null) refuse(event, `alert ${key} does not fire`);
+    changed.set(key, { ...kept, expiredAt: event.at });
+  }
+  return changed;
 }
 
 function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered' | 'page.overdue'>): Ledger {
@@ -131,6 +158,12 @@ function foldPage(ledger: Ledger, event: EventOf<'page.queued' | 'page.delivered
   return { ...ledger, pages: trimmed(pages, deliveredIn(pages), DELIVERED_PAGES_KEPT, 0) };
 }
 
+/** Entries of rows of the group name no component, as those of older versions don't. */
+const judgedIn = ({ row, component }: { readonly row: number; readonly component?: string }) => ({
+  key: rowKey(row, component ?? null),
+  name: rowName(row, component ?? null),
+});
+
 function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
   switch (event.kind) {
     case 'identity.pinned': {
@@ -144,22 +177,25 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     case 'readiness.forgotten':
       return { ...group, readiness: {} };
     case 'hold.started': {
-      const { row, region, impactAt, sample, at } = event;
-      if (group.holds[row] !== undefined) refuse(event, `row ${row} holds already`);
-      const hold = { row, region, startedAt: at, impactAt, heldMs: 0, checkpointAt: at, sample };
-      return { ...group, holds: { ...group.holds, [row]: hold } };
+      const { row, component = null, region, impactAt, sample, at } = event;
+      const { key, name } = judgedIn(event);
+      if (group.holds[key] !== undefined) refuse(event, `${name} holds already`);
+      const hold = { row, component, region, startedAt: at, impactAt, heldMs: 0, checkpointAt: at, sample };
+      return { ...group, holds: { ...group.holds, [key]: hold } };
     }
     case 'hold.advanced': {
-      const hold = group.holds[event.row] ?? refuse(event, `row ${event.row} does not hold`);
+      const { key, name } = judgedIn(event);
+      const hold = group.holds[key] ?? refuse(event, `${name} does not hold`);
       if (event.heldMs < hold.heldMs) refuse(event, `a hold does not go back: ${event.heldMs} < ${hold.heldMs}`);
       return {
         ...group,
-        holds: { ...group.holds, [event.row]: { ...hold, heldMs: event.heldMs, checkpointAt: event.at } },
+        holds: { ...group.holds, [key]: { ...hold, heldMs: event.heldMs, checkpointAt: event.at } },
       };
     }
     case 'hold.ended': {
-      if (group.holds[event.row] === undefined) refuse(event, `row ${event.row} does not hold`);
-      return { ...group, holds: withoutKey(group.holds, String(event.row)) };
+      const { key, name } = judgedIn(event);
+      if (group.holds[key] === undefined) refuse(event, `${name} does not hold`);
+      return { ...group, holds: withoutKey(group.holds, key) };
     }
     case 'report.made': {
       if (group.reports[event.report] !== undefined) refuse(event, `${event.report} is reported already`);
@@ -174,11 +210,23 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
       if (group.reports[event.report] === undefined) refuse(event, `${event.report} is not reported`);
       return { ...group, reports: withoutKey(group.reports, event.report) };
     }
+    case 'notice.opened': {
+      const { notice, subject, at, why } = event;
+      const key = noticeKey(notice, subject);
+      if (group.notices[key] !== undefined) refuse(event, `${key} is told already`);
+      return { ...group, notices: { ...group.notices, [key]: { notice, subject, at, why } } };
+    }
+    case 'notice.closed': {
+      const key = noticeKey(event.notice, event.subject);
+      if (group.notices[key] === undefined) refuse(event, `${key} was not told`);
+      return { ...group, notices: withoutKey(group.notices, key) };
+    }
     case 'decision.made':
-      return { ...group, decisions: { ...group.decisions, [event.decision.row]: event.decision } };
+      return { ...group, decisions: { ...group.decisions, [judgedIn(event.decision).key]: event.decision } };
     case 'decision.cleared': {
-      if (group.decisions[event.row] === undefined) refuse(event, `row ${event.row} has no decision`);
-      return { ...group, decisions: withoutKey(group.decisions, String(event.row)) };
+      const { key, name } = judgedIn(event);
+      if (group.decisions[key] === undefined) refuse(event, `${name} has no decision`);
+      return { ...group, decisions: withoutKey(group.decisions, key) };
     }
     case 'mandate.set':
     case 'raise.opened':

@@ -208,6 +208,19 @@ export const ComponentConfig = Type.Union(
   { 'x-discriminator': 'kind' },
 );
 
+/** Every kind of component. */
+export const COMPONENT_KINDS = [
+  'postgres',
+  'http',
+  'dns',
+  'clickhouse',
+  'nats',
+  'workload',
+  'bucket',
+  'cache',
+] as const satisfies readonly ComponentConfig['kind'][];
+export type ComponentKind = ComponentConfig['kind'];
+
 export type ComponentConfig = Static<typeof ComponentConfig>;
 export type PostgresComponent = Static<typeof PostgresComponent>;
 export type HttpComponent = Static<typeof HttpComponent>;

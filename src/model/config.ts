@@ -28,6 +28,7 @@ import {
   tlsClient,
   url,
 } from './forms.ts';
+import { MaintenanceWindow, SilenceRule } from './maintenance.ts';
 import { MatrixRow } from './matrix.ts';
 import { Autonomy } from './primitives.ts';
 import { MetricFactConfig, PrometheusConfig } from './prometheus.ts';
@@ -189,6 +190,7 @@ export const GroupConfig = Type.Object(
       'A standby that heard from its primary this lately vetoes an unreachable verdict',
     ),
     authority: Type.Optional(AuthorityConfig),
+    maintenance: Type.Optional(Type.Array(MaintenanceWindow, { default: [], description: 'Windows of planned work' })),
   },
   described('A failover group: components that move together; one region is active'),
 );
@@ -261,6 +263,9 @@ export const AlertmanagerConfig = Type.Object(
     expiry: span('15m', 'How long a firing alert counts after it was last heard of'),
     watchdogWithin: span('5m', 'How long an alert mapped to watchdog may be silent before monitoring counts as blind'),
     facts: Type.Optional(Type.Array(AlertFactRule, { default: [], description: 'What alerts mean' })),
+    silences: Type.Optional(
+      Type.Array(SilenceRule, { default: [], description: 'What silences mean; they are asked for at the APIs' }),
+    ),
   },
   described('Webhooks that are taken, and what their alerts mean'),
 );

@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
 import { Mandate } from './mandate.ts';
+import { NoticeKind } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample, StepId } from './plan.ts';
 import { Autonomy, GateAnswer, Name, PageId, ProposalId, RaiseId, Role, RunId, Verdict, WallMs } from './primitives.ts';
@@ -16,6 +17,8 @@ export type Facts = Static<typeof Facts>;
 const event = <K extends string, P extends Type.TProperties>(kind: K, properties: P) =>
   Type.Object({ kind: Type.Literal(kind), at: WallMs, ...properties }, { additionalProperties: false });
 const group = { group: Name };
+/** A row, and the component it was judged for; entries of rows of the group, and those of older versions, name none. */
+const judged = { row: Type.Integer(), component: Type.Optional(Name) };
 const step = { ...group, run: RunId, step: StepId };
 
 /** One sign that a decision stands on, as it was seen. */
@@ -41,7 +44,7 @@ export type GateReport = Static<typeof GateReport>;
 /** Everything a decision was made from, enough to make it again (invariant 17). */
 export const DecisionRecord = Type.Object(
   {
-    row: Type.Integer(),
+    ...judged,
     /** The row's expression, and what each of its facts was. */
     when: Type.String(),
     values: Type.Array(
@@ -148,6 +151,10 @@ export const EventBody = Type.Union([
     why: Text,
   }),
   event('alerts.received', { alerts: Type.Array(Alert) }),
+  /** Alerts that one Alertmanager took for resolved, and that another still lists as firing. */
+  event('alerts.reopened', { alerts: Type.Array(Alert) }),
+  /** Alerts that fire as far as anybody said, and were not heard of for so long that they count no more. */
+  event('alerts.expired', { keys: Type.Array(Type.String()) }),
   event('identity.pinned', { ...group, component: Name, systemIdentifier: Type.String() }),
   /** How a PostgreSQL is made, at its first sight and whenever it is made otherwise. */
   event('readiness.seen', { ...group, component: Name, region: Name, readiness: Readiness }),
@@ -155,19 +162,22 @@ export const EventBody = Type.Union([
   event('readiness.forgotten', { ...group }),
   event('hold.started', {
     ...group,
-    row: Type.Integer(),
+    ...judged,
     region: Type.String(),
     impactAt: WallMs,
     sample: Type.Union([PrimarySample, Type.Null()]),
   }),
-  event('hold.advanced', { ...group, row: Type.Integer(), heldMs: Type.Number() }),
-  event('hold.ended', { ...group, row: Type.Integer(), why: Text }),
+  event('hold.advanced', { ...group, ...judged, heldMs: Type.Number() }),
+  event('hold.ended', { ...group, ...judged, why: Text }),
   event('decision.made', { ...group, decision: DecisionRecord }),
-  event('decision.cleared', { ...group, row: Type.Integer(), why: Text }),
+  event('decision.cleared', { ...group, ...judged, why: Text }),
   /** Sticky: it stands in the way until a person clears it (design §5). `by` is a person, or the alert that said it. */
   event('report.made', { ...group, report: Report, by: Text, what: Text }),
   event('report.reminded', { ...group, report: Report }),
   event('report.cleared', { ...group, report: Report, person: Name, why: Text }),
+  /** A condition that people are told of when it begins and when it is over (`notices.ts`). */
+  event('notice.opened', { ...group, notice: NoticeKind, subject: Name, why: Text }),
+  event('notice.closed', { ...group, notice: NoticeKind, subject: Name, why: Text }),
   event('proposal.opened', {
     ...group,
     proposal: ProposalId,

@@ -275,6 +275,46 @@ export const ApiAlert = Type.Object({
   }),
 });
 export type ApiAlert = Static<typeof ApiAlert>;
+/** One silence as Alertmanager's API (v2) lists it. Those of before 0.22 know no `isEqual`, and mean equality. */
+export const ApiSilence = Type.Object({
+  id: Type.String({ maxLength: 100 }),
+  status: Type.Object({ state: Type.Enum(['active', 'pending', 'expired']) }),
+  startsAt: Type.String({ maxLength: 64 }),
+  endsAt: Type.String({ maxLength: 64 }),
+  createdBy: Type.String(),
+  comment: Type.String(),
+  matchers: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      value: Type.String(),
+      isRegex: Type.Boolean(),
+      isEqual: Type.Optional(Type.Boolean()),
+    }),
+  ),
+});
+export type ApiSilence = Static<typeof ApiSilence>;
+
+/** A silence as we keep it, while it stands. */
+export const Silence = Type.Object(
+  {
+    id: Type.String(),
+    /** Who made it, and why, in their words. */
+    by: Type.String({ maxLength: 200 }),
+    comment: Type.String({ maxLength: 500 }),
+    startsAt: WallMs,
+    endsAt: WallMs,
+    /** Its matchers by equality; those by regular expression name nothing in particular. */
+    matchers: Type.Array(
+      Type.Object(
+        { label: Type.String(), equal: Type.Boolean(), value: Type.String() },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Silence = Static<typeof Silence>;
+
 /** What we read of Alertmanager's own status: despite its name, `uptime` is the instant of its start. */
 export const ApiStatus = Type.Object({ uptime: Type.String({ maxLength: 64 }) });
 export type ApiStatus = Static<typeof ApiStatus>;
@@ -291,6 +331,12 @@ export const Alert = Type.Object(
   { additionalProperties: false },
 );
 export type Alert = Static<typeof Alert>;
+/** An alert that fires and that silences hold back: no webhook tells of it. */
+export const SilencedAlert = Type.Object(
+  { alert: Alert, silencedBy: Type.Array(Type.String()) },
+  { additionalProperties: false },
+);
+export type SilencedAlert = Static<typeof SilencedAlert>;
 export type AlertKey = `${string}@${number}`;
 export const alertKey = (alert: Pick<Alert, 'fingerprint' | 'startsAt'>): AlertKey =>
   `${alert.fingerprint}@${alert.startsAt}`;

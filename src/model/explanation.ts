@@ -59,6 +59,8 @@ export type Change = Static<typeof Change>;
 export const RowExplained = Type.Object(
   {
     row: Type.Integer(),
+    /** Whom it is judged for; null = the group. */
+    component: Maybe(Name),
     kind: Type.Enum(['veto', 'gate', 'decide']),
     when: Type.String(),
     forMs: Type.Number(),

@@ -15,6 +15,8 @@ export type Form =
   | 'secret'
   | 'time-of-day'
   | 'end-of-hours'
+  | 'instant'
+  | 'cause'
   | 'date'
   | 'matcher'
   | 'digits'
@@ -103,6 +105,13 @@ export const digits = (description: string) => Type.String({ ...form('digits'), 
 export const timeOfDay = (description: string) =>
   Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });
 /** `24:00` is the end of the day, which no clock shows and every shift plan does. */
+/** RFC 3339 with its zone: what the clock of some place shows means nothing elsewhere. */
+export const Instant = (description: string) =>
+  Type.String({
+    ...form('instant'),
+    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2})?(?:Z|[+-]\\d{2}:\\d{2})$',
+    description: `${description}, such as 2026-12-05T22:00:00+01:00`,
+  });
 export const endOfHours = (description: string) =>
   Type.String({ ...form('end-of-hours'), pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|24:00)$', description });
 export const CalendarDate = Type.String({

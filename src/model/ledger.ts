@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
 import { Mandate } from './mandate.ts';
+import { Notice } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
 import { Ceilings, LossBracket, Plan, PrimarySample } from './plan.ts';
 import { Name, ProposalId, RaiseId, Role, RunId, WallMs } from './primitives.ts';
@@ -16,6 +17,8 @@ const Facts = Type.Record(Type.String(), Type.Unknown());
 
 export const Hold = Type.Object({
   row: Type.Integer(),
+  /** Whom it is held for; null = the group. */
+  component: Maybe(Name),
   region: Type.String(),
   startedAt: WallMs,
   impactAt: WallMs,
@@ -133,6 +136,7 @@ export const GroupLedger = Type.Object({
   identities: Type.Record(Name, Type.String()),
   /** How each PostgreSQL was last seen to be made, by `component/region`. */
   readiness: Type.Record(Type.String(), Type.Object({ at: WallMs, readiness: Readiness })),
+  /** By row, and by row and component where a row is judged for each component (`rowKey`). */
   holds: Type.Record(Type.String(), Hold),
   decisions: Type.Record(Type.String(), DecisionRecord),
   /** Open reports, by what they report. */
@@ -140,6 +144,8 @@ export const GroupLedger = Type.Object({
     Type.String(),
     Type.Object({ at: WallMs, by: Type.String(), what: Type.String(), remindedAt: WallMs }),
   ),
+  /** Conditions that people were told of and that are not over. */
+  notices: Type.Record(Type.String(), Notice),
   proposal: Maybe(Proposal),
   /** Numbers proposals and runs, so that ids need no randomness. */
   proposals: Type.Integer(),
@@ -164,7 +170,12 @@ export const KeptPage = Type.Object({
 });
 export type KeptPage = Static<typeof KeptPage>;
 
-export const KeptAlert = Type.Object({ alert: Alert, receivedAt: WallMs });
+export const KeptAlert = Type.Object({
+  alert: Alert,
+  receivedAt: WallMs,
+  /** When it had not been heard of for too long to count; null while it counts. */
+  expiredAt: Maybe(WallMs),
+});
 export type KeptAlert = Static<typeof KeptAlert>;
 
 /** The config in force, and how the last attempt to read another one ended. */
@@ -203,6 +214,7 @@ export const EMPTY_GROUP: GroupLedger = {
   holds: {},
   decisions: {},
   reports: {},
+  notices: {},
   proposal: null,
   proposals: 0,
   runs: 0,

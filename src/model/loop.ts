@@ -4,7 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
-import { Alert, Observation } from './evidence.ts';
+import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { FailureEpisode } from './failures.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
@@ -64,9 +64,19 @@ export const Input = Type.Union([
   }),
   /** With `groups`, only they are looked at: those who may have more to say at the instant of the input before it. */
   input('tick', { groups: Type.Optional(Type.Array(Name)) }),
-  input('webhook', { request: Type.String(), alerts: Type.Array(Alert) }),
+  /**
+   * Alerts, from a webhook or from asking. `askedMono`: what fires by the answer to a question that was asked then, so that
+   * it is newer than whatever was taken in before.
+   */
+  input('webhook', { request: Type.String(), alerts: Type.Array(Alert), askedMono: Type.Optional(MonoMs) }),
   /** Webhooks that came while the journal was being written: taken in together, and answered one by one. */
-  input('webhooks', { posts: Type.Array(Type.Object({ request: Type.String(), alerts: Type.Array(Alert) })) }),
+  input('webhooks', {
+    posts: Type.Array(
+      Type.Object({ request: Type.String(), alerts: Type.Array(Alert), askedMono: Type.Optional(MonoMs) }),
+    ),
+  }),
+  /** All silences that stand, and all alerts they hold back, as those Alertmanagers that answered list them. */
+  input('silences', { silences: Type.Array(Silence), silenced: Type.Array(SilencedAlert) }),
   input('observed', { observations: Type.Array(Observation) }),
   input('performed', { operation: Type.String(), result: OperationResult }),
   input('approve', {
@@ -205,9 +215,24 @@ export const Volatile = Type.Object({
   doAskedMono: Type.Record(Type.String(), MonoMs),
   /** Alerts heard of again without anything new to write down: when last, by alert key. */
   alertHeardMono: Type.Record(Type.String(), MonoMs),
+  /** When an alert was last taken in as resolved, by alert key; absent = not in this life. */
+  alertEndedMono: Type.Record(Type.String(), MonoMs),
+  /** When alerts were last looked through for those that count no more. */
+  alertsSweptMono: MonoMs,
+  /** What silences were heard of last; null = not since the start. */
+  silences: Type.Union([
+    Type.Object({
+      heardMono: MonoMs,
+      silences: Type.Array(Silence),
+      alerts: Type.Record(Type.String(), SilencedAlert),
+    }),
+    Type.Null(),
+  ]),
   pagesUnderWay: Type.Record(Type.String(), MonoMs),
   pageFailures: Type.Record(Type.String(), Type.Integer()),
   probeAskedMono: Type.Record(Type.String(), MonoMs),
+  /** When a quorum last failed to reach a region, by `group/region`. */
+  regionBadMono: Type.Record(Type.String(), MonoMs),
   /** How each PostgreSQL was last seen to be made, by `group/component/region`; kept while it can't be asked. */
   readiness: Type.Record(Type.String(), Type.Object({ facts: Readiness, mono: MonoMs })),
 });
@@ -248,8 +273,12 @@ export const EMPTY_VOLATILE: Volatile = {
   doAsked: {},
   doAskedMono: {},
   alertHeardMono: {},
+  alertEndedMono: {},
+  alertsSweptMono: 0,
+  silences: null,
   pagesUnderWay: {},
   pageFailures: {},
   probeAskedMono: {},
+  regionBadMono: {},
   readiness: {},
 };

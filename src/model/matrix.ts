@@ -3,9 +3,14 @@
  *
  * *veto* and *gate* rows stand `against` the actions they name; *decide* rows propose one, and the first that matches
  * wins. A row that can't tell stands in the way of `auto` unless it says `unknown: pass`.
+ *
+ * A row is judged for the group, or by its `scope` for each component of a kind on its own. The first deciding row that
+ * matches wins in its scope; one of the group takes the turn of every component, since what moves all of them moves it.
  */
 import Type, { type Static } from 'typebox';
+import { COMPONENT_KINDS } from './components.ts';
 import { described, says, span } from './forms.ts';
+import type { ComponentId } from './primitives.ts';
 
 /** What a decide row proposes. Those that failoverd can't carry out yet are proposed in words, and done by people. */
 export const DECIDE_ACTIONS = ['failover', 'partial', 'switchover', 'restart', 'speak-up', 'none'] as const;
@@ -26,6 +31,12 @@ export const MatrixRow = Type.Object(
     kind: Type.Enum(['veto', 'gate', 'decide'], {
       description: 'veto and gate stand in the way of actions, decide proposes one; the first that matches wins',
     }),
+    scope: Type.Optional(
+      Type.Enum(['group', ...COMPONENT_KINDS], {
+        default: 'group',
+        description: 'Whom it is judged for: the group, or each component of a kind on its own',
+      }),
+    ),
     when: Type.String({
       'x-form': 'expression',
       minLength: 1,
@@ -60,6 +71,14 @@ export const MatrixRow = Type.Object(
   described('One row of the decision matrix'),
 );
 export type MatrixRow = Static<typeof MatrixRow>;
+export type Scope = NonNullable<MatrixRow['scope']>;
+
+/** A row and whom it is judged for: what holds and decisions are kept by. The group's is the number alone, as ever. */
+export const rowKey = (row: number, component: ComponentId | null): string =>
+  component === null ? String(row) : `${row}/${component}`;
+/** The same for people: `row 80`, `row 80 for app-pods`. */
+export const rowName = (row: number, component: ComponentId | null): string =>
+  component === null ? `row ${row}` : `row ${row} for ${component}`;
 
 /** Names that `when` took before it was an expression, and what says the same. */
 export const FORMER_NAMES: Readonly<Record<string, string>> = {

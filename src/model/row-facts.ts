@@ -3,7 +3,12 @@
  *
  * A verdict is read by `ok()`, `bad()` and `unknown()`; a number is compared. Either may be unknown at any time, and a
  * row that needs it can't tell then.
+ *
+ * Facts named `component.*` are of one component, and readable in rows whose `scope` is a kind that has them. Facts of the
+ * group are readable in every row.
  */
+import { COMPONENT_KINDS, type ComponentKind } from './components.ts';
+
 export type RowFactSpec = {
   /** As it stands in an expression. */
   readonly name: `${string}.${string}`;
@@ -11,6 +16,8 @@ export type RowFactSpec = {
   readonly unit: string | null;
   /** Where it comes from; `alerts` are heard of by Alertmanager only, and quiet ones count while its watchdog barks. */
   readonly from: 'probes' | 'alerts' | 'reports' | 'config' | 'metrics';
+  /** Kinds of components whose rows may read it; absent = a fact of the group, for every row. */
+  readonly scopes?: readonly ComponentKind[];
   readonly says: string;
 };
 
@@ -120,9 +127,76 @@ export const ROW_FACTS = [
     from: 'config',
     says: 'bad = the data of a component may not stand in the region to move to',
   },
+  {
+    name: 'component.reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    scopes: ['postgres', 'http'],
+    says: 'bad = a quorum of vantages can’t use this component in the active region',
+  },
+  {
+    name: 'component.standby_reachable',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    scopes: ['postgres', 'http'],
+    says: 'bad = a quorum of vantages can’t use this component in the standby region',
+  },
+  {
+    name: 'component.healthy',
+    type: 'verdict',
+    unit: null,
+    from: 'alerts',
+    scopes: COMPONENT_KINDS,
+    says: 'bad = an alert mapped to a failure (workload-degraded, clickhouse-failing, nats-failing) with this component fires',
+  },
+  {
+    name: 'component.identity',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    scopes: ['postgres'],
+    says: 'bad = an answer of either side belongs to another cluster than the pinned one',
+  },
+  {
+    name: 'component.streaming',
+    type: 'verdict',
+    unit: null,
+    from: 'probes',
+    scopes: ['postgres'],
+    says: 'ok = the standby of this cluster heard from its primary within standbyStreamedWithin',
+  },
+  {
+    name: 'component.replay_lag_seconds',
+    type: 'number',
+    unit: 'seconds',
+    from: 'probes',
+    scopes: ['postgres'],
+    says: 'replication.replay_lag_seconds of this cluster alone',
+  },
+  {
+    name: 'component.receive_gap_bytes',
+    type: 'number',
+    unit: 'bytes',
+    from: 'probes',
+    scopes: ['postgres'],
+    says: 'replication.receive_gap_bytes of this cluster alone',
+  },
+  {
+    name: 'component.residency_allows',
+    type: 'verdict',
+    unit: null,
+    from: 'config',
+    scopes: COMPONENT_KINDS,
+    says: 'bad = the data of this component may not stand in the region to move to',
+  },
 ] as const satisfies readonly RowFactSpec[];
 export type RowFactName = (typeof ROW_FACTS)[number]['name'];
+export type ComponentFactName = Extract<RowFactName, `component.${string}`>;
+export type GroupFactName = Exclude<RowFactName, ComponentFactName>;
 
+export const isComponentFact = (name: string): name is ComponentFactName => name.startsWith('component.');
 export const rowFact = (name: string): RowFactSpec | undefined => ROW_FACTS.find((fact) => fact.name === name);
 
 /** A fact that a config names itself (`groups.X.facts.NAME`), from one value of a metric. */

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
-import type { Against } from './matrix.ts';
+import type { MaintenanceWindow, Suppression, WindowSettings } from './maintenance.ts';
+import type { Against, Scope } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
 import { durationMs, leastAutonomy } from './primitives.ts';
 import { type MetricSettings, metricSettings } from './prometheus.ts';
@@ -38,6 +39,8 @@ export type Action = NonNullable<MatrixRow['action']>;
 export type Row = {
   readonly id: number;
   readonly kind: MatrixRow['kind'];
+  /** The group, or the kind of components for each of which the row is judged on its own. */
+  readonly scope: Scope;
   /** An expression, checked when the config was loaded (`expression.ts`). */
   readonly when: string;
   readonly forMs: number;
@@ -55,6 +58,8 @@ export type AlertMeaning = {
   readonly region: RegionId;
   readonly component: ComponentId | null;
 };
+
+export type SilenceMeaning = Suppression & { readonly match: AlertMeaning['match'] };
 
 export type BusinessHours = {
   readonly timeZone: string;
@@ -108,6 +113,9 @@ export type GroupSettings = {
   readonly alertExpiryMs: number;
   readonly watchdogWithinMs: number;
   readonly alertMeanings: readonly AlertMeaning[];
+  /** Silences that stand for planned work. */
+  readonly silenceMeanings: readonly SilenceMeaning[];
+  readonly maintenance: readonly WindowSettings[];
 };
 
 /** A server that watches for us, and is watched itself. */
@@ -152,6 +160,14 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
     note: 'dr-strategy §3.3: pause the standby at once, so that what was deleted can be read back from it',
   },
   { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: false },
+  {
+    id: 42,
+    kind: 'decide',
+    when: 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)',
+    for: '5m',
+    action: 'speak-up',
+    note: 'A gray failure. Clients can’t use the region, and its replication flows; nothing is promoted for it.',
+  },
   {
     id: 50,
     kind: 'gate',
@@ -256,6 +272,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
       id: row.id,
       kind: row.kind,
+      scope: row.scope ?? 'group',
       when: row.when,
       forMs: span(row.for, '0s'),
       action: row.action ?? (row.kind === 'decide' ? 'none' : 'hold'),
@@ -302,7 +319,30 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
         region: rule.region,
         component: rule.component ?? null,
       })),
+    silenceMeanings: (config.alertmanager?.silences ?? [])
+      .filter((rule) => rule.group === id)
+      .map((rule) => ({ match: rule.match.map(matcher), ...suppression(rule) })),
+    maintenance: (group.maintenance ?? []).map((window) => ({
+      title: window.title,
+      span: spanOf(window),
+      ...suppression(window),
+    })),
   };
+}
+
+const suppression = ({ region, component, causes }: Pick<MaintenanceWindow, keyof Suppression>): Suppression => ({
+  region: region ?? null,
+  component: component ?? null,
+  causes,
+});
+
+/** A window that says neither, which `failoverd check` refuses, never comes. */
+function spanOf({ weekly, from, to }: MaintenanceWindow): WindowSettings['span'] {
+  if (weekly !== undefined) return { kind: 'weekly', ...weekly };
+  const [begins, ends] = [Date.parse(from ?? ''), Date.parse(to ?? '')];
+  return Number.isNaN(begins) || Number.isNaN(ends)
+    ? { kind: 'once', from: 0, to: 0 }
+    : { kind: 'once', from: begins, to: ends };
 }
 
 function matcher(text: string): AlertMeaning['match'][number] {

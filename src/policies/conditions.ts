@@ -2,7 +2,7 @@
  * What would have to be seen for a fact to have another value, in words that can follow "if" (design §5). PURE.
  * Facts that are made of others are taken apart: not "if the region were unreachable", but how many vantages are missing.
  */
-import { durationText, type RegionId, type Verdict } from '../model/primitives.ts';
+import { type ComponentId, durationText, type RegionId, type Verdict } from '../model/primitives.ts';
 import { metricIn, type ReadableFact, rowFact } from '../model/row-facts.ts';
 import { independent } from './diagnoses.ts';
 import { readFact } from './rows.ts';
@@ -57,8 +57,14 @@ function alerts(view: View, fact: string, to: Value): string {
   return `no alert mapped to ${mapped} fired${heard ? '' : ' and the watchdog was heard'}`;
 }
 
-function number(view: View, fact: ReadableFact, to: number, thresholds: readonly number[]): string {
-  const now = readFact(view, fact).value;
+function number(
+  view: View,
+  fact: ReadableFact,
+  to: number,
+  thresholds: readonly number[],
+  component: ComponentId | null,
+): string {
+  const now = readFact(view, fact, component).value;
   const metric = view.settings.metrics.find(({ id }) => id === metricIn(fact));
   const unit = metric?.unit ?? rowFact(fact)?.unit;
   const is = typeof now === 'number' ? `it is ${Number(now.toFixed(1))} now` : 'it is not known now';
@@ -69,9 +75,18 @@ function number(view: View, fact: ReadableFact, to: number, thresholds: readonly
 
 const across = (view: View, region: RegionId): readonly Reach[] => view.reach[region] ?? [];
 
-/** What would make `fact` be `to`, given what is seen now. `thresholds` are the numbers the row compares it with. */
-export function conditionFor(view: View, fact: ReadableFact, to: Value, thresholds: readonly number[]): string {
-  if (typeof to === 'number') return number(view, fact, to, thresholds);
+/**
+ * What would make `fact` be `to`, given what is seen now. `thresholds` are the numbers the row compares it with; `component`
+ * is whom the row is judged for.
+ */
+export function conditionFor(
+  view: View,
+  fact: ReadableFact,
+  to: Value,
+  thresholds: readonly number[],
+  component: ComponentId | null = null,
+): string {
+  if (typeof to === 'number') return number(view, fact, to, thresholds, component);
   switch (fact as string) {
     case 'active.reachable':
       return active(view, to);
@@ -101,6 +116,15 @@ export function conditionFor(view: View, fact: ReadableFact, to: Value, threshol
         ? `somebody reported ${report} (failoverd flag ${view.group} ${report})`
         : `somebody cleared the report (failoverd clear ${view.group} ${report})`;
     }
+    case 'component.reachable':
+    case 'component.standby_reachable': {
+      const region = fact === 'component.reachable' ? view.active : view.standby;
+      return vantages(view, view.reachOfComponent(component ?? '', region), to, `${component} in ${region}`);
+    }
+    case 'component.healthy':
+      return alerts(view, `a failure of ${component}`, to);
+    case 'component.residency_allows':
+      return `the config ${to === 'ok' ? 'let' : 'did not let'} the data of ${component} stand in ${view.standby}`;
     case 'residency.allows':
       return to === 'ok'
         ? `the config let the data of every component stand in ${view.standby}`

@@ -3,9 +3,13 @@
  * bad = the situation is there. ok = it certainly is not. unknown = it can't be said, and nothing follows from it.
  */
 import type { Sign } from '../model/events.ts';
+import { noticeKey } from '../model/notices.ts';
 import type { RegionId, Verdict } from '../model/primitives.ts';
 import { pathOf } from '../model/primitives.ts';
-import type { Reach, View } from './view.ts';
+import { identityOf } from './identity.ts';
+import { quorumOf } from './quorum.ts';
+import type { View } from './view.ts';
+import { watches } from './watchdog.ts';
 
 export type Veto = { readonly veto: string; readonly verdict: Verdict; readonly why: string };
 
@@ -26,6 +30,7 @@ export type DiagnosisCode =
   | 'WorkloadDegraded'
   | 'VantageIsolated'
   | 'GrayFailure'
+  | 'MonitoringBlind'
   | 'ForeignDatabase';
 
 export type Diagnosis = {
@@ -33,25 +38,6 @@ export type Diagnosis = {
   readonly says: string;
   readonly judge: (view: View) => Finding;
 };
-
-const count = (reach: readonly Reach[], verdict: Verdict): number => reach.filter((r) => r.verdict === verdict).length;
-
-/** Probes of the active region from k of n vantages; unknown vantages stay in n (design §4). */
-export function quorumOf(
-  view: View,
-  region: RegionId,
-  reach: readonly Reach[] = view.reach[region] ?? [],
-): { readonly verdict: Verdict; readonly why: string } {
-  const bad = count(reach, 'bad');
-  const ok = count(reach, 'ok');
-  const n = reach.length;
-  const k = view.settings.quorum;
-  const tally = `${bad} of ${n} vantages can't reach ${region}, ${ok} can, ${n - bad - ok} can't tell; ${k} are needed`;
-  if (bad >= k) return { verdict: 'bad', why: tally };
-  // So many see it well that k can't be reached whatever the rest would say.
-  if (ok > n - k) return { verdict: 'ok', why: tally };
-  return { verdict: 'unknown', why: tally };
-}
 
 function probeSigns(view: View, region: RegionId): Sign[] {
   return (view.reach[region] ?? []).map((reach) => ({
@@ -176,40 +162,68 @@ function vantageIsolated(view: View): Finding {
   return { ...base, verdict: 'bad', why: isolated.map((vantage) => `${vantage.id}: ${vantage.why}`).join('; ') };
 }
 
+/** Clients are failed and the database is alive: a promotion would make a second primary, so it is for people (design §4). */
 function grayFailure(view: View): Finding {
-  const quorum = quorumOf(view, view.active);
-  const streaming = view.postgres.some((postgres) => postgres.streaming === 'ok');
+  const reach = view.reach[view.active] ?? [];
+  const quorum = quorumOf(view, view.active, reach);
+  const streaming = view.postgres.find((postgres) => postgres.streaming === 'ok');
+  const since = reach.filter(({ verdict }) => verdict === 'bad').map(({ badSince }) => badSince ?? view.at);
   const base = {
     code: 'GrayFailure',
     region: view.active,
-    signs: probeSigns(view, view.active),
+    signs: [...probeSigns(view, view.active), ...replicationSigns(view)],
     vetoes: [],
     impactAt: null,
   } as const;
-  if (quorum.verdict === 'bad' && streaming)
+  if (quorum.verdict === 'bad' && streaming !== undefined)
     return {
       ...base,
       verdict: 'bad',
-      why: `${quorum.why}, and replication flows: proposed to people, never promoted silently`,
+      impactAt: since.length === 0 ? null : Math.min(...since),
+      why: `${quorum.why}, and ${streaming.component}: ${streaming.streamingWhy}`,
     };
-  return { ...base, verdict: quorum.verdict === 'unknown' ? 'unknown' : 'ok', why: quorum.why };
+  const why = quorum.verdict === 'bad' ? `${quorum.why}, and nothing is known to stream from it` : quorum.why;
+  // Where nobody knows whether replication flows, it can't be told from a region that is lost.
+  const known = quorum.verdict === 'ok' || view.postgres.every(({ streaming: flows }) => flows === 'bad');
+  return { ...base, verdict: known ? 'ok' : 'unknown', why };
+}
+
+/** Silence of a watchdog while its region is well: no alert of it would be heard of (design §4). */
+function monitoringBlind(view: View): Finding {
+  const all = watches(view);
+  const blind = all.filter(({ verdict, explained }) => verdict === 'bad' && !explained);
+  const opened = blind.flatMap(({ region }) => view.ledger.notices[noticeKey('watchdog-silent', region)]?.at ?? []);
+  const base = {
+    code: 'MonitoringBlind',
+    region: blind[0]?.region ?? view.active,
+    signs: [],
+    vetoes: [],
+    impactAt: opened.length === 0 ? null : Math.min(...opened),
+  } as const;
+  if (blind.length > 0) return { ...base, verdict: 'bad', why: blind.map(({ why }) => why).join('; ') };
+  if (all.length === 0)
+    return { ...base, verdict: 'unknown', why: 'no alert is mapped to watchdog, so silence can’t be told from health' };
+  const open = all.filter(({ verdict }) => verdict !== 'ok');
+  return open.length === 0
+    ? { ...base, verdict: 'ok', why: all.map(({ why }) => why).join('; ') }
+    : { ...base, verdict: 'unknown', why: open.map(({ why }) => why).join('; ') };
 }
 
 function foreignDatabase(view: View): Finding {
-  const foreign = view.postgres.filter((postgres) => postgres.identity === 'bad');
-  const base = { code: 'ForeignDatabase', region: view.standby, signs: [], vetoes: [], impactAt: null } as const;
-  if (foreign.length > 0)
-    return {
-      ...base,
-      verdict: 'bad',
-      why: foreign
-        .map((p) => `${p.component} in ${view.standby} belongs to another cluster than ${p.systemIdentifier}`)
-        .join('; '),
-    };
+  const judged = view.postgres.map((postgres) => identityOf(view, postgres));
+  const foreign = judged.filter(({ verdict }) => verdict === 'bad');
+  const base = {
+    code: 'ForeignDatabase',
+    region: foreign[0]?.region ?? view.standby,
+    signs: [],
+    vetoes: [],
+    impactAt: null,
+  } as const;
+  if (foreign.length > 0) return { ...base, verdict: 'bad', why: foreign.map(({ why }) => why).join('; ') };
   return {
     ...base,
-    verdict: view.postgres.every((p) => p.identity === 'ok') ? 'ok' : 'unknown',
-    why: 'system identifiers',
+    verdict: judged.every(({ verdict }) => verdict === 'ok') ? 'ok' : 'unknown',
+    why: judged.map(({ why }) => why).join('; ') || 'there is no PostgreSQL',
   };
 }
 
@@ -230,6 +244,11 @@ export const DIAGNOSES = {
     judge: vantageIsolated,
   },
   GrayFailure: { code: 'GrayFailure', says: 'probes fail while replication flows', judge: grayFailure },
+  MonitoringBlind: {
+    code: 'MonitoringBlind',
+    says: 'the watchdog of a region is silent while the region is well: no alert of it would be heard of',
+    judge: monitoringBlind,
+  },
   ForeignDatabase: { code: 'ForeignDatabase', says: 'a database of another cluster answers', judge: foreignDatabase },
 } as const satisfies Partial<Record<DiagnosisCode, Diagnosis>>;
 export type KnownDiagnosis = keyof typeof DIAGNOSES;

@@ -1,17 +1,9 @@
 /**
  * Taking evidence in: observations and alerts become state, and nothing is decided here. PURE.
  */
-import type { EventOf } from '../model/events.ts';
-import {
-  type Alert,
-  type AlertKey,
-  alertKey,
-  type MetricObservation,
-  type MonitorObservation,
-  type Observation,
-} from '../model/evidence.ts';
+import type { MetricObservation, MonitorObservation, Observation } from '../model/evidence.ts';
 import { type FailureEpisode, withObservation } from '../model/failures.ts';
-import { withKey, withKeys, withoutKey } from '../model/keyed.ts';
+import { withKey, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 import { indexOf } from '../model/settings-index.ts';
@@ -197,55 +189,4 @@ function withSample(
   };
   const kept = (samples[key] ?? []).filter((s) => s.region === region);
   return withKey(samples, key, [...kept, sample].slice(-SAMPLES_KEPT));
-}
-
-export type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts'>;
-type PostCounts = { readonly kept: number; readonly repeated: number; readonly ignored: number };
-
-/**
- * What webhooks add: alerts that are new or newly resolved are written down, those heard of again are only heard.
- * `counts` are in the order of the posts.
- */
-export function takeAlerts(
-  state: State,
-  posts: readonly Post[],
-  meansSomething: (alert: Alert) => boolean,
-): {
-  readonly volatile: Volatile;
-  readonly events: readonly EventOf<'alerts.received'>[];
-  readonly counts: readonly PostCounts[];
-} {
-  const { at, mono } = state;
-  const fresh = new Map<AlertKey, Alert>();
-  /** When each was heard; null = it is resolved, and there is nothing more to hear. */
-  const heard = new Map<AlertKey, number | null>();
-  const counts = posts.map(({ alerts }): PostCounts => {
-    const own = new Set<AlertKey>();
-    let repeated = 0;
-    let ignored = 0;
-    for (const alert of alerts) {
-      if (!meansSomething(alert)) {
-        ignored += 1;
-        continue;
-      }
-      const key = alertKey(alert);
-      const before = fresh.get(key) ?? state.ledger.alerts[key]?.alert;
-      // Resolved is the last word on one firing of an alert; a firing that comes after it was sent before it.
-      if (before !== undefined && (before.status === 'resolved' || before.status === alert.status)) {
-        repeated += 1;
-        if (before.status === 'firing') heard.set(key, mono);
-        continue;
-      }
-      own.add(key);
-      fresh.set(key, alert);
-      heard.set(key, alert.status === 'firing' ? mono : null);
-    }
-    return { kept: own.size, repeated, ignored };
-  });
-  const alerts = [...fresh.values()];
-  return {
-    volatile: { ...state.volatile, alertHeardMono: withKeys(state.volatile.alertHeardMono, heard) },
-    events: alerts.length === 0 ? [] : [{ kind: 'alerts.received', at, alerts }],
-    counts,
-  };
 }

@@ -6,10 +6,12 @@
  */
 import type { DecisionRecord, EventBody } from '../model/events.ts';
 import type { Explanation, KeptEvents, RowExplained } from '../model/explanation.ts';
-import type { GroupId, WallMs } from '../model/primitives.ts';
+import { rowKey } from '../model/matrix.ts';
+import type { ComponentId, GroupId, WallMs } from '../model/primitives.ts';
 import { rowFact } from '../model/row-facts.ts';
 import type { GroupSettings, Row } from '../model/settings.ts';
 import { rowWords, sourceOf, stopsOf } from './explain.ts';
+import { componentsOf } from './rows.ts';
 
 export type PastQuestion = {
   readonly group: GroupId;
@@ -32,15 +34,17 @@ export function explainPast(question: PastQuestion): Explanation {
   const { events } = question.kept;
   const until = events.filter((event) => event.at <= at);
   const later = events.filter((event) => event.at > at);
-  const kept = (row: number): Kept => keptOf(row, until, later);
-  // Rows that the config has lost since then still have what was kept of them.
-  const known = settings.rows.map((row) => row.id);
-  const lost = [...new Set(until.flatMap((event) => (rowOf(event) === null ? [] : [rowOf(event) as number])))].filter(
-    (row) => !known.includes(row),
-  );
+  const known = settings.rows.flatMap((row) => componentsOf(settings, row).map((component) => ({ row, component })));
+  const keys = known.map(({ row, component }) => rowKey(row.id, component));
+  // Rows and components that the config has lost since then still have what was kept of them.
+  const lost = new Map<string, Judged>();
+  for (const event of until) {
+    const judged = judgedIn(event);
+    if (judged !== null && !keys.includes(keyOf(judged))) lost.set(keyOf(judged), judged);
+  }
   const rows = [
-    ...settings.rows.map((row) => pastRow(row, kept(row.id))),
-    ...lost.flatMap((row) => lostRow(row, kept(row))),
+    ...known.map(({ row, component }) => pastRow(row, component, keptOf({ row: row.id, component }, until, later))),
+    ...[...lost.values()].flatMap((judged) => lostRow(judged, keptOf(judged, until, later))),
   ]
     .filter(({ row }) => only === null || row === only)
     .sort((a, b) => a.row - b.row);
@@ -57,24 +61,32 @@ export function explainPast(question: PastQuestion): Explanation {
   };
 }
 
-function rowOf(event: EventBody): number | null {
+/** A row by its number, and whom it was judged for; null = the group, as older versions had it always. */
+type Judged = { readonly row: number; readonly component: ComponentId | null };
+const keyOf = ({ row, component }: Judged): string => rowKey(row, component);
+
+function judgedIn(event: EventBody): Judged | null {
   switch (event.kind) {
     case 'hold.started':
     case 'hold.advanced':
     case 'hold.ended':
     case 'decision.cleared':
-      return event.row;
+      return { row: event.row, component: event.component ?? null };
     case 'decision.made':
-      return event.decision.row;
+      return { row: event.decision.row, component: event.decision.component ?? null };
     default:
       return null;
   }
 }
 
-function keptOf(row: number, until: readonly EventBody[], later: readonly EventBody[]): Kept {
+function keptOf(judged: Judged, until: readonly EventBody[], later: readonly EventBody[]): Kept {
+  const isOf = (event: EventBody): boolean => {
+    const of = judgedIn(event);
+    return of !== null && keyOf(of) === keyOf(judged);
+  };
   const kept: Kept = { hold: null, decision: null, before: null, after: null };
   for (const event of until) {
-    if (rowOf(event) !== row) continue;
+    if (!isOf(event)) continue;
     switch (event.kind) {
       case 'hold.started':
         kept.hold = { startedAt: event.at, impactAt: event.impactAt, heldMs: 0, writtenAt: event.at };
@@ -96,7 +108,7 @@ function keptOf(row: number, until: readonly EventBody[], later: readonly EventB
     }
     kept.before = { at: event.at, says: wordOf(event) };
   }
-  const next = later.find((event) => rowOf(event) === row);
+  const next = later.find(isOf);
   if (next !== undefined) kept.after = { at: next.at, says: wordOf(next) };
   return kept;
 }
@@ -118,11 +130,11 @@ function wordOf(event: EventBody): string {
   }
 }
 
-function pastRow(row: Row, kept: Kept): RowExplained {
+function pastRow(row: Row, component: ComponentId | null, kept: Kept): RowExplained {
   const { hold, decision } = kept;
   const record = decision?.record ?? null;
   return {
-    ...rowWords(row),
+    ...rowWords(row, component),
     ...(record === null ? {} : { when: record.when, forMs: record.forMs }),
     // A hold stands, and a decision is not cleared, only while the condition is not seen to be over.
     answer: hold !== null || decision !== null ? 'matches' : 'not-kept',
@@ -182,12 +194,13 @@ function pastNotes(row: Row, { hold, decision, before, after }: Kept): string[] 
 }
 
 /** A row that the config names no more: only what a decision wrote of it is known. */
-function lostRow(id: number, kept: Kept): RowExplained[] {
+function lostRow({ row: id, component }: Judged, kept: Kept): RowExplained[] {
   if (kept.hold === null && kept.decision === null) return [];
   const record = kept.decision?.record;
   const row: Row = {
     id,
     kind: 'decide',
+    scope: 'group',
     when: record?.when ?? 'not kept',
     forMs: record?.forMs ?? 0,
     action: 'none',
@@ -196,9 +209,18 @@ function lostRow(id: number, kept: Kept): RowExplained[] {
     auto: false,
     note: null,
   };
-  const past = pastRow(row, kept);
+  const past = pastRow(row, component, kept);
   return [
-    { ...past, action: record?.action ?? 'not kept', notes: ['the config has no such row any more', ...past.notes] },
+    {
+      ...past,
+      action: record?.action ?? 'not kept',
+      notes: [
+        component === null
+          ? 'the config has no such row any more'
+          : `the config does not judge this row for ${component} any more`,
+        ...past.notes,
+      ],
+    },
   ];
 }
 

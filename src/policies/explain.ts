@@ -14,7 +14,8 @@ import type {
 import { expressionOf, type RowAnswer, type RowValues } from '../model/expression.ts';
 import type { Hold } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
-import type { GroupId, Verdict } from '../model/primitives.ts';
+import { rowKey } from '../model/matrix.ts';
+import type { ComponentId, GroupId, Verdict } from '../model/primitives.ts';
 import { smallestTurns } from '../model/row-examples.ts';
 import { metricIn, type ReadableFact, rowFact } from '../model/row-facts.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
@@ -22,7 +23,7 @@ import { conditionFor } from './conditions.ts';
 import { GATES, judge } from './gates/index.ts';
 import { opensBy } from './gates/opens.ts';
 import { replicationLoss, sampleOf } from './loss.ts';
-import { judgeRow, type RowFinding, readFact } from './rows.ts';
+import { componentsOf, judgeRow, type RowFinding, readFact } from './rows.ts';
 import { type View, viewOf } from './view.ts';
 
 /** More ways than this are not read by anybody. */
@@ -45,14 +46,20 @@ export function explain(state: State, group: GroupId, only: number | null = null
         : [`${view.ledger.run.id} is open: while it is, rows decide nothing more of this group`],
     rows: view.settings.rows
       .filter((row) => only === null || row.id === only)
-      .map((row) => explainRow(state, view, row)),
+      .flatMap((row) =>
+        componentsOf(view.settings, row).map((component) => explainRow(state, view, { row, component })),
+      ),
   };
 }
 
 const ANSWERS = { bad: 'matches', ok: 'does-not-match', unknown: 'cannot-tell' } as const;
 
-export const rowWords = ({ id, kind, when, forMs, action, against, auto, note }: Row) => ({
+export const rowWords = (
+  { id, kind, when, forMs, action, against, auto, note }: Row,
+  component: ComponentId | null,
+) => ({
   row: id,
+  component,
   kind,
   when,
   forMs,
@@ -62,17 +69,22 @@ export const rowWords = ({ id, kind, when, forMs, action, against, auto, note }:
   note,
 });
 
-function explainRow(state: State, view: View, row: Row): RowExplained {
-  const finding = judgeRow(view, row);
-  const kept = view.ledger.holds[row.id] ?? null;
-  const pendingMs = state.volatile.holdPendingMs[`${view.group}/${row.id}`] ?? 0;
+/** A row, and whom it is judged for; null = the group. */
+type Scoped = { readonly row: Row; readonly component: ComponentId | null };
+
+function explainRow(state: State, view: View, scoped: Scoped): RowExplained {
+  const { row, component } = scoped;
+  const finding = judgeRow(view, row, component);
+  const key = rowKey(row.id, component);
+  const kept = view.ledger.holds[key] ?? null;
+  const pendingMs = state.volatile.holdPendingMs[`${view.group}/${key}`] ?? 0;
   const heldMs = kept === null ? 0 : kept.heldMs + pendingMs;
-  const decision = view.ledger.decisions[row.id];
-  const gates = gatesOf(state, view, row, finding, kept);
+  const decision = view.ledger.decisions[key];
+  const gates = gatesOf(state, view, scoped, finding, kept);
   return {
-    ...rowWords(row),
+    ...rowWords(row, component),
     answer: ANSWERS[finding.verdict],
-    facts: expressionOf(row.when, view.settings.metrics).facts.map((fact) => factOf(view, fact)),
+    facts: expressionOf(row.when, view.settings.metrics).facts.map((fact) => factOf(view, fact, component)),
     hold:
       kept === null
         ? null
@@ -89,13 +101,13 @@ function explainRow(state: State, view: View, row: Row): RowExplained {
         : { madeAt: null, action: decision.action, autonomy: decision.autonomy, why: decision.why },
     autonomyWhy: [...gates.autonomyWhy],
     gates: [...gates.reports],
-    changes: changesOf(view, row, finding, heldMs),
-    notes: notesOf(view, row, finding),
+    changes: changesOf(view, scoped, finding, heldMs),
+    notes: notesOf(view, scoped, finding),
   };
 }
 
-function factOf(view: View, fact: ReadableFact): FactExplained {
-  const { value, why, signs } = readFact(view, fact);
+function factOf(view: View, fact: ReadableFact, component: ComponentId | null): FactExplained {
+  const { value, why, signs } = readFact(view, fact, component);
   const metric = view.settings.metrics.find(({ id }) => id === metricIn(fact));
   const spec =
     metric === undefined ? rowFact(fact) : { unit: metric.unit, says: metric.says ?? metric.promql, from: 'metrics' };
@@ -156,7 +168,7 @@ const sight = (component: string, region: string, vantage: string | null, ageMs:
 type Gates = { readonly reports: readonly GateExplained[]; readonly autonomyWhy: readonly string[] };
 
 /** Gates in the way of what a row proposes: all for a failover, other rows alone for what people do by hand. */
-function gatesOf(state: State, view: View, row: Row, finding: RowFinding, hold: Hold | null): Gates {
+function gatesOf(state: State, view: View, { row, component }: Scoped, finding: RowFinding, hold: Hold | null): Gates {
   if (row.kind !== 'decide' || row.action === 'none' || row.action === 'speak-up')
     return { reports: [], autonomyWhy: [] };
   const loss = replicationLoss(
@@ -164,12 +176,12 @@ function gatesOf(state: State, view: View, row: Row, finding: RowFinding, hold: 
     hold?.impactAt ?? finding.impactAt ?? view.at,
     view,
   );
-  const judged = judge({ view, row, finding, loss });
+  const judged = judge({ view, row, component, finding, loss });
   const failover = row.action === 'failover';
   return {
     autonomyWhy: failover ? judged.autonomyWhy : [],
     reports: judged.reports
-      .filter(({ gate }) => failover || /^row-\d+$/.test(gate))
+      .filter(({ gate }) => failover || /^(?:row-\d|maintenance$)/.test(gate))
       .map((report) => ({
         ...report,
         stops: stopsOf(report.gate, report.answer),
@@ -181,7 +193,7 @@ function gatesOf(state: State, view: View, row: Row, finding: RowFinding, hold: 
 export function stopsOf(gate: string, answer: GateExplained['answer']): GateExplained['stops'] {
   if (gate === 'authority') return 'people';
   // A row that matches stops everyone; one that can't tell stops `auto` alone.
-  if (/^row-\d+$/.test(gate)) return answer === 'cannot-tell' ? 'auto' : 'everyone';
+  if (/^row-\d/.test(gate)) return answer === 'cannot-tell' ? 'auto' : 'everyone';
   return GATES.find((one) => one.gate === gate)?.stops ?? 'everyone';
 }
 
@@ -210,9 +222,11 @@ const notAnyMore = (row: Row): string =>
     ? 'the row would not match any more'
     : `it would no longer stand in the way of ${row.against.join(', ')}`;
 
-function changesOf(view: View, row: Row, finding: RowFinding, heldMs: number): Change[] {
+function changesOf(view: View, { row, component }: Scoped, finding: RowFinding, heldMs: number): Change[] {
   const expression = expressionOf(row.when, view.settings.metrics);
-  const now: RowValues = Object.fromEntries(expression.facts.map((fact) => [fact, readFact(view, fact).value]));
+  const now: RowValues = Object.fromEntries(
+    expression.facts.map((fact) => [fact, readFact(view, fact, component).value]),
+  );
   const ways = (wanted: RowAnswer, forMs: number, follows: string): Change[] =>
     smallestTurns(expression, now, wanted)
       .slice(0, MOST_WAYS)
@@ -223,6 +237,7 @@ function changesOf(view: View, row: Row, finding: RowFinding, heldMs: number): C
             fact,
             to,
             expression.thresholds.filter((one) => one.fact === fact).map((one) => one.number),
+            component,
           ),
         ),
         forMs,
@@ -240,7 +255,7 @@ function changesOf(view: View, row: Row, finding: RowFinding, heldMs: number): C
 }
 
 /** The first row that matches decides; whoever reads of a later one has to know. */
-function notesOf(view: View, row: Row, finding: RowFinding): string[] {
+function notesOf(view: View, { row, component }: Scoped, finding: RowFinding): string[] {
   if (row.kind !== 'decide' || row.action === 'speak-up' || row.action === 'none') return [];
   const first = view.settings.rows.find(
     (other) =>
@@ -249,7 +264,9 @@ function notesOf(view: View, row: Row, finding: RowFinding): string[] {
       other.action !== 'speak-up' &&
       other.action !== 'none' &&
       view.settings.rows.indexOf(other) < view.settings.rows.indexOf(row) &&
-      (judgeRow(view, other).verdict satisfies Verdict) === 'bad',
+      componentsOf(view.settings, other).some(
+        (of) => (of === null || of === component) && (judgeRow(view, other, of).verdict satisfies Verdict) === 'bad',
+      ),
   );
   return first === undefined
     ? []

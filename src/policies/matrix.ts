@@ -8,12 +8,15 @@
  */
 import type { DecisionRecord, GateReport } from '../model/events.ts';
 import type { Hold } from '../model/ledger.ts';
-import type { Autonomy, GroupId } from '../model/primitives.ts';
+import { rowKey, rowName } from '../model/matrix.ts';
+import type { Autonomy, ComponentId, GroupId } from '../model/primitives.ts';
 import type { Row } from '../model/settings.ts';
 import { type Judgement, judge } from './gates/index.ts';
 import { replicationLoss, sampleOf } from './loss.ts';
+import { maintenanceText, suppressing } from './maintenance.ts';
+import { tellNotices } from './notices.ts';
 import { openProposal, openRun, reviewProposal } from './proposals.ts';
-import { judgeRow, type RowFinding } from './rows.ts';
+import { componentsOf, judgeRow, type RowFinding } from './rows.ts';
 import { page, put, say, type Turn, wakeAt } from './turn.ts';
 import { type View, viewOf } from './view.ts';
 
@@ -25,43 +28,65 @@ const CHECKPOINT_MS = { least: 250, most: 5000 } as const;
 export function judgeRows(turn: Turn, group: GroupId): void {
   const view = viewOf(turn.state, group);
   pinIdentities(turn, view);
+  if (turn.events.length === 0) tellNotices(turn, view);
   if (turn.events.length > 0 || view.ledger.run !== null) return;
-  let won: Row | null = null;
+  const won = new Set<ComponentId | null>();
   for (const row of view.settings.rows) {
-    if (row.kind !== 'decide') {
-      standInTheWay(turn, view, row);
+    for (const component of componentsOf(view.settings, row)) {
+      // The first row that matches decides, also while it still holds; words to people are never in each other's way.
+      if (judgeOne(turn, view, { row, component }, won.has(component) || won.has(null))) won.add(component);
       if (turn.events.length > 0) return;
-      continue;
     }
-    const finding = judgeRow(view, row);
-    const hold = view.ledger.holds[row.id] ?? null;
-    const ready = hold === null ? startHold(turn, view, row, finding) : followHold(turn, view, row, finding, hold);
-    if (turn.events.length > 0) return;
-    // The first row that matches decides, also while it still holds; words to people are never in each other's way.
-    if (hold !== null && ready && (won === null || !acts(row))) decide(turn, view, row, finding, hold);
-    if (turn.events.length > 0) return;
-    if (acts(row) && finding.verdict === 'bad') won ??= row;
   }
+}
+
+/** A row, and whom it is scoped for; null = the group. */
+type Scoped = { readonly row: Row; readonly component: ComponentId | null };
+
+/** True where it is a deciding row that matches and acts, so that those behind it in its scope don't get their turn. */
+function judgeOne(turn: Turn, view: View, scoped: Scoped, taken: boolean): boolean {
+  const { row, component } = scoped;
+  if (row.kind !== 'decide') {
+    standInTheWay(turn, view, scoped);
+    return false;
+  }
+  const finding = judgeRow(view, row, component);
+  const hold = view.ledger.holds[rowKey(row.id, component)] ?? null;
+  const ready = hold === null ? startHold(turn, view, scoped, finding) : followHold(turn, view, scoped, finding, hold);
+  if (turn.events.length > 0) return false;
+  if (hold !== null && ready && (!taken || !acts(row))) decide(turn, view, scoped, finding, hold);
+  return acts(row) && finding.verdict === 'bad';
 }
 
 const acts = (row: Row): boolean => row.action !== 'speak-up' && row.action !== 'none';
 
+/** How events name a row: that of the group as they always did, without a component. */
+const namedIn = (view: View, { row, component }: Scoped) => ({
+  group: view.group,
+  row: row.id,
+  ...(component === null ? {} : { component }),
+});
+const nameOf = ({ row, component }: Scoped): string => rowName(row.id, component);
+const decisionOf = (view: View, { row, component }: Scoped): DecisionRecord | undefined =>
+  view.ledger.decisions[rowKey(row.id, component)];
+
 /** A veto or gate row is a decision too: that it stands in the way is written down when it begins and when it ends. */
-function standInTheWay(turn: Turn, view: View, row: Row): void {
-  const finding = judgeRow(view, row);
-  const before = view.ledger.decisions[row.id];
+function standInTheWay(turn: Turn, view: View, scoped: Scoped): void {
+  const { row, component } = scoped;
+  const finding = judgeRow(view, row, component);
+  const before = decisionOf(view, scoped);
   if (finding.verdict !== 'bad') {
     if (before !== undefined && finding.verdict === 'ok')
-      say(turn, { kind: 'decision.cleared', at: view.at, group: view.group, row: row.id, why: finding.why });
+      say(turn, { kind: 'decision.cleared', at: view.at, ...namedIn(view, scoped), why: finding.why });
     return;
   }
   if (before !== undefined) return;
-  const why = `row ${row.id} (${row.kind}) stands against ${row.against.join(', ')}: ${finding.why}${row.note === null ? '' : `. ${row.note}`}`;
+  const why = `${nameOf(scoped)} (${row.kind}) stands against ${row.against.join(', ')}: ${finding.why}${row.note === null ? '' : `. ${row.note}`}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
     group: view.group,
-    decision: recordOf(row, finding, { heldMs: 0 }, row.action, 'observe', why),
+    decision: recordOf(scoped, finding, { heldMs: 0 }, row.action, 'observe', why),
   });
 }
 
@@ -93,28 +118,28 @@ function pinIdentities(turn: Turn, view: View): void {
 /** The daemon's own, whose configuration it has read itself. */
 const OWN_VANTAGE = 'daemon';
 
-const keyOf = (view: View, row: Row): string => `${view.group}/${row.id}`;
+const keyOf = (view: View, { row, component }: Scoped): string => `${view.group}/${rowKey(row.id, component)}`;
 
-function startHold(turn: Turn, view: View, row: Row, finding: RowFinding): false {
+function startHold(turn: Turn, view: View, scoped: Scoped, finding: RowFinding): false {
+  const { row, component } = scoped;
   askOnDisagreement(turn, view, finding);
   if (finding.verdict !== 'bad') {
     const why = finding.why;
-    if (view.ledger.decisions[row.id] !== undefined)
-      say(turn, { kind: 'decision.cleared', at: view.at, group: view.group, row: row.id, why });
-    if (view.ledger.proposal?.decision.row === row.id) closeRecovered(turn, view, why);
+    if (decisionOf(view, scoped) !== undefined)
+      say(turn, { kind: 'decision.cleared', at: view.at, ...namedIn(view, scoped), why });
+    if (component === null && view.ledger.proposal?.decision.row === row.id) closeRecovered(turn, view, why);
     return false;
   }
   say(turn, {
     kind: 'hold.started',
     at: view.at,
-    group: view.group,
-    row: row.id,
+    ...namedIn(view, scoped),
     region: finding.region,
     impactAt: finding.impactAt ?? view.at,
     sample: row.action === 'failover' ? sampleOf(turn.state, view) : null,
   });
-  put(turn, 'holdSeenMono', keyOf(view, row), turn.state.mono);
-  put(turn, 'holdPendingMs', keyOf(view, row), undefined);
+  put(turn, 'holdSeenMono', keyOf(view, scoped), turn.state.mono);
+  put(turn, 'holdPendingMs', keyOf(view, scoped), undefined);
   return false;
 }
 
@@ -132,30 +157,31 @@ function closeRecovered(turn: Turn, view: View, why: string): void {
   page(turn, 'proposal', view.group, `${proposal.id} is void: ${view.settings.title} recovered`, why);
 }
 
-function endHold(turn: Turn, view: View, row: Row, why: string): void {
-  say(turn, { kind: 'hold.ended', at: view.at, group: view.group, row: row.id, why });
-  put(turn, 'holdSeenMono', keyOf(view, row), undefined);
-  put(turn, 'holdPendingMs', keyOf(view, row), undefined);
+function endHold(turn: Turn, view: View, scoped: Scoped, why: string): void {
+  say(turn, { kind: 'hold.ended', at: view.at, ...namedIn(view, scoped), why });
+  put(turn, 'holdSeenMono', keyOf(view, scoped), undefined);
+  put(turn, 'holdPendingMs', keyOf(view, scoped), undefined);
 }
 
 /** Goes on with a hold; true once it has lasted for the row's `for`. */
-function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): boolean {
-  const key = keyOf(view, row);
+function followHold(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): boolean {
+  const { row } = scoped;
+  const key = keyOf(view, scoped);
   const { mono, at } = turn.state;
   const { holdSeenMono, holdPendingMs } = turn.state.volatile;
   if (hold.region !== finding.region) {
-    endHold(turn, view, row, `it held for ${hold.region}; now it is about ${finding.region}`);
+    endHold(turn, view, scoped, `it held for ${hold.region}; now it is about ${finding.region}`);
     return false;
   }
   if (finding.verdict === 'ok') {
-    endHold(turn, view, row, finding.why);
+    endHold(turn, view, scoped, finding.why);
     return false;
   }
   const seenMono = holdSeenMono[key];
   // After a start only the wall clock knows how long nobody looked; one that went back knows nothing.
   const gapMs = seenMono === undefined ? at - hold.checkpointAt : mono - seenMono;
   if (gapMs > view.settings.holdGapMs || gapMs < 0) {
-    endHold(turn, view, row, `the condition was not seen for ${Math.round(gapMs / 1000)} s: ${finding.why}`);
+    endHold(turn, view, scoped, `the condition was not seen for ${Math.round(gapMs / 1000)} s: ${finding.why}`);
     return false;
   }
   if (finding.verdict === 'unknown') {
@@ -173,7 +199,7 @@ function followHold(turn: Turn, view: View, row: Row, finding: RowFinding, hold:
       ? Math.max(CHECKPOINT_MS.most, view.settings.holdGapMs / 3)
       : Math.max(CHECKPOINT_MS.least, Math.min(CHECKPOINT_MS.most, row.forMs / 4));
   if (pendingMs > 0 && (pendingMs >= checkpointMs || (heldMs >= row.forMs && hold.heldMs < row.forMs))) {
-    say(turn, { kind: 'hold.advanced', at, group: view.group, row: row.id, heldMs });
+    say(turn, { kind: 'hold.advanced', at, ...namedIn(view, scoped), heldMs });
     put(turn, 'holdPendingMs', key, undefined);
     return false;
   }
@@ -193,16 +219,17 @@ function askOnDisagreement(turn: Turn, view: View, finding: RowFinding): void {
   put(turn, 'probeAskedMono', view.group, turn.state.mono);
 }
 
-function decide(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
-  switch (row.action) {
+function decide(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): void {
+  const { action } = scoped.row;
+  switch (action) {
     case 'speak-up':
-      return speakUp(turn, view, row, finding, hold);
+      return speakUp(turn, view, scoped, finding, hold);
     case 'failover':
-      return decideFailover(turn, view, row, finding, hold);
+      return decideFailover(turn, view, scoped, finding, hold);
     case 'restart':
     case 'partial':
     case 'switchover':
-      return proposeByHand(turn, view, row, finding, hold);
+      return proposeByHand(turn, view, scoped, finding, hold);
     case 'none':
     case 'hold':
     case 'wait':
@@ -210,21 +237,22 @@ function decide(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hol
       // A row that says `none` only shows its hold; the others are of veto and gate rows, which decide nothing.
       return;
     default:
-      row.action satisfies never;
+      action satisfies never;
   }
 }
 
 function recordOf(
-  row: Row,
+  { row, component }: Scoped,
   finding: RowFinding,
   hold: Pick<Hold, 'heldMs'>,
   action: string,
   autonomy: Autonomy,
   why: string,
-  judged?: Judgement,
+  judgement?: Judgement,
 ): DecisionRecord {
   return {
     row: row.id,
+    ...(component === null ? {} : { component }),
     when: row.when,
     values: [...finding.values],
     turnedBy: [...finding.turnedBy],
@@ -234,43 +262,58 @@ function recordOf(
     forMs: row.forMs,
     signs: [...finding.signs],
     vetoes: [...finding.vetoes],
-    gates: [...(judged?.reports ?? [])],
+    gates: [...(judgement?.reports ?? [])],
     autonomy,
-    autonomyWhy: [...(judged?.autonomyWhy ?? [])],
+    autonomyWhy: [...(judgement?.autonomyWhy ?? [])],
     why,
   };
 }
 
-function speakUp(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
-  if (view.ledger.decisions[row.id] !== undefined) return;
+function speakUp(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): void {
+  const { row, component } = scoped;
+  const planned = suppressing(view, { row, component, region: finding.region });
+  const action = planned === null ? 'speak-up' : 'hold';
+  const before = decisionOf(view, scoped);
+  // Who was told once is not told again because work was planned in between.
+  if (before?.action === action || before?.action === 'speak-up') return;
   const note = row.note === null ? '' : `. ${row.note}`;
-  const why = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
+  const held = `${nameOf(scoped)}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s${note}`;
+  const why = planned === null ? held : `${held}; nobody is told because of ${maintenanceText(planned)}`;
   say(turn, {
     kind: 'decision.made',
     at: view.at,
     group: view.group,
-    decision: recordOf(row, finding, hold, 'speak-up', 'observe', why),
+    decision: recordOf(scoped, finding, hold, action, 'observe', why),
   });
+  if (planned !== null) return;
+  const of = component === null ? '' : `: ${component}`;
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'speak-up', view.group, `${view.settings.title}: a person should look`, why);
+    page(turn, 'speak-up', view.group, `${view.settings.title}${of}: a person should look`, why);
 }
 
 /** An action that failoverd can't carry out yet is decided all the same, and left to people. */
-function proposeByHand(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
-  const judged = judge({ view, row, finding, loss: replicationLoss(hold.sample, hold.impactAt, view) });
-  const stands = judged.reports.find(({ gate, answer }) => /^row-\d+$/.test(gate) && answer !== 'pass');
-  const held = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
+function proposeByHand(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): void {
+  const { row, component } = scoped;
+  const loss = replicationLoss(hold.sample, hold.impactAt, view);
+  const judged = judge({ view, row, component, finding, loss });
+  // A row that can't tell stands in the way of auto; this is proposed to people.
+  const stands = judged.reports.find(({ gate, answer }) => /^(?:row-\d|maintenance$)/.test(gate) && answer === 'block');
+  const held = `${nameOf(scoped)}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
   const why =
     stands === undefined
-      ? `${held}; proposes ${row.action}, which failoverd can’t carry out yet: it is for people to do`
-      : `${held}; ${row.action} is held back by ${stands.gate}: ${stands.why}`;
-  const record = recordOf(row, finding, hold, stands === undefined ? row.action : 'hold', 'observe', why, judged);
-  const before = view.ledger.decisions[row.id];
+      ? `${held}; proposes ${actionText(scoped)}, which failoverd can’t carry out yet: it is for people to do`
+      : `${held}; ${actionText(scoped)} is held back by ${stands.gate}: ${stands.why}`;
+  const record = recordOf(scoped, finding, hold, stands === undefined ? row.action : 'hold', 'observe', why, judged);
+  const before = decisionOf(view, scoped);
   if (before !== undefined && before.action === record.action) return;
   say(turn, { kind: 'decision.made', at: view.at, group: view.group, decision: record });
   if (view.settings.autonomy !== 'observe')
-    page(turn, 'attention', view.group, `${view.settings.title}: ${row.action} is due`, why);
+    page(turn, 'attention', view.group, `${view.settings.title}: ${actionText(scoped)} is due`, why);
 }
+
+/** `restart of orders-db`, where it is about one component. */
+const actionText = ({ row, component }: Scoped): string =>
+  component === null ? row.action : `${row.action} of ${component}`;
 
 /** What would make it another decision; ages and counters alone do not. */
 const gist = (decision: DecisionRecord): string =>
@@ -281,10 +324,11 @@ const gist = (decision: DecisionRecord): string =>
     ...decision.gates.map((gate: GateReport) => `${gate.gate}=${gate.answer}`),
   ].join(' ');
 
-function decideFailover(turn: Turn, view: View, row: Row, finding: RowFinding, hold: Hold): void {
+function decideFailover(turn: Turn, view: View, scoped: Scoped, finding: RowFinding, hold: Hold): void {
   const loss = replicationLoss(hold.sample, hold.impactAt, view);
-  const judged = judge({ view, row, finding, loss });
-  const held = `row ${row.id}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
+  const { row, component } = scoped;
+  const judged = judge({ view, row, component, finding, loss });
+  const held = `${nameOf(scoped)}: ${finding.why} for ${Math.round(hold.heldMs / 1000)} s`;
   const action =
     judged.stopped !== null
       ? 'hold'
@@ -299,8 +343,8 @@ function decideFailover(turn: Turn, view: View, row: Row, finding: RowFinding, h
     propose: `${held}; proposes to fail over to ${view.standby} (${judged.because})`,
     failover: `${held}; fails over to ${view.standby}`,
   }[action];
-  const record = recordOf(row, finding, hold, action, judged.autonomy, why, judged);
-  const before = view.ledger.decisions[row.id];
+  const record = recordOf(scoped, finding, hold, action, judged.autonomy, why, judged);
+  const before = decisionOf(view, scoped);
   if (before === undefined || gist(before) !== gist(record)) {
     say(turn, { kind: 'decision.made', at: view.at, group: view.group, decision: record });
     // Somebody has to know that a failover is due and can't be had; once, not at every change of what is in the way.

@@ -3,12 +3,14 @@
  */
 import type { DecisionRecord } from '../model/events.ts';
 import { expressionOf, type RowValues } from '../model/expression.ts';
-import type { RegionId, Verdict } from '../model/primitives.ts';
+import type { ComponentId, RegionId, Verdict } from '../model/primitives.ts';
 import { turnsOf } from '../model/row-examples.ts';
-import { metricIn, type ReadableFact, type RowFactName } from '../model/row-facts.ts';
-import type { Row } from '../model/settings.ts';
+import { type GroupFactName, isComponentFact, metricIn, type ReadableFact } from '../model/row-facts.ts';
+import type { GroupSettings, Row } from '../model/settings.ts';
+import { COMPONENT_READERS } from './component-facts.ts';
 import type { Finding } from './diagnoses.ts';
-import { READERS, type Reading, readMetric } from './facts.ts';
+import { READERS, readMetric } from './facts.ts';
+import type { Reading } from './reading.ts';
 import type { View } from './view.ts';
 
 /** `bad` = the row matches, `ok` = it does not, `unknown` = it can't tell. */
@@ -18,22 +20,46 @@ export type RowFinding = Omit<Finding, 'code'> & {
 };
 
 /** Readings of one view, made once however many rows ask. */
-const readings = new WeakMap<View, Map<ReadableFact, Reading>>();
+const readings = new WeakMap<View, Map<string, Reading>>();
 
-export function readFact(view: View, fact: ReadableFact): Reading {
-  const known = readings.get(view) ?? new Map<ReadableFact, Reading>();
+/** A fact of the group; `component.*` of the component that is named. Throws a RangeError where none is, or none such. */
+export function readFact(view: View, fact: ReadableFact, component: ComponentId | null = null): Reading {
+  const known = readings.get(view) ?? new Map<string, Reading>();
   readings.set(view, known);
-  const metric = metricIn(fact);
-  const reading = known.get(fact) ?? (metric === null ? READERS[fact as RowFactName](view) : readMetric(view, metric));
-  known.set(fact, reading);
+  const key = isComponentFact(fact) ? `${fact} ${component}` : fact;
+  const reading = known.get(key) ?? read(view, fact, component);
+  known.set(key, reading);
   return reading;
+}
+
+function read(view: View, fact: ReadableFact, id: ComponentId | null): Reading {
+  const metric = metricIn(fact);
+  if (metric !== null) return readMetric(view, metric);
+  if (!isComponentFact(fact)) return READERS[fact as GroupFactName](view);
+  const component = view.settings.components.find((one) => one.id === id);
+  if (component === undefined) throw new RangeError(`${fact} of no component: ${id}`);
+  return COMPONENT_READERS[fact](view, component);
+}
+
+/** Whom a row is judged for: the group (null), or each component of its kind in the order of the config. */
+export function componentsOf(
+  { components }: Pick<GroupSettings, 'components'>,
+  { scope }: Pick<Row, 'scope'>,
+): readonly (ComponentId | null)[] {
+  return scope === 'group' ? [null] : components.filter(({ kind }) => kind === scope).map(({ id }) => id);
 }
 
 const VERDICT = { yes: 'bad', no: 'ok', unknown: 'unknown' } as const satisfies Record<string, Verdict>;
 
-export function judgeRow(view: View, row: Pick<Row, 'when'>): RowFinding {
+/** `instead`: readings that take the place of those of the view. */
+export function judgeRow(
+  view: View,
+  row: Pick<Row, 'when'>,
+  component: ComponentId | null = null,
+  instead: { readonly [fact in ReadableFact]?: Reading } = {},
+): RowFinding {
   const expression = expressionOf(row.when, view.settings.metrics);
-  const read = expression.facts.map((fact) => ({ fact, ...readFact(view, fact) }));
+  const read = expression.facts.map((fact) => ({ fact, ...(instead[fact] ?? readFact(view, fact, component)) }));
   const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
   const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));
   const regions = read.flatMap(({ region }) => (region === null ? [] : [region]));

@@ -12,6 +12,7 @@
 import { byPart, withKey, withoutKey } from '../model/keyed.ts';
 import type { Run, StepState } from '../model/ledger.ts';
 import type { InputOf, Operation, OperationResult, Volatile } from '../model/loop.ts';
+import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, READING_STEPS } from '../model/run.ts';
@@ -19,7 +20,7 @@ import { type Left, leftAtPromotion } from './ceilings.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
-import { judgeRow } from './rows.ts';
+import { componentsOf, judgeRow } from './rows.ts';
 import { page, remember, say, type Turn, wakeAt } from './turn.ts';
 import { groupLedger, viewOf } from './view.ts';
 
@@ -104,10 +105,11 @@ function recovered(turn: Turn, group: GroupId, run: Run): boolean {
 function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
   if (intended(run, 'promote')) return false;
   const view = viewOf(turn.state, group);
-  const veto = view.settings.rows.find(
-    (row) => row.kind === 'veto' && row.against.includes('failover') && judgeRow(view, row).verdict === 'bad',
-  );
-  const why = veto === undefined ? standingReport(view.ledger) : `row ${veto.id} (veto): ${judgeRow(view, veto).why}`;
+  const [veto] = view.settings.rows
+    .filter((row) => row.kind === 'veto' && row.against.includes('failover'))
+    .flatMap((row) => componentsOf(view.settings, row).map((of) => ({ row, of, ...judgeRow(view, row, of) })))
+    .filter(({ verdict }) => verdict === 'bad');
+  const why = veto === undefined ? standingReport(view.ledger) : `${rowName(veto.row.id, veto.of)} (veto): ${veto.why}`;
   if (why === null) return false;
   const base = { at: turn.state.at, group, run: run.id, person: null, why } as const;
   if (!intended(run, 'fence')) {

@@ -9,7 +9,8 @@ import type { Alert } from '../model/evidence.ts';
 import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts';
 import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
 import { indexOf } from '../model/settings-index.ts';
-import { answeringIn, type Post, takeAlerts, takeObservations } from './evidence.ts';
+import { expireAlerts, type Post, takeAlerts, takeSilences } from './alerts.ts';
+import { answeringIn, takeObservations } from './evidence.ts';
 import { once } from './idempotency.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
@@ -20,7 +21,7 @@ import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
-import { hasMeaning, meaningsOf, vantageView } from './view.ts';
+import { meaningsOf, vantageView } from './view.ts';
 
 export function step(before: State, input: Input): StepOutput {
   const turn = turnOf({ ...before, at: input.at, mono: Math.max(before.mono, input.mono) });
@@ -72,7 +73,12 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       refuseReload(turn, input);
       return all;
     case 'tick':
+      // One of some groups goes on with the instant of the input before it: time has not passed.
+      if (input.groups === undefined) expireAlerts(turn);
       return input.groups ?? all;
+    case 'silences':
+      remember(turn, takeSilences(turn.state, input));
+      return all;
     case 'observed': {
       const before = turn.state;
       remember(turn, takeObservations(before, input));
@@ -109,11 +115,11 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
 }
 
 function takePosts(turn: Turn, posts: readonly Post[]): readonly GroupId[] {
-  const taken = takeAlerts(turn.state, posts, (alert) => hasMeaning(turn.state, alert));
+  const taken = takeAlerts(turn.state, posts);
   remember(turn, taken.volatile);
   say(turn, ...taken.events);
   const fresh = taken.events.flatMap((event) => event.alerts);
-  reportsFromAlerts(turn, fresh);
+  reportsFromAlerts(turn, taken.news);
   for (const [index, { request }] of posts.entries())
     turn.effects.push({ kind: 'reply', request, status: 200, body: { ...taken.counts[index] } });
   if (fresh.length > 0) askForProbes(turn, spokenOf(turn.state, fresh));

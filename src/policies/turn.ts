@@ -15,7 +15,7 @@ export type Turn = {
 };
 
 /** Fields of the volatile state that hold one value for each key. */
-type RecordField = 'holdSeenMono' | 'holdPendingMs' | 'probeAskedMono';
+type RecordField = 'holdSeenMono' | 'holdPendingMs' | 'probeAskedMono' | 'regionBadMono';
 
 export const turnOf = (state: State): Turn => ({ state, events: [], effects: [], pages: 0 });
 

@@ -4,7 +4,7 @@
  * Whatever expired, is missing, or comes from a vantage that can't reach its own control targets is *unknown*: it never
  * counts as failed and is never good enough to act on (invariants 15, 18).
  */
-import type { Alert, PostgresObservation } from '../model/evidence.ts';
+import type { Alert, PostgresObservation, Silence } from '../model/evidence.ts';
 import { type AlertKey, alertKey } from '../model/evidence.ts';
 import { byPart } from '../model/keyed.ts';
 import { EMPTY_GROUP, type GroupLedger, type KeptAlert } from '../model/ledger.ts';
@@ -48,19 +48,24 @@ export type PostgresSight = {
   readonly observation: PostgresObservation;
 };
 
+export type IdentitySeen = {
+  readonly vantage: VantageId;
+  readonly region: RegionId;
+  readonly systemIdentifier: string;
+};
+
 export type PostgresView = {
   readonly component: ComponentId;
   readonly systemIdentifier: string | null;
   /** Newest fresh answer of each side, from vantages that count. */
   readonly active: PostgresSight | null;
   readonly standby: PostgresSight | null;
+  /** Whether the standby belongs to the pinned cluster. */
   readonly identity: Verdict;
   /** Every fresh answer to who the cluster is, of either side, by vantages that count. */
-  readonly identitiesSeen: readonly {
-    readonly vantage: VantageId;
-    readonly region: RegionId;
-    readonly systemIdentifier: string;
-  }[];
+  readonly identitiesSeen: readonly IdentitySeen[];
+  /** Those that say it is another one than the pinned. */
+  readonly contradictions: readonly IdentitySeen[];
   /** ok: the standby heard from its primary lately. bad: it did not. */
   readonly streaming: Verdict;
   readonly streamingWhy: string;
@@ -70,6 +75,14 @@ export type PostgresView = {
   /** Flushed by the primary when last sampled, and not received by the standby. */
   readonly receiveGapBytes: number | null;
   readonly replayLagBytes: number | null;
+};
+
+/** An alert that fires behind a silence: neither a sign of anything, nor of health. */
+export type SilencedView = {
+  readonly alert: Alert;
+  readonly meaning: AlertMeaning;
+  /** The silences that hold it back, as far as they are known. */
+  readonly by: readonly Silence[];
 };
 
 export type AlertView = {
@@ -92,8 +105,13 @@ export type View = {
   readonly reach: Readonly<Record<RegionId, readonly Reach[]>>;
   /** The same of the active region's components of one kind. */
   readonly activeReachByKind: Readonly<Record<ProbedKind, readonly Reach[]>>;
+  /** What the vantages say of one component in one region; empty where it is not probed there. */
+  readonly reachOfComponent: (component: ComponentId, region: RegionId) => readonly Reach[];
   readonly postgres: readonly PostgresView[];
   readonly alerts: readonly AlertView[];
+  readonly silenced: readonly SilencedView[];
+  /** Silences that stand now; null = they were not heard of lately. */
+  readonly silences: readonly Silence[] | null;
   /** Facts that the config names, in its order. */
   readonly metrics: readonly MetricView[];
 };
@@ -108,11 +126,17 @@ export function viewOf(state: State, group: GroupId): View {
   const active = ledger.active ?? settings.primary;
   const standby = active === settings.primary ? settings.secondary : settings.primary;
   const vantages = settings.vantages.map((vantage) => vantageView(state, vantage.id, vantage.region));
+  const probed = settings.components.filter(isProbed);
   const reach = Object.fromEntries(
-    [active, standby].map((region) => [region, vantages.map((vantage) => reachOf(state, settings, vantage, region))]),
+    [active, standby].map((region) => [
+      region,
+      vantages.map((vantage) => reachOf(state, settings, vantage, region, probed)),
+    ]),
   );
-  const ofKind = (kind: ProbedKind): Reach[] =>
-    vantages.map((vantage) => reachOf(state, settings, vantage, active, [kind]));
+  const ofKind = (kind: ProbedKind): Reach[] => {
+    const some = probed.filter((component) => component.kind === kind);
+    return vantages.map((vantage) => reachOf(state, settings, vantage, active, some));
+  };
   // Few rows ask for them.
   const byKind: Partial<Record<ProbedKind, Reach[]>> = {};
   const postgres = settings.components
@@ -138,8 +162,14 @@ export function viewOf(state: State, group: GroupId): View {
         return byKind.http;
       },
     },
+    reachOfComponent: (component, region) => {
+      const some = probed.filter(({ id, regions }) => id === component && regions.includes(region));
+      return some.length === 0 ? [] : vantages.map((vantage) => reachOf(state, settings, vantage, region, some));
+    },
     postgres,
     alerts: alertsOf(state, settings),
+    silenced: silencedOf(state, settings),
+    silences: silencesOf(state, settings),
     metrics: metricsOf(state, settings, active),
   };
 }
@@ -167,13 +197,16 @@ export function vantageView(state: State, id: VantageId, region: RegionId): Vant
 }
 
 type ProbedKind = 'postgres' | 'http';
+const PROBED: readonly string[] = ['postgres', 'http'] satisfies ProbedKind[];
+/** Components that tell whether clients reach a region. */
+const isProbed = ({ supported, kind }: ComponentSettings): boolean => supported && PROBED.includes(kind);
 
 function reachOf(
   state: State,
   settings: GroupSettings,
   vantage: VantageView,
   region: RegionId,
-  kinds: readonly ProbedKind[] = ['postgres', 'http'],
+  components: readonly ComponentSettings[],
 ): Reach {
   const path = pathOf(vantage.region, region);
   const base = { vantage: vantage.id, path };
@@ -182,8 +215,7 @@ function reachOf(
   let missing = '';
   let seen = 0;
   const sights = state.volatile.sights[settings.id];
-  for (const component of settings.components) {
-    if (!component.supported || !(kinds as readonly string[]).includes(component.kind)) continue;
+  for (const component of components) {
     if (!component.regions.includes(region)) continue;
     seen += 1;
     const kept = sights?.[sightKey(vantage.id, component.id, region)];
@@ -262,18 +294,20 @@ function postgresView(
   const received = facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn);
   const identity = identityOf(expected, standbySight);
   const streaming = streamingOf(settings, identity, standbySight);
+  const identitiesSeen = [active, standby].flatMap((region) =>
+    sightsIn(region).flatMap(({ vantage, observation }): IdentitySeen[] => {
+      const systemIdentifier = observation.facts?.systemIdentifier ?? null;
+      return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
+    }),
+  );
   return {
     component: component.id,
     systemIdentifier: expected,
     active: activeSight,
     standby: standbySight,
     identity,
-    identitiesSeen: seen.flatMap(({ region, sights }) =>
-      sights.flatMap(({ vantage, observation }) => {
-        const systemIdentifier = observation.facts?.systemIdentifier ?? null;
-        return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
-      }),
-    ),
+    identitiesSeen,
+    contradictions: identitiesSeen.filter(({ systemIdentifier }) => expected !== null && systemIdentifier !== expected),
     streaming: streaming.verdict,
     streamingWhy: streaming.why,
     sample,
@@ -340,7 +374,7 @@ function firingIn(state: State): readonly FiringOf[] {
     finders.get(settings) ??
     byPart<KeptAlert, readonly FiringOf[]>((part) =>
       [...part.values()].flatMap((kept) =>
-        kept.alert.status === 'firing'
+        kept.alert.status === 'firing' && kept.expiredAt === null
           ? indexOf(settings)
               .meaningsOf(kept.alert)
               .map(({ group, meaning }) => ({ group, firing: { kept, key: alertKey(kept.alert), meaning } }))
@@ -365,13 +399,50 @@ function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
   return made;
 }
 
+/** Whether a silence holds the matchers that are named, each as it is named. */
+export const holdsMatchers = ({ matchers }: Silence, match: AlertMeaning['match']): boolean =>
+  match.every((wanted) =>
+    matchers.some(
+      ({ label, equal, value }) => label === wanted.label && equal === wanted.equal && value === wanted.value,
+    ),
+  );
+
+const freshSilences = (state: State, { alertExpiryMs }: GroupSettings): State['volatile']['silences'] => {
+  const { silences } = state.volatile;
+  return silences === null || state.mono - silences.heardMono > alertExpiryMs ? null : silences;
+};
+
+const silencesOf = (state: State, settings: GroupSettings): readonly Silence[] | null =>
+  freshSilences(state, settings)?.silences.filter(
+    ({ startsAt, endsAt }) => startsAt <= state.at && state.at < endsAt,
+  ) ?? null;
+
+/** Heard of since, it is not held back any more: a silenced alert reaches no webhook. */
+function isSilenced(state: State, settings: GroupSettings, key: AlertKey): boolean {
+  const silences = freshSilences(state, settings);
+  if (silences?.alerts[key] === undefined) return false;
+  return (state.volatile.alertHeardMono[key] ?? Number.NEGATIVE_INFINITY) <= silences.heardMono;
+}
+
+function silencedOf(state: State, settings: GroupSettings): SilencedView[] {
+  const silences = freshSilences(state, settings);
+  if (silences === null || settings.alertMeanings.length === 0) return [];
+  return Object.values(silences.alerts).flatMap(({ alert, silencedBy }) => {
+    if (!isSilenced(state, settings, alertKey(alert))) return [];
+    const by = silences.silences.filter(({ id }) => silencedBy.includes(id));
+    return meaningsOf(state, alert)
+      .filter(({ group }) => group === settings.id)
+      .map(({ meaning }): SilencedView => ({ alert, meaning, by }));
+  });
+}
+
 /** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
 function alertsOf(state: State, settings: GroupSettings): AlertView[] {
   if (settings.alertMeanings.length === 0) return [];
   return (firingByGroup(state).get(settings.id) ?? []).flatMap(({ kept, key, meaning }) => {
     const heardMono = state.volatile.alertHeardMono[key];
     const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
-    if (ageMs > settings.alertExpiryMs) return [];
+    if (ageMs > settings.alertExpiryMs || isSilenced(state, settings, key)) return [];
     const path = settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region);
     return [{ alert: kept.alert, meaning, ageMs, path }];
   });

@@ -1,10 +1,10 @@
 /**
- * Asks one Alertmanager what fires, over its API (v2). An answer is whole and understood, or it is a failure: half of a
- * list would read as alerts that have ended (design §4).
+ * Asks one Alertmanager what fires and what is silenced, over its API (v2). An answer is whole and understood, or it is a
+ * failure: half of a list would read as alerts that have ended (design §4).
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import { ApiAlert, ApiStatus } from '../model/evidence.ts';
+import { ApiAlert, ApiSilence, ApiStatus } from '../model/evidence.ts';
 import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
 import type { Certificates } from '../runtime/tls.ts';
 import { addressIn, getJson } from './api-request.ts';
@@ -15,9 +15,11 @@ import { urlText } from './http-request.ts';
 const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024;
 /** Silenced and inhibited alerts are asked for too: one that is left out can't be told from one that has ended. */
 const ALERTS = 'api/v2/alerts?active=true&silenced=true&inhibited=true';
+const SILENCES = 'api/v2/silences';
 const STATUS = 'api/v2/status';
 
 const Alerts = Compile(Type.Array(ApiAlert, { maxItems: 20_000 }));
+const Silences = Compile(Type.Array(ApiSilence, { maxItems: 20_000 }));
 const Status = Compile(ApiStatus);
 
 export type AlertmanagerApi = {
@@ -31,6 +33,7 @@ export type AlertmanagerAnswer =
   | {
       readonly kind: 'answered';
       readonly alerts: readonly ApiAlert[];
+      readonly silences: readonly ApiSilence[];
       /** When this Alertmanager was started, by its own clock, RFC 3339. */
       readonly startedAt: string;
     }
@@ -50,10 +53,13 @@ export const alertSourceOf = (
 export async function askAlertmanager(api: AlertmanagerApi, signal: AbortSignal): Promise<AlertmanagerAnswer> {
   const alerts = await get(api, ALERTS, Alerts, signal);
   if ('failure' in alerts) return { kind: 'failed', failure: alerts.failure };
-  // Asked second: where it was started anew in between, the list is from before and the start from after.
+  // Asked after the alerts, so that a silence which holds one back is there to be named.
+  const silences = await get(api, SILENCES, Silences, signal);
+  if ('failure' in silences) return { kind: 'failed', failure: silences.failure };
+  // Asked last: where it was started anew in between, the list is from before and the start from after.
   const status = await get(api, STATUS, Status, signal);
   if ('failure' in status) return { kind: 'failed', failure: status.failure };
-  return { kind: 'answered', alerts: alerts.value, startedAt: status.value.uptime };
+  return { kind: 'answered', alerts: alerts.value, silences: silences.value, startedAt: status.value.uptime };
 }
 
 async function get<T>(

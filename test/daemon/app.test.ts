@@ -184,8 +184,9 @@ t.test('what fired while it was away is found at the start, by the API and crede
     presented.add(request.headers.authorization ?? '');
     const { status: _webhook, ...one } = alert();
     const alerts = [{ ...one, status: { state: 'active', silencedBy: [], inhibitedBy: [] } }];
-    const isStatus = request.url?.startsWith('/api/v2/status') === true;
-    response.end(JSON.stringify(isStatus ? { uptime: '2026-01-01T00:00:00Z' } : alerts));
+    const answers = { alerts, silences: [], status: { uptime: '2026-01-01T00:00:00Z' } };
+    const [, asked = ''] = /^\/api\/v2\/(\w+)/.exec(request.url ?? '') ?? [];
+    response.end(JSON.stringify(answers[asked as keyof typeof answers] ?? null));
   });
   manager.listen(0, '127.0.0.1');
   await once(manager, 'listening');

@@ -1,7 +1,7 @@
 // What Alertmanagers list against what we know.
 import t from 'tap';
 import { type Listing, reconcile, SETTLED_MS } from '../../src/daemon/reconcile.ts';
-import type { Alert, ApiAlert } from '../../src/model/evidence.ts';
+import type { Alert, ApiAlert, ApiSilence } from '../../src/model/evidence.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const STARTED = '2026-03-01T11:40:00.123Z';
@@ -23,7 +23,7 @@ const listed = (fingerprint: string, over: Partial<ApiAlert> = {}): ApiAlert => 
   status: { state: 'active', silencedBy: [], inhibitedBy: [], mutedBy: [] },
   ...over,
 });
-const from = (alerts: readonly ApiAlert[], startedAt = OLD): Listing => ({ alerts, startedAt });
+const from = (alerts: readonly ApiAlert[], startedAt = OLD): Listing => ({ alerts, silences: [], startedAt });
 const A = 'aaaaaaaaaaaaaaaa';
 const B = 'bbbbbbbbbbbbbbbb';
 
@@ -44,6 +44,8 @@ t.test('an alert whose webhook never came is put in as the webhook would have', 
     ],
     lostResolved: 0,
     refused: [],
+    silences: [],
+    silenced: [],
   });
 });
 
@@ -112,4 +114,81 @@ t.test('an alert whose time is far off is left out by itself', async (t) => {
   t.match(alerts, [{ fingerprint: A }]);
   t.equal(alerts.length, 1);
   t.match(refused, [{ fingerprint: B, code: 'clock-ahead' }]);
+});
+
+const silence = (over: Partial<ApiSilence> = {}): ApiSilence => ({
+  id: 'a-silence',
+  status: { state: 'active' },
+  startsAt: '2026-03-01T11:00:00Z',
+  endsAt: '2026-03-01T13:00:00Z',
+  createdBy: 'ann',
+  comment: 'new disks',
+  matchers: [{ name: 'alertname', value: 'RegionDown', isRegex: false, isEqual: true }],
+  ...over,
+});
+const answering = (alerts: readonly ApiAlert[], ...silences: readonly ApiSilence[]): Listing => ({
+  alerts,
+  silences,
+  startedAt: OLD,
+});
+const held = listed(A, { status: { state: 'suppressed', silencedBy: ['a-silence'] } });
+
+t.test('a silenced alert is told of as such, with the silence that holds it back', async (t) => {
+  const { alerts, silenced, silences } = reconcile({ known: [], listings: [answering([held], silence())], now: NOW });
+  t.strictSame(alerts, []);
+  t.match(silenced, [{ alert: { fingerprint: A, status: 'firing' }, silencedBy: ['a-silence'] }]);
+  t.strictSame(silences, [
+    {
+      id: 'a-silence',
+      by: 'ann',
+      comment: 'new disks',
+      startsAt: Date.parse('2026-03-01T11:00:00Z'),
+      endsAt: Date.parse('2026-03-01T13:00:00Z'),
+      matchers: [{ label: 'alertname', equal: true, value: 'RegionDown' }],
+    },
+  ]);
+});
+
+t.test('one of a pair that does not know of the silence yet says that it fires, and so it does', async (t) => {
+  const { alerts, silenced } = reconcile({
+    known: [],
+    listings: [answering([held], silence()), answering([listed(A)])],
+    now: NOW,
+  });
+  t.match(alerts, [{ fingerprint: A, status: 'firing' }]);
+  t.strictSame(silenced, []);
+});
+
+t.test(
+  'of silences, those that stand are taken, once each; what can’t be read or names nobody says nothing',
+  async (t) => {
+    const { silences } = reconcile({
+      known: [],
+      listings: [
+        answering([], silence(), silence({ id: 'over', status: { state: 'expired' } })),
+        answering(
+          [],
+          silence(),
+          silence({ id: 'yet', status: { state: 'pending' } }),
+          silence({ id: 'odd', endsAt: 'soon' }),
+        ),
+        answering([], silence({ id: 'old', matchers: [{ name: 'job', value: 'x', isRegex: false }] })),
+        answering([], silence({ id: 'wide', matchers: [{ name: 'job', value: '.+', isRegex: true }] })),
+      ],
+      now: NOW,
+    });
+    t.strictSame(
+      silences.map(({ id, matchers }) => [id, matchers]),
+      [
+        ['a-silence', [{ label: 'alertname', equal: true, value: 'RegionDown' }]],
+        ['old', [{ label: 'job', equal: true, value: 'x' }]],
+        ['wide', []],
+      ],
+    );
+  },
+);
+
+t.test('an alert that only inhibition holds back is not silenced', async (t) => {
+  const inhibited = listed(A, { status: { state: 'suppressed', inhibitedBy: [B] } });
+  t.strictSame(reconcile({ known: [], listings: [answering([inhibited])], now: NOW }).silenced, []);
 });

@@ -23,6 +23,7 @@ type Api = {
   readonly asked: string[];
   readonly authorization: Set<string>;
   alerts: Answer;
+  silences: Answer;
   status: Answer;
 };
 
@@ -36,6 +37,7 @@ async function api(t: Pick<Test, 'teardown'>, alerts: readonly unknown[] = []): 
     asked: [] as string[],
     authorization: new Set<string>(),
     alerts: json(JSON.stringify(alerts)),
+    silences: json('[]'),
     status: json(STATUS),
   };
   const server = createServer((request, response) => {
@@ -43,6 +45,7 @@ async function api(t: Pick<Test, 'teardown'>, alerts: readonly unknown[] = []): 
     one.authorization.add(request.headers.authorization ?? '');
     const path = (request.url ?? '').split('?')[0];
     if (path === '/am/api/v2/alerts') one.alerts(request, response);
+    else if (path === '/am/api/v2/silences') one.silences(request, response);
     else if (path === '/am/api/v2/status') one.status(request, response);
     else response.writeHead(404).end();
   });
@@ -111,6 +114,27 @@ t.test('an alert heard of again by asking goes on counting, and writes nothing d
   t.equal(received(), 1);
 });
 
+t.test(
+  'an alert that a cut-off one of a pair resolved fires again, as an answer asked for since lists it',
+  async (t) => {
+    const h = await serve(t);
+    const one = alert();
+    const am = await api(t, [listed({ startsAt: one.startsAt })]);
+    const post = (status: string) =>
+      h.post(
+        '/webhooks/alertmanager',
+        { version: '4', status, alerts: [{ ...one, status }] },
+        { authorization: 'Bearer alertmanager-says-hello' },
+      );
+    await post('firing');
+    await post('resolved');
+    t.strictSame(statuses(h), ['c0ffee00c0ffee00 resolved']);
+    reconciler(t, h, [am]).start();
+    await until('it fires again', () => (statuses(h)[0] === 'c0ffee00c0ffee00 firing' ? true : null));
+    t.equal(h.disk.rows.filter((row) => JSON.stringify(row).includes('alerts.reopened')).length, 1);
+  },
+);
+
 t.test('an alert that means nothing to us is not kept, nor looked for again', async (t) => {
   const h = await serve(t);
   reconciler(t, h, [await api(t, [listed({ labels: { alertname: 'DiskFull' } })])]).start();
@@ -123,7 +147,7 @@ t.test('no answer, nonsense or half of an answer is never taken for no alerts', 
     response.writeHead(200, { 'content-length': 100 }).write('[');
     response.destroy();
   };
-  const cases: readonly [string, keyof Pick<Api, 'alerts' | 'status'>, Answer, string][] = [
+  const cases: readonly [string, keyof Pick<Api, 'alerts' | 'silences' | 'status'>, Answer, string][] = [
     ['an error', 'alerts', (_, response) => void response.writeHead(500).end('[]'), 'status'],
     ['a redirect', 'alerts', (_, response) => void response.writeHead(302, { location: '/' }).end('[]'), 'status'],
     ['credentials refused', 'alerts', (_, response) => void response.writeHead(401).end('[]'), 'auth'],
@@ -136,6 +160,9 @@ t.test('no answer, nonsense or half of an answer is never taken for no alerts', 
     ['more than may be', 'alerts', json(`[${' '.repeat(9 * 1024 * 1024)}]`), 'protocol'],
     ['half of it', 'alerts', half, 'reset'],
     ['silence', 'alerts', () => undefined, 'timeout'],
+    ['a list, and then no silences', 'silences', (_, response) => void response.writeHead(404).end(), 'status'],
+    ['a list, and then silences of another world', 'silences', json('[{"id":"x"}]'), 'protocol'],
+    ['a list, and then half of the silences', 'silences', half, 'reset'],
     ['a list, and then no status', 'status', (_, response) => void response.writeHead(404).end(), 'status'],
     ['a list, and then no start', 'status', json('{}'), 'protocol'],
     ['a list, and then half of a status', 'status', half, 'reset'],

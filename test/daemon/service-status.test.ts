@@ -18,7 +18,16 @@ t.test('alive is an engine that runs and whose loop has turned lately', async (t
 t.test('the line for people says what is watched and what is under way', async (t) => {
   t.equal(serviceStatus('running', state), 'watches 1 group');
   t.match(serviceStatus('failed', state), /failed/);
-  const hold = { row: 40, region: 'a', startedAt: 1, impactAt: 1, heldMs: 0, checkpointAt: 1, sample: null };
+  const hold = {
+    row: 40,
+    region: 'a',
+    startedAt: 1,
+    impactAt: 1,
+    heldMs: 0,
+    checkpointAt: 1,
+    sample: null,
+    component: null,
+  };
   const ledger = { ...EMPTY_LEDGER, groups: { [group]: { ...EMPTY_GROUP, holds: { 40: hold } } } };
   t.equal(serviceStatus('running', { ...state, ledger }), `watches 1 group; ${group}: row 40 holds`);
 });

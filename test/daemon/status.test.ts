@@ -38,6 +38,9 @@ t.test('the mood is what people have to know first', async (t) => {
     after: 'quiet',
     halted: 'stuck',
     blind: 'blind',
+    gray: 'watching',
+    isolated: 'watching',
+    planned: 'watching',
     report: 'watching',
     failed: 'stuck',
   });
@@ -88,4 +91,49 @@ t.test('ended runs have five clocks, and phases that began', async (t) => {
   t.ok(impactAt <= detectedAt && detectedAt <= decidedAt && decidedAt <= (executedAt ?? 0));
   t.ok((executedAt ?? 0) <= (verifiedAt ?? 0));
   t.ok(last?.phases.every((phase) => phase.startedAt !== null && phase.startedAt >= decidedAt));
+});
+
+const bad = (name: string): string[] =>
+  groupOf(name)
+    .findings.filter(({ verdict }) => verdict === 'bad')
+    .map(({ code }) => code);
+
+t.test('a gray failure is told in plain words: since when, and why nothing is promoted', async (t) => {
+  const { summary } = groupOf('gray');
+  t.strictSame(bad('gray'), ['GrayFailure']);
+  t.match(summary.headline, /^Clients can’t reach us-east-1, and its database is alive/);
+  t.match(summary.wrong, /\(GrayFailure\) for/);
+  t.match(summary.next, /^Nothing by itself/);
+  t.ok(summary.since !== null);
+  t.ok(summary.saidBy.some((voice) => voice.startsWith('dublin: ')));
+});
+
+t.test('a vantage that is cut off is told as such, and clients are not said to be', async (t) => {
+  const { summary } = groupOf('isolated');
+  t.strictSame(bad('isolated'), ['VantageIsolated']);
+  t.match(summary.headline, /^A vantage is cut off/);
+  t.match(summary.wrong, /daemon: none of its 1 control targets answers/);
+  t.match(summary.next, /does not count|counts alone/);
+});
+
+t.test('monitoring that is blind is told with its region, and what still works', async (t) => {
+  const { summary, pages } = { ...groupOf('planned'), pages: of('planned').pages };
+  t.strictSame(bad('planned'), ['MonitoringBlind']);
+  t.match(summary.headline, /^Monitoring of us-east-1 is silent/);
+  t.match(summary.next, /by its probes alone/);
+  t.ok(summary.since !== null, 'since it was noticed');
+  t.ok(pages.some(({ title }) => title.includes('has fallen silent')));
+});
+
+t.test('planned work and silenced alerts stand on the page, with whose they are and until when', async (t) => {
+  const { maintenance, silenced, alerts } = groupOf('planned');
+  t.match(maintenance, [
+    { source: 'calendar', title: 'New disks in us-east-1', region: 'us-east-1', causes: ['restart', 'row 80'] },
+    { source: 'silence', title: 'new disks', by: 'ann', causes: ['partial'] },
+  ]);
+  t.match(silenced, [{ name: 'PodFailing', means: 'workload-degraded', by: [{ who: 'ann', comment: 'new disks' }] }]);
+  t.notOk(alerts.some(({ name }) => name === 'PodFailing'));
+  const page = renderPage(of('planned'), { refresh: true, group: null });
+  for (const text of ['Planned work', 'restart, row 80', 'a silence of ann', 'PodFailing', 'ann until'])
+    t.ok(page.includes(text), text);
 });

@@ -7,7 +7,15 @@ import type { State } from '../../src/model/loop.ts';
 import { settingsOf } from '../../src/model/settings.ts';
 import { config } from './http/harness.ts';
 
-const hold = { region: 'us-east-1', startedAt: 1, impactAt: 1, heldMs: 0, checkpointAt: 1, sample: null };
+const hold = {
+  region: 'us-east-1',
+  startedAt: 1,
+  impactAt: 1,
+  heldMs: 0,
+  checkpointAt: 1,
+  sample: null,
+  component: null,
+};
 const stateWith = (row: number | null, autonomy: 'observe' | 'gated' = 'gated', active: string | null = null): State =>
   initialState(settingsOf(config(autonomy)), {
     ...EMPTY_LEDGER,

@@ -11,10 +11,11 @@ import { freePort } from '../../lab/servers/ports.ts';
 import { until } from '../../lab/servers/wait.ts';
 import { SETTLED_MS } from '../../src/daemon/reconcile.ts';
 import { createReconciler } from '../../src/daemon/reconciler.ts';
+import type { StatusDocument } from '../../src/daemon/status-document.ts';
 import { alertSourceOf } from '../../src/probes/alertmanager.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createTimers } from '../../src/runtime/timers.ts';
-import { BEARER, type Harness, serve } from '../daemon/http/harness.ts';
+import { BEARER, config, type Harness, serve } from '../daemon/http/harness.ts';
 import { log, scratch } from './real-servers.ts';
 
 const HOST = '127.0.84.11';
@@ -96,6 +97,22 @@ const fire = (am: RunningServer, state: 'firing' | 'over' = 'firing') =>
       endsAt: new Date(systemClock.wall() + (state === 'firing' ? 600_000 : -1)).toISOString(),
     },
   ]);
+
+const SILENCE_MS = 600_000;
+const silence = (am: RunningServer, labels: Readonly<Record<string, string>>) =>
+  call(am, 'silences', {
+    matchers: Object.entries(labels).map(([name, value]) => ({ name, value, isRegex: false, isEqual: true })),
+    startsAt: new Date(systemClock.wall()).toISOString(),
+    endsAt: new Date(systemClock.wall() + SILENCE_MS).toISOString(),
+    createdBy: 'ann',
+    comment: 'known',
+  });
+/** Until Alertmanager holds everything back. */
+const silenced = (am: RunningServer) =>
+  until({ what: 'the silence', timeoutMs: 15_000 }, async () => {
+    const listed = await (await fetch(`${am.url}/api/v2/alerts?silenced=false`)).json();
+    return Array.isArray(listed) && listed.length === 0 ? true : undefined;
+  });
 
 function asking(t: Test, h: Harness, managers: readonly RunningServer[], settledMs = 0) {
   const { engine, metrics, log } = h;
@@ -190,18 +207,8 @@ t.test(
     const am = await manager(t, path);
     await fire(am);
     await becomes(h, 'firing');
-    await call(am, 'silences', {
-      matchers: [{ name: 'alertname', value: NAME, isRegex: false, isEqual: true }],
-      startsAt: new Date(systemClock.wall()).toISOString(),
-      endsAt: new Date(systemClock.wall() + 600_000).toISOString(),
-      createdBy: 'ann',
-      comment: 'known',
-    });
-    const suppressed = async () => {
-      const listed = await (await fetch(`${am.url}/api/v2/alerts?silenced=false`)).json();
-      return Array.isArray(listed) && listed.length === 0 ? true : undefined;
-    };
-    await until({ what: 'the silence', timeoutMs: 15_000 }, suppressed);
+    await silence(am, { alertname: NAME });
+    await silenced(am);
     asking(t, h, [am]);
     await rounds(h, 'ok', 2);
     t.strictSame(statuses(h), [`${NAME} firing`]);
@@ -249,3 +256,74 @@ t.test('where both are down, an alert stays as it was', { skip }, async (t) => {
   await rounds(h, 'refused', 4);
   t.strictSame(statuses(h), [`${NAME} firing`]);
 });
+
+t.test('a silenced alert is shown with who silenced it and until when, and counts for nothing', { skip }, async (t) => {
+  const h = await serve(t);
+  const path = await way(t, h);
+  const am = await manager(t, path);
+  await fire(am);
+  await becomes(h, 'firing');
+  await silence(am, { alertname: NAME });
+  await silenced(am);
+  asking(t, h, [am]);
+  const status = async () => ((await (await h.get('/api/v1/status')).json()) as StatusDocument).groups[0];
+  const group = await until({ what: 'the silenced alert', timeoutMs: 15_000 }, async () => {
+    const one = await status();
+    return (one?.silenced.length ?? 0) > 0 ? one : undefined;
+  });
+  t.match(group.silenced, [{ name: NAME, means: 'region-unreachable', by: [{ who: 'ann', comment: 'known' }] }]);
+  const [until_ = 0] = group.silenced[0]?.by.map((one) => one.until) ?? [];
+  t.ok(until_ > systemClock.wall() && until_ <= systemClock.wall() + SILENCE_MS);
+  t.strictSame(group.alerts, [], 'it fires no more as far as rows are concerned');
+  const page = await (await h.get('/status', { accept: 'text/html' })).text();
+  t.match(page, /Silenced: they fire/);
+  t.match(page, /ann until/);
+  t.strictSame(statuses(h), [`${NAME} firing`], 'and it has not ended');
+});
+
+t.test('a silence with the matcher of the config is planned work, and none once it is expired', { skip }, async (t) => {
+  const base = config();
+  const { alertmanager } = base;
+  if (alertmanager === undefined) throw new Error('the config of the harness has an alertmanager');
+  const silences = [{ match: ['maintenance="orders"'], group: 'orders', causes: ['restart'] }];
+  const h = await serve(t, { config: { ...base, alertmanager: { ...alertmanager, silences } } });
+  const am = await manager(t, await way(t, h));
+  await silence(am, { maintenance: 'mail' });
+  await silence(am, { maintenance: 'orders' });
+  asking(t, h, [am]);
+  const planned = async () =>
+    ((await (await h.get('/api/v1/status')).json()) as StatusDocument).groups[0]?.maintenance ?? [];
+  const standing = await until({ what: 'planned work', timeoutMs: 15_000 }, async () => {
+    const all = await planned();
+    return all.length > 0 ? all : undefined;
+  });
+  t.match(standing, [{ source: 'silence', title: 'known', by: 'ann', causes: ['restart'] }]);
+  t.equal(standing.length, 1);
+  const listed = (await (await fetch(`${am.url}/api/v2/silences`)).json()) as readonly { readonly id: string }[];
+  for (const { id } of listed) await fetch(`${am.url}/api/v2/silence/${id}`, { method: 'DELETE' });
+  await until({ what: 'its end', timeoutMs: 15_000 }, async () => ((await planned()).length === 0 ? true : undefined));
+});
+
+t.test(
+  'one of a pair that is cut off from Prometheus resolves an alert, and the other has it fire again',
+  { skip },
+  async (t) => {
+    const h = await serve(t);
+    const path = await way(t, h);
+    const [cutOff, other] = [await manager(t, path), await manager(t, path)];
+    await Promise.all([fire(cutOff), fire(other)]);
+    await becomes(h, 'firing');
+    // What happens to an alert that Prometheus repeats no more: its end passes, and Alertmanager tells that it is over.
+    await fire(cutOff, 'over');
+    await told(path.carried, 'resolved');
+    await becomes(h, 'resolved');
+    await fire(other);
+    t.strictSame(statuses(h), [`${NAME} resolved`], 'a webhook can’t take it back');
+    asking(t, h, [cutOff, other]);
+    await becomes(h, 'firing');
+    await rounds(h, 'ok', 4);
+    t.strictSame(statuses(h), [`${NAME} firing`]);
+    await fire(other, 'over');
+    await becomes(h, 'resolved');
+  },
+);

@@ -42,7 +42,7 @@ function judged({
   const hold = h.group.holds['40'];
   if (row === undefined) throw new Error('no row');
   const loss = replicationLoss(hold?.sample ?? null, hold?.impactAt ?? view.at, view);
-  return judge({ view, row, finding: judgeRow(view, row), loss });
+  return judge({ view, row, component: null, finding: judgeRow(view, row), loss });
 }
 const answers = ({ reports }: Judgement): Record<string, string> =>
   Object.fromEntries(reports.map(({ gate, answer }) => [gate, answer]));
@@ -341,8 +341,9 @@ t.test('what the primary was is remembered while it is dead, with its age, and o
     if (row === undefined) throw new Error('no row');
     const loss = replicationLoss(null, view.at, view);
     return (
-      judge({ view, row, finding: judgeRow(view, row), loss }).reports.find(({ gate }) => gate === 'target-matches')
-        ?.why ?? ''
+      judge({ view, row, component: null, finding: judgeRow(view, row), loss }).reports.find(
+        ({ gate }) => gate === 'target-matches',
+      )?.why ?? ''
     );
   };
   t.match(why(), /max_connections is 100 on db in eu-central-1, and 200 on the primary/);

@@ -15,7 +15,7 @@ function dump(row: Row, metrics: GroupSettings['metrics']): string[] {
   const example = exampleOf(expression) ?? {};
   const stands = row.against.length > 0 ? ` against ${row.against.join(', ')}` : '';
   return [
-    `${row.id} ${row.kind} ${row.action}${stands}, for ${row.forMs / 1000} s, unknown: ${row.unknown}`,
+    `${row.id} ${row.kind} ${row.action}${row.scope === 'group' ? '' : ` for each ${row.scope}`}${stands}, for ${row.forMs / 1000} s, unknown: ${row.unknown}`,
     `    when  ${row.when}`,
     `    e.g.  ${Object.entries(example)
       .map(([fact, value]) => `${fact} = ${value ?? 'unknown'}`)

@@ -3,12 +3,12 @@
  * `test/e2e`, and rendered by the tests of the page.
  */
 import type { Engine } from '../../src/engine/engine.ts';
-import type { Config, GroupConfig } from '../../src/model/config.ts';
+import type { AlertmanagerConfig, Config, GroupConfig } from '../../src/model/config.ts';
 import type { Observation } from '../../src/model/evidence.ts';
 import type { InputOf, OperationResult, Perform, State } from '../../src/model/loop.ts';
 import { settingsOf } from '../../src/model/settings.ts';
 import { A, B, CONFIG, GROUP, GROUP_CONFIG, W } from './group.ts';
-import { History, haltWith, PRIMARY_FACTS, succeed } from './histories.ts';
+import { History, haltWith, NIGHT, PRIMARY_FACTS, succeed } from './histories.ts';
 
 /** What the page needs of an engine. */
 export type PageState = { readonly state: State; readonly engine: ReturnType<Engine['health']> };
@@ -51,8 +51,15 @@ class Scene extends History {
   result: (operation: Perform) => OperationResult = (operation) => this.succeed(operation);
   dnsAnswer = '192.0.2.1';
 
-  constructor(change: Partial<GroupConfig> = {}) {
-    super(settingsOf({ ...CONFIG, prometheus: PROMETHEUS, groups: { [GROUP]: { ...PAIR, ...change } } }));
+  constructor(change: Partial<GroupConfig> = {}, alertmanager: Partial<AlertmanagerConfig> = {}) {
+    super(
+      settingsOf({
+        ...CONFIG,
+        prometheus: PROMETHEUS,
+        ...(CONFIG.alertmanager === undefined ? {} : { alertmanager: { ...CONFIG.alertmanager, ...alertmanager } }),
+        groups: { [GROUP]: { ...PAIR, ...change } },
+      }),
+    );
     this.answer = (operation) => {
       this.#open.push({ operation, askedMono: this.mono });
       return null;
@@ -237,6 +244,64 @@ function blind(): PageState {
   return running(scene);
 }
 
+/** Clients fail and replication flows. */
+function gray(): PageState {
+  const scene = new Scene();
+  scene.pass(30_000);
+  scene.sights.active = 'bad';
+  scene.pass(90_000);
+  return running(scene);
+}
+
+/** The daemon itself is cut off from everything. */
+function isolated(): PageState {
+  const scene = new Scene();
+  scene.pass(30_000);
+  scene.sights.isolated = ['daemon'];
+  scene.pass(30_000);
+  return running(scene);
+}
+
+/** Somebody works on the platform, and monitoring has fallen silent meanwhile. */
+function planned(): PageState {
+  const scene = new Scene(
+    {
+      autonomy: 'gated',
+      maintenance: [
+        {
+          title: 'New disks in us-east-1',
+          from: new Date(NIGHT).toISOString(),
+          to: new Date(NIGHT + 7_200_000).toISOString(),
+          causes: ['restart', 'row 80'],
+          region: A,
+        },
+      ],
+    },
+    {
+      watchdogWithin: '1m',
+      apis: ['https://alertmanager.test'],
+      facts: [
+        { match: ['alertname="Watchdog"'], fact: 'watchdog', group: GROUP, region: A },
+        { match: ['alertname="PodFailing"'], fact: 'workload-degraded', group: GROUP, region: A },
+      ],
+      silences: [{ match: ['maintenance="platform"'], group: GROUP, causes: ['partial'] }],
+    },
+  );
+  scene.alert('Watchdog', 'it barks');
+  scene.pass(90_000);
+  const silence = { id: 's1', by: 'ann', startsAt: NIGHT, endsAt: NIGHT + 3_600_000 };
+  const pod = { fingerprint: 'c0ffee00c0ffee01', startsAt: NIGHT, labels: { alertname: 'PodFailing', region: A } };
+  scene.give({
+    kind: 'silences',
+    silences: [
+      { ...silence, comment: 'new disks', matchers: [{ label: 'maintenance', equal: true, value: 'platform' }] },
+    ],
+    silenced: [{ alert: { ...pod, status: 'firing', summary: 'web-1 restarts' }, silencedBy: ['s1'] }],
+  });
+  scene.pass(5_000);
+  return running(scene);
+}
+
 function report(): PageState {
   const scene = new Scene();
   scene.pass(30_000);
@@ -290,6 +355,9 @@ export const PAGE_STATES: Readonly<Record<string, () => PageState>> = {
   after,
   halted,
   blind,
+  gray,
+  isolated,
+  planned,
   report,
   failed,
   many,

@@ -30,8 +30,8 @@ export type HttpContext = {
   readonly people: People;
   /** What Alertmanager must present, asked at each webhook; null where the config has no alertmanager section. */
   readonly webhookCredentials: () => WebhookCredentials | null;
-  /** Told when Alertmanager said that it left alerts out of a webhook. */
-  readonly alertsTruncated: () => void;
+  /** Asks all Alertmanagers soon: one left alerts out of a webhook, or says that one has ended. */
+  readonly askWhatFires: () => void;
   readonly witnesses: WitnessDesk;
   readonly reload: Reload;
   /** What the journal kept of a group, as of an instant. Rejects with a `StoreError` when it can't be read. */

@@ -48,7 +48,7 @@ const TAKEN = answers({ 200: asJson('The alerts are on disk', Taken) }, [
 ]);
 
 export function webhookRoutes(app: App, context: HttpContext): void {
-  const { engine, replies, metrics, clock, webhookCredentials, alertsTruncated } = context;
+  const { engine, replies, metrics, clock, webhookCredentials, askWhatFires } = context;
   const gate = createGate(ROOM);
   let count = 0;
 
@@ -96,7 +96,9 @@ export function webhookRoutes(app: App, context: HttpContext): void {
         reply.header('retry-after', String(RETRY_AFTER_SECONDS));
         return refuse(reply, durability === 'late' ? 'not-durable-in-time' : failedCode(engine));
       }
-      if ((request.body.truncatedAlerts ?? 0) > 0) alertsTruncated();
+      // One of a pair that is cut off from Prometheus resolves what still fires: the others are asked at once.
+      const ended = intake.alerts.some(({ status }) => status === 'resolved');
+      if ((request.body.truncatedAlerts ?? 0) > 0 || ended) askWhatFires();
       return taken(reply, intake, await waiting.reply, metrics);
     },
   );

@@ -5,20 +5,31 @@
  * only `auto`, in which case people may decide it, being told.
  */
 import type { GateReport } from '../../model/events.ts';
+import { rowKey, rowName } from '../../model/matrix.ts';
 import type { LossBracket } from '../../model/plan.ts';
-import type { Autonomy, GateAnswer } from '../../model/primitives.ts';
+import type { Autonomy, ComponentId, GateAnswer } from '../../model/primitives.ts';
 import { leastAutonomy } from '../../model/primitives.ts';
 import { missing } from '../../model/run.ts';
 import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
-import { independent, quorumOf } from '../diagnoses.ts';
+import { independent } from '../diagnoses.ts';
 import { withinBudget } from '../loss.ts';
+import { maintenanceReading, maintenanceText, suppressing } from '../maintenance.ts';
+import { quorumOf } from '../quorum.ts';
 import { compareReadiness } from '../readiness.ts';
 import { standingReport } from '../reports.ts';
-import { judgeRow, type RowFinding, readFact } from '../rows.ts';
+import { componentsOf, judgeRow, type RowFinding, readFact } from '../rows.ts';
 import type { View } from '../view.ts';
+import { watches } from '../watchdog.ts';
 
-export type Case = { readonly view: View; readonly row: Row; readonly finding: RowFinding; readonly loss: LossBracket };
+export type Case = {
+  readonly view: View;
+  readonly row: Row;
+  /** Whom the row was judged for; null = the group. */
+  readonly component: ComponentId | null;
+  readonly finding: RowFinding;
+  readonly loss: LossBracket;
+};
 type Answer = { readonly answer: GateAnswer; readonly why: string };
 export type Gate = { readonly gate: string; readonly stops: 'everyone' | 'auto'; readonly judge: (c: Case) => Answer };
 
@@ -149,18 +160,21 @@ const lossBudget: Gate = {
 };
 
 /**
- * Silent alerts mean nothing while the watchdog is silent too. Where the monitoring stands in the region that is lost, its
- * silence tells nothing new (design §4).
+ * Silent alerts mean nothing while the watchdog is silent too. Judged by region: a watchdog that fell silent along with
+ * everything else in its region tells nothing new (design §4).
  */
 const monitoring: Gate = {
   gate: 'monitoring',
   stops: 'auto',
   judge: ({ view }) => {
-    const { value, why } = readFact(view, 'monitoring.watching');
-    if (value !== 'bad') return pass(why);
-    if (view.settings.alertRegion === view.active && quorumOf(view, view.active).verdict === 'bad')
-      return pass(`${why}, in the region that can’t be reached: nothing new`);
-    return block(why);
+    const all = watches(view);
+    const silent = all.filter(({ verdict }) => verdict === 'bad');
+    const blind = silent.find(({ explained }) => !explained);
+    if (blind !== undefined) return block(blind.why);
+    const held = all.find(({ silenced }) => silenced);
+    if (held !== undefined) return cannotTell(held.why);
+    if (silent.length > 0) return pass(`${silent.map(({ why }) => why).join('; ')}: nothing new`);
+    return pass(readFact(view, 'monitoring.watching').why);
   },
 };
 
@@ -174,6 +188,16 @@ const noReport: Gate = {
   judge: ({ view }) => {
     const standing = standingReport(view.ledger);
     return standing === null ? pass('nothing is reported of the data') : block(standing);
+  },
+};
+
+/** Planned work suppresses what it names, also where no row of the matrix reads it; never the loss of a region. */
+const maintenance: Gate = {
+  gate: 'maintenance',
+  stops: 'everyone',
+  judge: ({ view, row, component, finding }) => {
+    const planned = suppressing(view, { row, component, region: finding.region });
+    return planned === null ? pass('no planned work suppresses it') : block(maintenanceText(planned));
   },
 };
 
@@ -202,6 +226,7 @@ export const GATES: readonly Gate[] = [
   oneRun,
   cooldown,
   noReport,
+  maintenance,
   targetReady,
   targetMatches,
   quorum,
@@ -232,18 +257,25 @@ const gateReports = (c: Case): Told[] =>
  * Rows that stand in the way: a veto or gate that names the action, and a deciding row above this one that can't tell
  * whether it would win. Matching stops everyone; not being able to tell stops `auto`, unless the row lets it pass.
  */
-function rowReports({ view, row }: Case): Told[] {
+function rowReports({ view, row, component, finding }: Case): Told[] {
+  // Planned work stands in the way only of what it names.
+  const instead = { 'maintenance.over': maintenanceReading(view, { row, component, region: finding.region }) };
   return view.settings.rows.flatMap((other): Told[] => {
     const stands = (other.against as readonly string[]).includes(row.action);
     const above = other.kind === 'decide' && other.id < row.id;
     if (!stands && !above) return [];
-    const { verdict, why } = judgeRow(view, other);
-    const gate = `row-${other.id}`;
-    if (verdict === 'unknown' && other.unknown === 'block')
-      return [{ report: { gate, ...cannotTell(`row ${other.id} can’t tell: ${why}`) }, stops: 'auto' }];
-    if (stands && verdict === 'bad')
-      return [{ report: { gate, ...block(`row ${other.id} (${other.kind}): ${why}`) }, stops: 'everyone' }];
-    return stands ? [{ report: { gate, ...pass(why) }, stops: 'everyone' }] : [];
+    return componentsOf(view.settings, other).flatMap((of): Told[] => {
+      // What moves the group moves every component, so it minds the gates of all; a component minds its own and the group's.
+      if (of !== null && of !== component && (component !== null || above)) return [];
+      const { verdict, why } = judgeRow(view, other, of, instead);
+      const gate = `row-${rowKey(other.id, of)}`;
+      const name = rowName(other.id, of);
+      if (verdict === 'unknown' && other.unknown === 'block')
+        return [{ report: { gate, ...cannotTell(`${name} can’t tell: ${why}`) }, stops: 'auto' }];
+      if (stands && verdict === 'bad')
+        return [{ report: { gate, ...block(`${name} (${other.kind}): ${why}`) }, stops: 'everyone' }];
+      return stands ? [{ report: { gate, ...pass(why) }, stops: 'everyone' }] : [];
+    });
   });
 }
 

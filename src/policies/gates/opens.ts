@@ -1,5 +1,6 @@
 /** What would open each gate, in words for whoever stands before it (design §5, §6). PURE. */
 import type { GateReport } from '../../model/events.ts';
+import { rowName } from '../../model/matrix.ts';
 import { missing } from '../../model/run.ts';
 import type { Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
@@ -26,6 +27,7 @@ const OPENS: Readonly<Record<string, (question: Question) => string>> = {
     `${view.standby} must be made as ${view.active} is, and both must tell: see what the gate says for each setting`,
   'vantage-quorum': ({ view }) =>
     `${view.settings.quorum} of ${view.settings.vantages.length} vantages must fail to reach ${view.active}, and evidence of another class over another path must agree`,
+  maintenance: () => 'it opens when the planned work is over; or take the cause out of it',
   'row-opts-in': ({ row }) => `people approve it; or write auto: true on row ${row.id}`,
   'fence-proof': () => 'people approve it, being told that there is no fence; or configure one under fence',
   vetoes: () => 'people approve it; or what can’t be told is seen again',
@@ -52,10 +54,11 @@ export function opensBy(question: Question): string {
   const { report, view } = question;
   const own = Object.hasOwn(OPENS, report.gate) ? OPENS[report.gate] : undefined;
   if (own !== undefined) return own(question);
-  const row = /^row-(\d+)$/.exec(report.gate)?.[1];
+  const [, row, of = null] = /^row-(\d+)(?:\/(.+))?$/.exec(report.gate) ?? [];
   const named = view.settings.rows.find(({ id }) => String(id) === row);
   if (named === undefined) return 'it opens when that is so no more';
+  const name = rowName(named.id, of);
   if (report.answer === 'cannot-tell')
-    return `people approve it; or what row ${named.id} reads is seen again; or write unknown: pass on it`;
-  return `row ${named.id} (${named.when}) must not match any more`;
+    return `people approve it; or what ${name} reads is seen again; or write unknown: pass on it`;
+  return `${name} (${named.when}) must not match any more`;
 }

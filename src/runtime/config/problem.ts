@@ -49,6 +49,8 @@ export const PROBLEMS = {
   'bad-date': 'A day that is not written as YYYY-MM-DD, or that no calendar has.',
   'bad-matcher': 'An alert matcher that is not written as label="value" or label!="value".',
   'bad-comparison': 'Which numbers are bad is not written as a comparison with a number.',
+  'bad-instant': 'An instant that is not written as RFC 3339 with its zone, or that no calendar has.',
+  'bad-cause': 'A cause that maintenance can’t suppress.',
   'bad-time-zone': 'A time zone that is not in the IANA database.',
   // Secrets
   'plain-secret': 'A secret stands in the file itself.',
@@ -109,6 +111,12 @@ export const PROBLEMS = {
   'row-action': 'An action that does not fit the kind of row.',
   'row-auto': 'A row that decides nothing and may act by itself.',
   'row-for-zero': 'A row that would fail over at the first sight.',
+  'maintenance-times': 'A maintenance window without times, with two kinds of them, or that ends before it begins.',
+  'maintenance-cause': 'Maintenance that names a row which is not there, or which it may not suppress.',
+  'silences-without-api': 'Silences are mapped, and no Alertmanager is named that could be asked for them.',
+  'row-scope':
+    'A row is judged for each component of a kind that the group has none of, or that its action does not fit.',
+  'fact-scope': 'A row reads a fact that those it is judged for don’t have.',
   'row-shadowed': 'A row that never gets its turn.',
   'row-on-metrics-alone': 'A row that would act by itself on metrics alone.',
   // Metrics

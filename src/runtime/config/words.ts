@@ -54,6 +54,16 @@ export const FORMS: Readonly<Record<Form, Words>> = {
     message: 'this is no time of day',
     remedy: 'write it as HH:MM, from 00:00 to 24:00, such as 18:00',
   },
+  instant: {
+    code: 'bad-instant',
+    message: 'this is no instant with a time zone',
+    remedy: 'write it as 2026-12-05T22:00:00+01:00, or with Z for UTC',
+  },
+  cause: {
+    code: 'bad-cause',
+    message: 'this is nothing that maintenance may suppress',
+    remedy: 'write partial, restart, speak-up, or a row by its number, such as row 80',
+  },
   date: { code: 'bad-date', message: 'this is no day', remedy: 'write it as YYYY-MM-DD, such as 2026-12-25' },
   matcher: {
     code: 'bad-matcher',

@@ -204,12 +204,14 @@ export type Harness = {
 
 export type HarnessOptions = {
   readonly autonomy?: 'observe' | 'gated' | 'auto';
+  /** In the place of the one that is made for `autonomy`. */
+  readonly config?: Config;
   readonly webhookCredentials?: WebhookCredentials | null;
   readonly rates?: Rates;
   readonly secure?: SecureListener;
   /** What an earlier life of the daemon left behind. */
   readonly disk?: ReturnType<typeof memoryDisk>;
-  readonly alertsTruncated?: () => void;
+  readonly askWhatFires?: () => void;
   /** Waits of the HTTP face are this many times shorter. */
   readonly hurry?: number;
   readonly port?: number;
@@ -220,7 +222,7 @@ export type HarnessOptions = {
 
 export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions = {}): Promise<Harness> {
   const { autonomy = 'gated', hurry = 1, port = 0 } = options;
-  const { webhookCredentials = { kind: 'bearer', token: BEARER }, alertsTruncated = () => undefined } = options;
+  const { webhookCredentials = { kind: 'bearer', token: BEARER }, askWhatFires = () => undefined } = options;
   const timers = createTimers();
   const hurried: Timers = { after: (delayMs, call) => timers.after(delayMs / hurry, call) };
   const lines: string[] = [];
@@ -240,7 +242,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
     observer: createObserver({ log, metrics }),
   };
   const engine = await startEngine({
-    settings: settingsOf(config(autonomy)),
+    settings: settingsOf(options.config ?? config(autonomy)),
     store,
     ports,
     incarnation: 'test-1',
@@ -260,7 +262,7 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       replies,
       people,
       webhookCredentials: () => webhookCredentials,
-      alertsTruncated,
+      askWhatFires,
       witnesses: createReportDesk({
         session: SESSION,
         keys: new Map([['dublin', readPublicKey(KEYS.publicKey)]]),

@@ -207,7 +207,7 @@ t.test('where the config names a user and password, they are asked for, and a to
 t.test('a webhook that says it left alerts out has Alertmanager asked for them, once it is durable', async (t) => {
   let asked = 0;
   const h = await serve(t, {
-    alertsTruncated: () => {
+    askWhatFires: () => {
       asked += 1;
     },
   });
@@ -217,6 +217,18 @@ t.test('a webhook that says it left alerts out has Alertmanager asked for them, 
   t.equal(asked, 1);
   t.equal((await h.post(PATH, payload([alert()], { truncatedAlerts: 3 }), bearer('wrong'))).status, 401);
   t.equal(asked, 1, 'a stranger asks for nothing');
+});
+
+t.test('a resolved has all Alertmanagers asked: one that is cut off resolves what still fires', async (t) => {
+  let asked = 0;
+  const h = await serve(t, {
+    askWhatFires: () => {
+      asked += 1;
+    },
+  });
+  await h.post(PATH, payload(), auth);
+  await h.post(PATH, payload([alert({ status: 'resolved' })]), auth);
+  t.equal(asked, 1);
 });
 
 t.test('where the config takes no webhooks, it says so', async (t) => {

@@ -47,20 +47,22 @@ export function renderExplanation(told: ToldExplanation, { row, at }: Asked): st
   return `<!doctype html>\n${renderToString(page as VNode)}`;
 }
 
-const rowSection = (
+function rowSection(
   group: string,
   at: string | null,
-  { row, says, paragraphs }: ToldExplanation['rows'][number],
-): VNode =>
-  html`<section class="block" id=${`row-${row}`} aria-labelledby=${`row-${row}-title`}>
-    <h2 id=${`row-${row}-title`}><a href=${explainLink(group, { row: String(row), at })}>${says}</a></h2>
+  { row, component, says, paragraphs }: ToldExplanation['rows'][number],
+): VNode {
+  const place = `row-${row}${component === null ? '' : `-${component}`}`;
+  return html`<section class="block" id=${place} aria-labelledby=${`${place}-title`}>
+    <h2 id=${`${place}-title`}><a href=${explainLink(group, { row: String(row), at })}>${says}</a></h2>
     ${paragraphs.map(
-      ({ label, lines }) => html`<section class="part" aria-labelledby=${`row-${row}-${idOf(label)}`}>
-        <h3 id=${`row-${row}-${idOf(label)}`}>${LABELS[label] ?? label}</h3>
+      ({ label, lines }) => html`<section class="part" aria-labelledby=${`${place}-${idOf(label)}`}>
+        <h3 id=${`${place}-${idOf(label)}`}>${LABELS[label] ?? label}</h3>
         <ul>${lines.map((line) => html`<li>${line.replace(/^- /, '')}</li>`)}</ul>
       </section>`,
     )}
   </section>` as VNode;
+}
 
 const idOf = (label: string): string => label.replaceAll(' ', '-');
 

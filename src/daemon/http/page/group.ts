@@ -25,6 +25,7 @@ export function groupSection(group: GroupStatus, at: number): VNode {
     ${group.proposal === null ? null : part('proposal', 'Waits for people', proposalPanel(group.proposal, timeZone))}
     ${group.raise === null ? null : part('raise', 'More autonomy waits for people', raisePanel(group.raise, timeZone))}
     ${group.run === null ? null : part('run', 'Run under way', runPanel(group.run, timeZone))}
+    ${part('maintenance', 'Planned work', maintenanceTable(group))}
     ${part('holds', 'Holds', holdTable(group))}
     ${part('ended', 'Last runs', endedRuns(group))}
     ${part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why)))}
@@ -32,7 +33,7 @@ export function groupSection(group: GroupStatus, at: number): VNode {
     ${part('gates', 'Gates, as they answer now', gatePart(group))}
     ${part('rows', 'Matrix', rowPart(group))}
     ${part('findings', 'Diagnoses', findingTable(group))}
-    ${part('alerts', 'Alerts', alertTable(group))}
+    ${part('alerts', 'Alerts', alertTable(group), silencedTable(group))}
     ${part('vantages', 'Vantages', vantageTable(group))}
     ${part('metrics', 'Metrics', metricTable(group.metrics, timeZone))}
     ${part('facts', 'Facts', factTable(group.facts, timeZone))}
@@ -87,7 +88,7 @@ const holdTable = ({ holds, timeZone }: GroupStatus): Part =>
       .filter((hold) => hold.remainingMs > 0)
       .map((hold) => ({
         cells: [
-          html`${hold.row} <code>${hold.when}</code> → ${hold.action}`,
+          html`${hold.row}${hold.component === null ? null : ` ${hold.component}`} <code>${hold.when}</code> → ${hold.action}`,
           html`${spanBar(hold.heldMs, hold.forMs, 'warn')} ${spanText(hold.heldMs)} of ${spanText(hold.forMs)}`,
           spanText(hold.remainingMs),
           instantText(hold.impactAt, timeZone),
@@ -121,9 +122,44 @@ const alertTable = ({ alerts, timeZone }: GroupStatus): Part =>
     alerts.map((alert) => ({
       cells: [
         html`${alert.name}${alert.summary === null ? null : html` <span class="soft">${alert.summary}</span>`}`,
-        `${alert.means} in ${alert.region}`,
+        meansText(alert),
         instantText(alert.startsAt, timeZone),
         age(alert.ageMs),
+      ],
+    })),
+  );
+
+const meansText = ({ means, region, component }: { means: string; region: string; component: string | null }): string =>
+  `${means}${component === null ? '' : ` of ${component}`} in ${region}`;
+
+const silencedTable = ({ silenced, timeZone }: GroupStatus): Part =>
+  table(
+    'Silenced: they fire, and count neither as signs nor as health',
+    [{ label: 'Alert' }, { label: 'Would mean' }, { label: 'Since' }, { label: 'Silenced by' }],
+    silenced.map((alert) => ({
+      cells: [
+        html`${alert.name}${alert.summary === null ? null : html` <span class="soft">${alert.summary}</span>`}`,
+        meansText(alert),
+        instantText(alert.startsAt, timeZone),
+        alert.by.length === 0
+          ? 'a silence that was not told of'
+          : html`${alert.by.map(({ who, comment, until }) => html`<div>${who || 'somebody'} until ${instantText(until, timeZone)} <span class="soft">${comment}</span></div>`)}`,
+      ],
+    })),
+  );
+
+const SOURCE = { calendar: 'the calendar', silence: 'a silence', alert: 'an alert' } as const;
+
+const maintenanceTable = ({ maintenance, timeZone }: GroupStatus): Part =>
+  table(
+    'Planned work that stands now, and what it suppresses; never a failover',
+    [{ label: 'Work' }, { label: 'Until' }, { label: 'Suppresses' }, { label: 'Said by' }],
+    maintenance.map(({ title, until, causes, source, by, region, component }) => ({
+      cells: [
+        html`${title} <span class="soft">${[component, region].filter((one) => one !== null).join(' in ')}</span>`,
+        until === null ? 'its alert ends' : instantText(until, timeZone),
+        causes === null ? 'what rows say that read maintenance.over' : causes.join(', '),
+        `${SOURCE[source]}${by === null || by === '' ? '' : ` of ${by}`}`,
       ],
     })),
   );

@@ -2,6 +2,7 @@
 import { html } from 'htm/preact';
 import type { VNode } from 'preact';
 import type { DecisionRecord } from '../../../model/events.ts';
+import { rowName } from '../../../model/matrix.ts';
 import type { GroupStatus, RowStatus } from '../../status-document.ts';
 import { counted, spanText } from '../../text.ts';
 import { explainLink } from './explain.ts';
@@ -45,7 +46,7 @@ export const rowPart = ({ rows, group }: GroupStatus): Part =>
     [{ label: 'Row' }, { label: 'Answer', kind: 'tight' }, { label: 'Asks for' }, { label: 'Sees' }],
     rows.map((row) => ({
       cells: [
-        html`${row.row} <span class="soft">${row.kind}</span> <code>${row.when}</code> <a href=${explainLink(group, { row: String(row.row), at: null })} aria-label=${`Why row ${row.row} answers so`}>why</a>`,
+        html`${row.row} <span class="soft">${row.kind}</span>${row.component === null ? null : html` ${row.component}`} <code>${row.when}</code> <a href=${explainLink(group, { row: String(row.row), at: null })} aria-label=${`Why ${rowName(row.row, row.component)} answers so`}>why</a>`,
         tagOf([rowTone(row), MATCHES[row.verdict]]),
         html`${askText(row)}${row.note === null ? null : html` <span class="soft">${row.note}</span>`}`,
         html`${row.values.map((one) => html`<div><code>${one.fact}</code> = ${String(one.value)} <span class="soft">${one.why}</span></div>`)}${turns(row.turnedBy)}`,
@@ -58,10 +59,12 @@ const turns = (turnedBy: readonly string[]): Part =>
     ? null
     : (html`<div class="soft">Another answer with <code>${turnedBy.join(' or ')}</code></div>` as VNode);
 
+const titleOf = ({ row, component }: DecisionRecord): string => rowName(row, component ?? null).replace('row', 'Row');
+
 /** One decision whole: the expression, the values put in, what would turn it, and what it stood on. */
 export const decisionPart = (decision: DecisionRecord): VNode =>
   html`<div class="decision">
-    <p>Row ${decision.row} asks for <code>${decision.when}</code>${decision.forMs > 0 ? ` for ${spanText(decision.forMs)}; it was so for ${spanText(decision.heldMs)}` : ''}.</p>
+    <p>${titleOf(decision)} asks for <code>${decision.when}</code>${decision.forMs > 0 ? ` for ${spanText(decision.forMs)}; it was so for ${spanText(decision.heldMs)}` : ''}.</p>
     ${table(
       'The values put in',
       [{ label: 'Fact' }, { label: 'Value', kind: 'tight' }, { label: 'Why' }],
@@ -92,8 +95,10 @@ export const decisionsPart = ({ decisions, group }: GroupStatus): Part =>
     ? null
     : (html`<div>
         ${decisions.map(
-          (decision) => html`<div class="panel calm" id=${`decision-${group}-${decision.row}`}>
-            <h4>Row ${decision.row}: ${decision.action}</h4>
+          (
+            decision,
+          ) => html`<div class="panel calm" id=${`decision-${group}-${decision.row}${decision.component === undefined ? '' : `-${decision.component}`}`}>
+            <h4>${titleOf(decision)}: ${decision.action}</h4>
             <p>${decision.why}</p>
             ${decisionPart(decision)}
           </div>`,

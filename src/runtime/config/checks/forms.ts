@@ -42,6 +42,10 @@ function checkForm(subject: Subject, { path, schema }: Leaf, text: string): void
           remedy: 'write a shorter span, such as 24h or 90d',
         });
       return;
+    case 'instant':
+      if (instantMs(text) === null)
+        subject.error({ ...FORMS.instant, path, message: 'no calendar or clock has this instant' });
+      return;
     case 'date':
       if (!isDay(text)) subject.error({ ...FORMS.date, path, message: 'no calendar has this day' });
       return;
@@ -98,6 +102,12 @@ function checkUrl(subject: Subject, path: Leaf['path'], text: string): void {
       remedy: 'write the port the server listens on',
     });
   checkHost(subject, path, address.host);
+}
+
+/** Milliseconds of an instant that is written as one, or null where there is no such day or time. */
+export function instantMs(text: string): number | null {
+  const at = Date.parse(text);
+  return Number.isNaN(at) || !isDay(text.slice(0, 10)) ? null : at;
 }
 
 /** Whether the calendar has such a day. */

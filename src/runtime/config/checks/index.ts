@@ -11,6 +11,7 @@ import { checkComponents, checkPostgresAddresses } from './components.ts';
 import { type Check, type Finding, problemAt } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
+import { checkMaintenance, checkSilences } from './maintenance.ts';
 import { checkMatrix } from './matrix.ts';
 import { checkFacts, checkPrometheus } from './metrics.ts';
 import { checkNames } from './names.ts';
@@ -43,6 +44,8 @@ const CHECKS: readonly Check[] = [
   checkAlertmanager,
   checkTls,
   checkAlerts,
+  checkMaintenance,
+  checkSilences,
 ];
 
 export type Checked = { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };

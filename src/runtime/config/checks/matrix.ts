@@ -12,6 +12,7 @@ import {
   matchesOnMetricsAlone,
   needs,
 } from '../../../model/row-examples.ts';
+import { rowFact } from '../../../model/row-facts.ts';
 import type { Row } from '../../../model/settings.ts';
 import type { KeyPath } from '../problem.ts';
 import { listed } from '../words.ts';
@@ -23,6 +24,7 @@ export const checkMatrix: Check = eachGroup((subject) => {
   for (const [index, row] of rows.entries()) {
     const path = [...subject.path, 'matrix', index];
     checkExpression(subject, row, path);
+    checkScope(subject, row, path);
     checkFit(subject, row, path);
     checkPlace(subject, index, path);
     const filled = subject.filled.rows[index];
@@ -93,6 +95,36 @@ function checkExpression(subject: GroupSubject, row: ConfigRow, path: KeyPath): 
     });
 }
 
+/** A row for each component of a kind: there is one, its facts are of such components, and its action moves one alone. */
+function checkScope(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
+  const scope = row.scope ?? 'group';
+  const kinds = [...new Set(subject.filled.components.map(({ kind }) => kind))];
+  if (scope !== 'group' && !kinds.includes(scope))
+    subject.error({
+      code: 'row-scope',
+      path: [...path, 'scope'],
+      message: `${subject.id} has no component of this kind, so the row is never judged`,
+      remedy: `declare one, or write ${listed(['group', ...kinds])}`,
+    });
+  for (const name of expressionIn(subject, row.when)?.facts ?? []) {
+    const scopes: readonly string[] | undefined = rowFact(name)?.scopes;
+    if (scopes === undefined || scopes.includes(scope)) continue;
+    subject.error({
+      code: 'fact-scope',
+      path: [...path, 'when'],
+      message: `${name} is a fact of one component, and ${scope === 'group' ? 'this row is judged for the group' : `no ${scope} has it`}`,
+      remedy: `add scope: ${listed(scopes)}, or read a fact of the group`,
+    });
+  }
+  if (scope !== 'group' && (row.action === 'failover' || row.action === 'switchover'))
+    subject.error({
+      code: 'row-scope',
+      path: [...path, 'scope'],
+      message: `a ${row.action} moves the whole group, so it can’t be decided for one component`,
+      remedy: 'leave scope out, or write action: partial',
+    });
+}
+
 function checkFit(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
   const decides = row.kind === 'decide';
   const actions: readonly string[] = decides ? DECIDE_ACTIONS : STAND_ACTIONS;
@@ -119,12 +151,16 @@ function checkFit(subject: GroupSubject, row: ConfigRow, path: KeyPath): void {
       message: decides ? 'a decide row stands in nobody’s way' : `a ${row.kind} row must say what it stands against`,
       remedy: decides ? 'leave it out, or write kind: gate' : 'add against, such as against: [failover]',
     });
-  if (row.against?.includes('failover') && expressionIn(subject, row.when)?.facts.includes('maintenance.over'))
+  const planned = (['failover', 'switchover'] as const).find((action) => row.against?.includes(action));
+  if (planned !== undefined && expressionIn(subject, row.when)?.facts.includes('maintenance.over'))
     subject.error({
       code: 'gate-against-loss',
       path: [...path, 'against'],
-      message: 'maintenance never stands against the loss of a region',
-      remedy: 'leave failover out: write against: [partial, restart]',
+      message:
+        planned === 'failover'
+          ? 'maintenance never stands against the loss of a region'
+          : 'a switchover is what maintenance is done with, on request',
+      remedy: `leave ${planned} out: write against: [partial, restart]`,
     });
   if (row.auto !== true) return;
   if (!decides)
@@ -179,6 +215,8 @@ function shadowOf(subject: GroupSubject, row: Row, earlier: readonly Row[]): Row
   if (own === null || row.kind !== 'decide') return null;
   const shadow = earlier.find((other) => {
     if (other.kind !== 'decide' || other.id === row.id || other.forMs > row.forMs) return false;
+    // One of the group takes the turn of every component, and one of another kind nobody’s.
+    if (other.scope !== 'group' && other.scope !== row.scope) return false;
     if (other.when === row.when) return true;
     const first = expressionIn(subject, other.when);
     const acts = other.action !== 'speak-up' && other.action !== 'none';

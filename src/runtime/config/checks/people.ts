@@ -5,7 +5,7 @@
 import { addressOfUrl, isLoopback } from '../address.ts';
 import type { KeyPath } from '../problem.ts';
 import { meant } from '../words.ts';
-import { asksPeople, type Check, eachGroup, type GroupSubject } from './context.ts';
+import { asksPeople, type Check, eachGroup, type GroupSubject, type Subject } from './context.ts';
 
 export const checkAutonomy: Check = eachGroup((subject) => {
   const { group, path, config } = subject;
@@ -88,7 +88,7 @@ export const checkAuthority: Check = eachGroup((subject) => {
     });
 });
 
-function checkTimeZone(subject: GroupSubject, zone: string, path: KeyPath): void {
+export function checkTimeZone(subject: Subject, zone: string, path: KeyPath): void {
   // Offsets such as +02:00 are zones to Intl and know no summer time.
   if (/^[A-Za-z]/.test(zone) && isTimeZone(zone)) return;
   const near = meant(zone, Intl.supportedValuesOf('timeZone'));
