@@ -88,26 +88,29 @@ t.test('what ends before its time is told as such, and decides nothing', async (
   t.match(findings.passed, [{ group: GROUP, row: 40 }]);
 });
 
-t.test('auto would have acted once; nothing is performed, and the group stays where the history has it', async (t) => {
-  const d = draft(800);
-  d.alert({ alertname: 'Watchdog' }, 0, 800);
-  d.lose(100, 500);
-  const { findings, bodies, state } = run(d, settings('auto'));
-  t.strictSame(
-    findings.decisions.map(({ outcome }) => outcome),
-    ['would-act'],
-  );
-  t.equal(state.ledger.groups[GROUP]?.active, null);
-  t.strictSame(
-    bodies.filter(({ kind }) => kind.startsWith('step.')).map(({ kind }) => kind),
-    [],
-  );
-  t.ok(
-    bodies
-      .filter(({ kind }) => kind === 'run.ended')
-      .every((body) => body.kind === 'run.ended' && body.outcome === 'undone'),
-  );
-});
+t.test(
+  'auto is a proposal as far as history tells: how the target is made is not in it, and nothing is performed',
+  async (t) => {
+    const d = draft(800);
+    d.alert({ alertname: 'Watchdog' }, 0, 800);
+    d.lose(100, 500);
+    const { findings, bodies, state } = run(d, settings('auto'));
+    t.strictSame(
+      findings.decisions.map(({ outcome, inTheWay }) => [outcome, inTheWay.map(({ gate }) => gate)]),
+      [['proposed', ['target-matches']]],
+    );
+    t.equal(state.ledger.groups[GROUP]?.active, null);
+    t.strictSame(
+      bodies.filter(({ kind }) => kind.startsWith('step.')).map(({ kind }) => kind),
+      [],
+    );
+    t.ok(
+      bodies
+        .filter(({ kind }) => kind === 'run.ended')
+        .every((body) => body.kind === 'run.ended' && body.outcome === 'undone'),
+    );
+  },
+);
 
 t.test('a gap is unknown: it neither decides, nor ends an alert, nor counts as health', async (t) => {
   const d = draft(400);
