@@ -142,6 +142,8 @@ const TIER_TARGETS: Record<Tier, { rto: string; rpo: string }> = {
   3: { rto: '1h', rpo: '1h' },
 };
 
+const GRAY_FAILURE = 42;
+
 /** Rows in force where a config names none: those of dr-strategy §3 and §4.1 that every group has. */
 export const DEFAULT_ROWS: readonly MatrixRow[] = [
   {
@@ -161,7 +163,7 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
   },
   { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: false },
   {
-    id: 42,
+    id: GRAY_FAILURE,
     kind: 'decide',
     when: 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)',
     for: '5m',
@@ -177,6 +179,14 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
   },
   { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up', auto: false },
 ];
+
+/** A row that reads what the group does not have could never fire, and would be told as a gap by whoever looks for one. */
+function rowsOf({ matrix, components }: GroupConfig): readonly MatrixRow[] {
+  if (matrix !== undefined) return matrix;
+  const kinds = new Set(Object.values(components).map(({ kind }) => kind));
+  const gray = kinds.has('postgres') && kinds.has('http');
+  return DEFAULT_ROWS.filter(({ id }) => id !== GRAY_FAILURE || gray);
+}
 
 const span = (text: string | undefined, fallback: string): number => durationMs(text ?? fallback);
 
@@ -269,7 +279,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     boundHash: boundHashOf(group),
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
     metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
-    rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
+    rows: rowsOf(group).map((row) => ({
       id: row.id,
       kind: row.kind,
       scope: row.scope ?? 'group',
