@@ -66,6 +66,7 @@ type Taken = { readonly raises: string[]; readonly withdrawn: string[] };
 /** Puts a config in force. `by` is who asked, or null at a start. */
 export function takeIn(turn: Turn, configured: Settings, configHash: string, by: string | null): Taken {
   const before = by === null ? null : turn.state.settings;
+  const anew = turn.state.ledger.config.hash !== configHash;
   const agreed = agree(turn, configured, configHash, by);
   turn.state = { ...turn.state, configured, settings: agreed.settings };
   const withdrawn: string[] = [];
@@ -73,6 +74,9 @@ export function takeIn(turn: Turn, configured: Settings, configHash: string, by:
     const now = agreed.settings.groups[group] ?? null;
     const was = before?.groups[group] ?? null;
     if (before === null) haltMoved(turn, group, ledger, now);
+    // Who answered under another config may be another server; nobody was there to compare the two.
+    if (before === null && anew && Object.keys(ledger.readiness).length > 0)
+      say(turn, { kind: 'readiness.forgotten', at: turn.state.at, group });
     withdrawn.push(...withdraw(turn, group, ledger, was, now));
     forgetHolds(turn, group, ledger, was, now);
   }

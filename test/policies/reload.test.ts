@@ -339,6 +339,22 @@ t.test('what was seen at another address is forgotten: unknown until it is seen 
   t.end();
 });
 
+t.test('how a database was made is not remembered of another address, also over a restart', (t) => {
+  const h = new History(settingsWith());
+  h.pass(3000);
+  const made = () => Object.keys(h.group.readiness).sort();
+  t.strictSame(made(), ['db/eu-central-1', 'db/us-east-1']);
+  restart(h, settingsWith(), 'none');
+  t.strictSame(made(), ['db/eu-central-1', 'db/us-east-1'], 'the same config');
+  const db = {
+    ...GROUP_CONFIG.components['db'],
+    instances: { 'us-east-1': 'z.test:5432', 'eu-central-1': 'y.test:5432' },
+  };
+  restart(h, settingsWith({ components: { ...GROUP_CONFIG.components, db } as never }));
+  t.strictSame(made(), []);
+  t.end();
+});
+
 t.test('an alert that is known already is read by the new mapping', (t) => {
   const h = new History(settingsWith());
   const alert = {
