@@ -12,7 +12,12 @@ import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from '
 import { durationMs, leastAutonomy } from './primitives.ts';
 import { type MetricSettings, metricSettings } from './prometheus.ts';
 
-export type Vantage = { readonly id: VantageId; readonly region: RegionId };
+export type Vantage = {
+  readonly id: VantageId;
+  readonly region: RegionId;
+  /** SHA-256 of the key it signs with and of the control targets by which it knows that it is not the isolated one. */
+  readonly proofHash: string;
+};
 
 export type ComponentSettings = {
   readonly id: ComponentId;
@@ -88,6 +93,8 @@ export type GroupSettings = {
   readonly fenceHash: string;
   /** SHA-256 of what a plan acts on: regions, components with their addresses, the fence. Holds no secret. */
   readonly boundHash: string;
+  /** SHA-256 of the regions, the components with their addresses and how they are probed: what sights are of. */
+  readonly probedHash: string;
   /** Metrics that the config names as facts; rows read them as `metrics.NAME`. */
   readonly metrics: readonly MetricSettings[];
   readonly rows: readonly Row[];
@@ -259,8 +266,22 @@ function boundHashOf({ primary, secondary, components, fence }: GroupConfig): st
   return hashOf({ primary, secondary, components: Object.fromEntries(targets), fence: fence ?? null });
 }
 
+/** What is promised of a component changes nothing of what is seen of it. */
+function probedHashOf({ primary, secondary, components }: GroupConfig): string {
+  const probed = Object.entries(components).map(([id, component]) => {
+    const { tier: _tier, targets: _targets, ...rest } = component;
+    const { lagTarget: _lag, ...seen } = rest as typeof rest & { lagTarget?: unknown };
+    return [id, seen];
+  });
+  return hashOf({ primary, secondary, components: Object.fromEntries(probed) });
+}
+
 function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {
-  const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({ id: vantage, region: v.region }));
+  const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({
+    id: vantage,
+    region: v.region,
+    proofHash: hashOf({ key: v.publicKey ?? null, controlTargets: v.controlTargets }),
+  }));
   const components = Object.entries(group.components).map(([component, c]) => componentSettings(component, c));
   const phases = group.budgets?.phases;
   const hours = group.authority?.businessHours;
@@ -277,6 +298,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     fence: group.fence?.driver ?? 'none',
     fenceHash: hashOf(group.fence ?? null),
     boundHash: boundHashOf(group),
+    probedHash: probedHashOf(group),
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
     metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
     rows: rowsOf(group).map((row) => ({
