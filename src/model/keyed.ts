@@ -171,3 +171,33 @@ export function byPart<T, R>(look: (part: ReadonlyMap<string, T>) => R): (record
     return made;
   };
 }
+
+/**
+ * The same over two records whose values belong together key by key: asked again after a change of one key in either, it
+ * looks through that key's drawer of both. Only the keys of `first` are walked by drawer; while `second` is small, all of
+ * it stands beside each of them.
+ */
+export function byPartOfTwo<A, B, R>(
+  look: (first: ReadonlyMap<string, A>, second: ReadonlyMap<string, B>) => R,
+): (first: Keyed<A>, second: Keyed<B>) => readonly R[] {
+  const found = new WeakMap<object, { readonly beside: object; readonly made: R }>();
+  const whole = new WeakMap<object, { readonly beside: object; readonly made: readonly R[] }>();
+  const inParts = (first: Drawer<A>, second: Drawer<B>): R => {
+    const known = found.get(first);
+    if (known?.beside === second) return known.made;
+    const made = look(first, second);
+    found.set(first, { beside: second, made });
+    return made;
+  };
+  return (first, second) => {
+    const known = whole.get(first);
+    if (known?.beside === second) return known.made;
+    const [drawers, besides] = [cabinetOf(first)?.drawers, cabinetOf(second)?.drawers];
+    const all = besides === undefined || drawers === undefined ? new Map(Object.entries(second)) : NOTHING;
+    const made = drawers?.map((drawer, index) =>
+      drawer.size === 0 ? inParts(NOTHING, NOTHING) : inParts(drawer, besides?.[index] ?? all),
+    ) ?? [look(new Map(Object.entries(first)), all)];
+    whole.set(first, { beside: second, made });
+    return made;
+  };
+}
