@@ -1,10 +1,11 @@
 /** Which rows of the matrix can never fire with this config, and why; and what they say of the facts there are now. PURE. */
 import { expressionOf } from '../../model/expression.ts';
-import { pathOf, type Verdict } from '../../model/primitives.ts';
+import { type ComponentId, pathOf, type Verdict } from '../../model/primitives.ts';
 import { exampleWithin } from '../../model/row-examples.ts';
-import { type ReadableFact, rowFact } from '../../model/row-facts.ts';
-import type { AlertMeaning, GroupSettings, Row } from '../../model/settings.ts';
-import { componentsOf, judgeRow, type RowFinding } from '../../policies/rows.ts';
+import { isComponentFact, type ReadableFact, rowFact } from '../../model/row-facts.ts';
+import type { AlertMeaning, ComponentSettings, GroupSettings, Row } from '../../model/settings.ts';
+import { FAILING } from '../../policies/component-facts.ts';
+import { componentsOf, judgeRow } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import { type Finding, finding, type RowLine } from './report.ts';
 
@@ -46,20 +47,8 @@ const BARS: Readonly<Partial<Record<string, Bar>>> = {
   'nats.flowing': alerted('nats-failing'),
   'workloads.healthy': alerted('workload-degraded'),
   'maintenance.over': alerted('maintenance'),
-  'component.healthy': failing,
   'monitoring.watching': knownOnlyWith((settings) => mapped(settings, 'watchdog'), 'no alert is mapped to watchdog'),
 };
-
-const FAILURES = ['workload-degraded', 'clickhouse-failing', 'nats-failing'] as const;
-
-/** Bad of a component by an alert that names it. */
-function failing(settings: GroupSettings, value: Value): string | null {
-  const named = settings.alertMeanings.some(
-    ({ fact, component }) => component !== null && FAILURES.some((one) => one === fact),
-  );
-  if (value === 'bad' && !named) return `no alert is mapped to ${FAILURES.join(', ')} of a component`;
-  return value === 'ok' ? alerted('watchdog')(settings, value) : null;
-}
 
 function isProbed(settings: GroupSettings): boolean {
   return has(settings, 'postgres') || has(settings, 'http');
@@ -85,17 +74,39 @@ function activeReachable(settings: GroupSettings, value: Value): string | null {
   return `${all.join(' and ')} come by ${probes[0]} alone: one path is one sign, and two are needed (${remedy})`;
 }
 
-const barOf = (settings: GroupSettings, fact: ReadableFact, value: Value): string | null =>
-  BARS[fact]?.(settings, value) ?? null;
+/** A fact of one component: by its probes, by alerts that name it, or by the config alone. */
+function componentBar(
+  settings: GroupSettings,
+  { id, supported }: ComponentSettings,
+  fact: ReadableFact,
+  value: Value,
+): string | null {
+  if (value === null || fact === 'component.residency_allows') return null;
+  if (fact !== 'component.healthy') return supported ? null : `${id} is declared and not probed yet`;
+  if (value === 'ok' && !mapped(settings, 'watchdog'))
+    return 'no alert is mapped to watchdog, so silence can’t be told from health';
+  if (value !== 'bad' || settings.alertMeanings.some((one) => one.component === id && FAILING.includes(one.fact)))
+    return null;
+  return `no alert is mapped to a failure of ${id} (${FAILING.join(', ')}, with component: ${id})`;
+}
 
-/** Why this row never fires; null where it can. */
-export function whyNever(settings: GroupSettings, row: Pick<Row, 'when'>): string | null {
+/** Why this row never fires, for the group or for one of its components; null where it can. */
+export function whyNever(
+  settings: GroupSettings,
+  row: Pick<Row, 'when'>,
+  component: ComponentId | null = null,
+): string | null {
   const expression = expressionOf(row.when, settings.metrics);
-  const can = (fact: ReadableFact, value: Value): boolean => barOf(settings, fact, value) === null;
+  const subject = settings.components.find(({ id }) => id === component);
+  const barOf = (fact: ReadableFact, value: Value): string | null =>
+    isComponentFact(fact) && subject !== undefined
+      ? componentBar(settings, subject, fact, value)
+      : (BARS[fact]?.(settings, value) ?? null);
+  const can = (fact: ReadableFact, value: Value): boolean => barOf(fact, value) === null;
   if (exampleWithin(expression, can) !== null) return null;
   const values = expression.facts.map((fact) => {
     const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0] : ['bad', 'ok'];
-    const why = wanted.map((value) => barOf(settings, fact, value)).find((bar) => bar !== null);
+    const why = wanted.map((value) => barOf(fact, value)).find((bar) => bar !== null);
     return why == null ? null : `${fact}: ${why}`;
   });
   return values.filter((why) => why !== null).join('; ');
@@ -103,42 +114,38 @@ export function whyNever(settings: GroupSettings, row: Pick<Row, 'when'>): strin
 
 const STATES = { bad: 'fires', ok: 'quiet', unknown: "can't tell" } as const;
 
-/** Of a row that is judged for each component, the most telling answer, and whose it is. */
-function judgedOf(view: View, row: Row): Pick<RowFinding, 'verdict' | 'why'> {
-  const all = componentsOf(view.settings, row).map((component) => {
-    const { verdict, why } = judgeRow(view, row, component);
-    return { verdict, why: component === null ? why : `${component}: ${why}` };
-  });
-  const verdict =
-    (['bad', 'unknown', 'ok'] as const).find((one) => all.some((judged) => judged.verdict === one)) ?? 'ok';
-  const same = all.filter((judged) => judged.verdict === verdict);
-  return { verdict, why: same.map(({ why }) => why).join('; ') };
-}
-
+/** A row of a scope is judged for each of its components, as the daemon does. */
 export function rowLines(view: View): RowLine[] {
-  return view.settings.rows.map((row): RowLine => {
-    const { id, kind, action, when } = row;
-    const never = whyNever(view.settings, row);
-    const judged = judgedOf(view, row);
+  return view.settings.rows.flatMap((row): RowLine[] => {
+    const { id, kind, action, when, scope } = row;
     const line = { group: view.group, row: id, kind, action, when };
-    return never === null
-      ? { ...line, state: STATES[judged.verdict], why: judged.why }
-      : { ...line, state: 'never', why: never };
+    const whom = componentsOf(view.settings, row);
+    if (whom.length === 0)
+      return [{ ...line, component: null, state: 'never', why: `this group has no ${scope} component` }];
+    return whom.map((component) => {
+      const never = whyNever(view.settings, row, component);
+      if (never !== null) return { ...line, component, state: 'never', why: never };
+      const { verdict, why } = judgeRow(view, row, component);
+      return { ...line, component, state: STATES[verdict], why };
+    });
   });
 }
 
-/** A row that moves a region and can't fire stops what failoverd is for; another one leaves a gap. */
-export function rowFindings(lines: readonly RowLine[]): Finding[] {
+/**
+ * A row that moves a region and can't fire stops what failoverd is for; another one leaves a gap. Rows that nobody wrote
+ * (`usual`: groups without a `matrix`) are for every platform, so those this one has no use for are only told.
+ */
+export function rowFindings(lines: readonly RowLine[], usual: ReadonlySet<string>): Finding[] {
   return lines
     .filter(({ state }) => state === 'never')
-    .map(({ group, row, kind, action, why }) =>
-      finding(
-        action === 'failover' ? 'stop' : 'warn',
-        `${group}, row ${row} (${kind}, ${action})`,
-        `it can't fire: ${why}`,
-        action === 'failover'
-          ? 'give it another path of evidence, as docs/ladder.md says'
-          : 'map the alert under alertmanager.facts, declare what is missing, or take the row out',
-      ),
-    );
+    .map(({ group, row, component, kind, action, why }) => {
+      const about = `${group}, row ${row}${component === null ? '' : ` of ${component}`} (${kind}, ${action})`;
+      const says = `it can't fire: ${why}`;
+      if (action === 'failover')
+        return finding('stop', about, says, 'give it another path of evidence, as docs/ladder.md says');
+      const remedy = 'map the alert under alertmanager.facts, declare what is missing, or';
+      return usual.has(group)
+        ? finding('note', about, says, `${remedy} leave it: it is a row of the default matrix, and does no harm`)
+        : finding('warn', about, says, `${remedy} take the row out`);
+    });
 }
