@@ -42,9 +42,9 @@ const fromSilences = ({ settings, silences }: View): Maintenance[] =>
       }),
   );
 
-const fromAlerts = ({ alerts }: View): Maintenance[] =>
-  alerts
-    .filter(({ meaning }) => meaning.fact === 'maintenance')
+const fromAlerts = ({ firing }: View): Maintenance[] =>
+  firing
+    .all(({ fact }) => fact === 'maintenance')
     .map(({ alert, meaning: { region, component } }) => ({
       source: 'alert',
       title: alert.summary ?? alert.labels['alertname'] ?? alert.fingerprint,

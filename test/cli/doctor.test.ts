@@ -26,6 +26,7 @@ const control = await jsonServer(t, HOST.outside, {});
 const started = new Date(Date.now() - 3_600_000).toISOString();
 const alertmanager = await jsonServer(t, HOST.outside, {
   '/api/v2/status': { uptime: started },
+  '/api/v2/silences': [],
   '/api/v2/alerts': [
     {
       labels: { alertname: 'Watchdog' },

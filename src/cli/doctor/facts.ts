@@ -1,7 +1,9 @@
 /** Every fact there is for a group: of each component and region as this vantage sees them, then those that rows read. PURE. */
 import type { Observation } from '../../model/evidence.ts';
-import { metricFactName, type ReadableFact, ROW_FACTS } from '../../model/row-facts.ts';
-import { readFact } from '../../policies/rows.ts';
+import { expressionOf } from '../../model/expression.ts';
+import type { ComponentId } from '../../model/primitives.ts';
+import { isComponentFact, metricFactName, type ReadableFact, ROW_FACTS } from '../../model/row-facts.ts';
+import { componentsOf, readFact } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import type { FactLine } from './report.ts';
 
@@ -67,13 +69,27 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
   });
 }
 
-const namesOf = (view: View): readonly ReadableFact[] => [
-  ...ROW_FACTS.map(({ name }) => name),
+const groupNames = (view: View): readonly ReadableFact[] => [
+  ...ROW_FACTS.map(({ name }) => name).filter((name) => !isComponentFact(name)),
   ...view.settings.metrics.map(({ id }) => metricFactName(id)),
 ];
 
+/** Facts of one component, as far as a row asks for them: each of all of them would be a page of what nobody reads. */
+function componentNames({ settings }: View): readonly (readonly [ReadableFact, ComponentId])[] {
+  const asked = settings.rows.flatMap((row) =>
+    componentsOf(settings, row).flatMap((component) =>
+      component === null
+        ? []
+        : expressionOf(row.when, settings.metrics)
+            .facts.filter(isComponentFact)
+            .map((fact) => [`${component} ${fact}`, [fact, component] as const] as const),
+    ),
+  );
+  return [...new Map(asked).values()];
+}
+
 const groupFacts = (view: View): FactLine[] =>
-  namesOf(view).map((name) => {
-    const { value, why } = readFact(view, name);
-    return { group: view.group, fact: name, subject: '', value: value ?? 'unknown', why };
+  [...groupNames(view).map((name) => [name, null] as const), ...componentNames(view)].map(([fact, component]) => {
+    const { value, why } = readFact(view, fact, component);
+    return { group: view.group, fact, subject: component ?? '', value: value ?? 'unknown', why };
   });

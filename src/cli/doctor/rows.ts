@@ -4,7 +4,7 @@ import { pathOf, type Verdict } from '../../model/primitives.ts';
 import { exampleWithin } from '../../model/row-examples.ts';
 import { type ReadableFact, rowFact } from '../../model/row-facts.ts';
 import type { AlertMeaning, GroupSettings, Row } from '../../model/settings.ts';
-import { judgeRow } from '../../policies/rows.ts';
+import { componentsOf, judgeRow, type RowFinding } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import { type Finding, finding, type RowLine } from './report.ts';
 
@@ -46,8 +46,20 @@ const BARS: Readonly<Partial<Record<string, Bar>>> = {
   'nats.flowing': alerted('nats-failing'),
   'workloads.healthy': alerted('workload-degraded'),
   'maintenance.over': alerted('maintenance'),
+  'component.healthy': failing,
   'monitoring.watching': knownOnlyWith((settings) => mapped(settings, 'watchdog'), 'no alert is mapped to watchdog'),
 };
+
+const FAILURES = ['workload-degraded', 'clickhouse-failing', 'nats-failing'] as const;
+
+/** Bad of a component by an alert that names it. */
+function failing(settings: GroupSettings, value: Value): string | null {
+  const named = settings.alertMeanings.some(
+    ({ fact, component }) => component !== null && FAILURES.some((one) => one === fact),
+  );
+  if (value === 'bad' && !named) return `no alert is mapped to ${FAILURES.join(', ')} of a component`;
+  return value === 'ok' ? alerted('watchdog')(settings, value) : null;
+}
 
 function isProbed(settings: GroupSettings): boolean {
   return has(settings, 'postgres') || has(settings, 'http');
@@ -91,11 +103,23 @@ export function whyNever(settings: GroupSettings, row: Pick<Row, 'when'>): strin
 
 const STATES = { bad: 'fires', ok: 'quiet', unknown: "can't tell" } as const;
 
+/** Of a row that is judged for each component, the most telling answer, and whose it is. */
+function judgedOf(view: View, row: Row): Pick<RowFinding, 'verdict' | 'why'> {
+  const all = componentsOf(view.settings, row).map((component) => {
+    const { verdict, why } = judgeRow(view, row, component);
+    return { verdict, why: component === null ? why : `${component}: ${why}` };
+  });
+  const verdict =
+    (['bad', 'unknown', 'ok'] as const).find((one) => all.some((judged) => judged.verdict === one)) ?? 'ok';
+  const same = all.filter((judged) => judged.verdict === verdict);
+  return { verdict, why: same.map(({ why }) => why).join('; ') };
+}
+
 export function rowLines(view: View): RowLine[] {
   return view.settings.rows.map((row): RowLine => {
     const { id, kind, action, when } = row;
     const never = whyNever(view.settings, row);
-    const judged = judgeRow(view, row);
+    const judged = judgedOf(view, row);
     const line = { group: view.group, row: id, kind, action, when };
     return never === null
       ? { ...line, state: STATES[judged.verdict], why: judged.why }
