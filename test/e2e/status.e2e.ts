@@ -83,6 +83,20 @@ for (const { name, state: shown, path } of LOOKS) {
   });
 }
 
+t.test('nothing runs over the edge at the widths between a phone and a desk either', async (t) => {
+  for (const { name, state: shown, path } of LOOKS) {
+    served.show(state(shown));
+    const { page } = await open(t, path);
+    await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+    for (const width of [320, 600, 770, 900, 1024]) {
+      await page.setViewportSize({ width, height: 900 });
+      const over = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      t.equal(over, 0, `${name}, ${width} px`);
+    }
+    await page.context().close();
+  }
+});
+
 t.test('a page that breaks the rules is caught: the check itself can fail', async (t) => {
   served.show(state('quiet'));
   const { page } = await open(t, '/status?refresh=off');

@@ -115,6 +115,7 @@ details { margin: .3rem 0; }
 summary { cursor: pointer; padding: .15rem 0; }
 details.fold > summary { padding: .45rem 0; font-weight: 500; border-top: 1px solid var(--line); }
 details.fold:last-child { padding-bottom: .6rem; }
+@media (max-width: 70rem) { thead th, td.num, th.num, td.tight, td .tag { white-space: normal; } }
 @media (max-width: 48rem) {
   main, header, footer { padding-left: .6rem; padding-right: .6rem; }
   section.block, .group > * { padding-left: .8rem; padding-right: .8rem; }
