@@ -97,7 +97,7 @@ function tally({ facts }: GroupStatus): string {
   const count = (verdict: string): number => facts.filter((fact) => fact.verdict === verdict).length;
   const bad = facts
     .filter((fact) => fact.verdict === 'bad')
-    .map((fact) => `${fact.subject} from ${fact.vantage ?? '-'}`);
+    .map(({ fact, subject, vantage }) => `${fact} of ${subject}${vantage === null ? '' : ` from ${vantage}`}`);
   const named = bad.length === 0 ? '' : `: ${printable(bad.slice(0, 6).join(', '))}${bad.length > 6 ? ', ...' : ''}`;
   return `${count('ok')} ok, ${count('unknown')} unknown, ${count('bad')} bad${named}`;
 }
