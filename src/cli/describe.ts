@@ -47,7 +47,9 @@ export function statusLines(status: StatusDocument, url: string, paint: Paint): 
 function configLines({ config: { refused, restartNeeded } }: StatusDocument, paint: Paint): string[] {
   if (refused !== null)
     return [
-      paint('red', `The config on disk was refused at ${utcText(refused.at)}; the one in force stays:`),
+      ...wrap(`The config on disk was refused at ${utcText(refused.at)}; the one in force stays:`).map((line) =>
+        paint('red', line),
+      ),
       ...refused.problems.flatMap((problem) => wrap(printable(problem), '  - ')),
     ];
   return restartNeeded.flatMap((text) => wrap(printable(text), 'restart   '));
