@@ -134,6 +134,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --step SPAN         how far apart it looks; default 15s',
       '  --stale-after SPAN  how long a sample counts; longer than they are apart. Default:',
       '                      four steps, 1m at least',
+      '  --assume WHAT       of what no history holds: all (default), nothing, or some of',
+      '                      roles,identity,readiness,controls; see docs/backtest.md',
       '  --json              print JSON',
     ],
     load: async () => (await import('./backtest.ts')).backtest,

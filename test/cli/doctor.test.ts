@@ -123,12 +123,10 @@ t.test('a platform that is well: exit 0, every fact known, and nothing written',
   ])
     t.equal(fact(report, name), 'ok', name);
   t.equal(fact(report, 'metrics.seven'), 7);
-  t.strictSame(
-    report.rows.filter(({ state }) => state !== 'quiet').map(({ row, state }) => [row, state]),
-    [[42, 'never']],
-    'there is no HTTP service, so none can fail',
+  t.ok(
+    report.rows.every(({ state }) => state === 'quiet'),
+    JSON.stringify(report.rows),
   );
-  t.match(found(report, /row 42/), { level: 'note', remedy: /default matrix/ }, 'nobody wrote that row');
   t.strictSame(readdirSync(cwd), ['failover.yaml'], 'no state folder was made');
   t.equal(pager.requests.length, before, 'the pager was connected to and not asked');
   t.ok([...alertmanager.requests, ...prometheus.requests].every((line) => line.startsWith('GET ')));
