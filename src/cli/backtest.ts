@@ -141,6 +141,8 @@ function rangeOf(values: Values): Range {
     throw new UsageError(`--step ${values.step} is out of range`, 'give whole seconds, from 1s to 1h');
   const from = Math.floor(timeOf('from', values.from, now) / stepMs) * stepMs;
   const to = values.to === undefined ? now : timeOf('to', values.to, now);
+  if (values.to === undefined && from >= now)
+    throw new UsageError(`--from ${values.from} lies ahead`, 'give a time of the past, such as 30d');
   if (to <= from) throw new UsageError('the history ends before it begins', 'give a --to after --from');
   const count = Math.floor((to - from) / stepMs) + 1;
   if (count > MOST_STEPS) throw new UsageError(`${count} steps are too many`, 'shorten the range, or lengthen --step');

@@ -171,7 +171,8 @@ const inTheWay = (gates: readonly GateReport[]): string[] =>
     .map((gate) => `${gate.gate}${gate.answer === 'cannot-tell' ? ' can’t tell' : ''}: ${gate.why}`);
 
 function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Next {
-  const what = hold.action === 'failover' ? `failover ${view.active} to ${view.standby}` : hold.action;
+  const way = `${view.active} to ${view.standby}`;
+  const what = hold.action === 'failover' ? `failover ${way}` : hold.action;
   const left = spanText(hold.remainingMs);
   const mode = autonomy.inForce;
   const next =
@@ -180,8 +181,8 @@ function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Nex
       : mode === 'auto'
         ? `In ${left}, if it lasts: ${what}, by itself (${rowName(hold.row, hold.component)}).`
         : mode === 'gated'
-          ? `In ${left}, if it lasts: propose to ${what} and wait for people (${rowName(hold.row, hold.component)}).`
-          : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (${rowName(hold.row, hold.component)}).`;
+          ? `In ${left}, if it lasts: propose to fail over ${way} and wait for people (${rowName(hold.row, hold.component)}).`
+          : `In ${left}, if it lasts: say that it would fail over ${way}, and touch nothing (${rowName(hold.row, hold.component)}).`;
   const vetoes = hold.vetoes.filter((veto) => veto.verdict !== 'ok').map((veto) => `${veto.veto}: ${veto.why}`);
   return {
     mood: 'watching',

@@ -203,7 +203,7 @@ function thenOf(view: View, row: Row): string {
   switch (row.action) {
     case 'failover': {
       const declared = declaredAutonomy(view.settings);
-      if (declared === 'observe') return `it would say that it would fail over to ${view.standby}, and do nothing`;
+      if (declared === 'observe') return `it would only say that it would fail over to ${view.standby}`;
       return declared === 'auto' && row.auto
         ? `it would fail over to ${view.standby} by itself`
         : `it would propose a failover to ${view.standby}`;
