@@ -1,6 +1,12 @@
 /** Every fact there is for a group: of each component and region as this vantage sees them, then those that rows read. PURE. */
 import type { Observation } from '../../model/evidence.ts';
-import { metricFactName, type ReadableFact, ROW_FACTS } from '../../model/row-facts.ts';
+import {
+  isComponentFact,
+  metricFactName,
+  type ReadableFact,
+  ROW_FACTS,
+  type RowFactSpec,
+} from '../../model/row-facts.ts';
 import { readFact } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import type { FactLine } from './report.ts';
@@ -67,13 +73,18 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
   });
 }
 
-const namesOf = (view: View): readonly ReadableFact[] => [
-  ...ROW_FACTS.map(({ name }) => name),
-  ...view.settings.metrics.map(({ id }) => metricFactName(id)),
+const groupFacts = (view: View): FactLine[] => [
+  ...ROW_FACTS.flatMap((spec: RowFactSpec): FactLine[] =>
+    isComponentFact(spec.name)
+      ? view.settings.components
+          .filter(({ kind }) => spec.scopes?.includes(kind))
+          .map(({ id }) => read(view, spec.name as ReadableFact, id))
+      : [read(view, spec.name as ReadableFact, null)],
+  ),
+  ...view.settings.metrics.map(({ id }) => read(view, metricFactName(id), null)),
 ];
 
-const groupFacts = (view: View): FactLine[] =>
-  namesOf(view).map((name) => {
-    const { value, why } = readFact(view, name);
-    return { group: view.group, fact: name, subject: '', value: value ?? 'unknown', why };
-  });
+function read(view: View, fact: ReadableFact, component: string | null): FactLine {
+  const { value, why } = readFact(view, fact, component);
+  return { group: view.group, fact, subject: component ?? '', value: value ?? 'unknown', why };
+}

@@ -38,6 +38,8 @@ export type FactLine = {
 export type RowLine = {
   readonly group: string;
   readonly row: number;
+  /** Whom it is judged for; null = the group. */
+  readonly component: string | null;
   readonly kind: string;
   readonly action: string;
   readonly when: string;
