@@ -29,6 +29,7 @@ const control = await jsonServer(t, HOST.outside, {});
 const started = new Date(Date.now() - 3_600_000).toISOString();
 const alertmanager = await jsonServer(t, HOST.outside, {
   '/api/v2/status': { uptime: started },
+  '/api/v2/silences': [],
   '/api/v2/alerts': [
     {
       labels: { alertname: 'Watchdog' },
@@ -125,9 +126,10 @@ t.test('a platform that is well: exit 0, every fact known, and nothing written',
   ])
     t.equal(fact(report, name), 'ok', name);
   t.equal(fact(report, 'metrics.seven'), 7);
-  t.ok(
-    report.rows.every(({ state }) => state === 'quiet'),
-    JSON.stringify(report.rows),
+  t.strictSame(
+    report.rows.filter(({ state }) => state !== 'quiet').map(({ row, state }) => `${row} ${state}`),
+    ['42 never'],
+    'the row of gray failures reads a service, and there is none',
   );
   t.strictSame(readdirSync(cwd), ['failover.yaml'], 'no state folder was made');
   t.equal(pager.requests.length, before, 'the pager was connected to and not asked');

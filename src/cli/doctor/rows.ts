@@ -140,7 +140,7 @@ export function whyNever(
   const can = (fact: ReadableFact, value: Value): boolean => barOf(settings, fact, component, value) === null;
   if (exampleWithin(expression, can) !== null) return null;
   const values = expression.facts.map((fact) => {
-    const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0] : ['bad', 'ok'];
+    const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0, null] : ['bad', 'ok', null];
     const why = wanted.map((value) => barOf(settings, fact, component, value)).find((bar) => bar !== null);
     return why == null ? null : `${fact}: ${why}`;
   });
