@@ -39,8 +39,11 @@ export function rfc3339Ms(text: string): WallMs | null {
 export function alertsOf(payload: Pick<WebhookPayload, 'alerts'>, now: WallMs): Intake {
   const alerts: Alert[] = [];
   const refused: Refusal[] = [];
+  // One evaluation of a rule begins many alerts.
+  let [text, lastMs]: [string, WallMs | null] = ['', null];
   for (const [index, alert] of payload.alerts.entries()) {
-    const startsAt = rfc3339Ms(alert.startsAt);
+    const startsAt: WallMs | null = alert.startsAt === text ? lastMs : rfc3339Ms(alert.startsAt);
+    [text, lastMs] = [alert.startsAt, startsAt];
     const fault = startFault(startsAt, now);
     if (startsAt === null || fault !== null) {
       const { code, why } = fault ?? UNREADABLE;
@@ -49,11 +52,12 @@ export function alertsOf(payload: Pick<WebhookPayload, 'alerts'>, now: WallMs): 
       continue;
     }
     const summary = alert.annotations?.['summary'] ?? alert.annotations?.['description'] ?? null;
+    // In the order of the journal's text: it is written out as it stands.
     alerts.push({
       fingerprint: alert.fingerprint,
+      labels: alert.labels,
       startsAt,
       status: alert.status,
-      labels: alert.labels,
       summary: summary === null ? null : summary.slice(0, SUMMARY_LIMIT),
     });
   }

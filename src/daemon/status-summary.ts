@@ -19,7 +19,7 @@ import type {
   StatusDocument,
   Summary,
 } from './status-document.ts';
-import { type Glance, glanceOf, nextHold, wordsOf } from './status-glance.ts';
+import { type Glance, glanceOf, nextHold, sentence, wordsOf } from './status-glance.ts';
 import { instantText, reportText, spanText, stepText } from './text.ts';
 
 export type SummaryFacts = {
@@ -59,7 +59,7 @@ function worldOf({ findings, reports, run, view }: SummaryFacts): string {
       return `${wordsOf({ code, region })} (${code})${since}: ${why}`;
     }),
   ];
-  if (told.length > 0) return told.join('; ');
+  if (told.length > 0) return sentence(told.join('; '));
   // Once the database has moved the new side answers; what the run is there for is not over before its end.
   if (run !== null) return `${run.from} was lost: ${run.decision.why}`;
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
@@ -217,12 +217,7 @@ const UNHANDLED: readonly (readonly [DiagnosisCode, string])[] = [
 
 function idle({ findings }: SummaryFacts): Next {
   const found = UNHANDLED.find(([code]) => findings.some((one) => one.code === code && one.verdict === 'bad'));
-  if (found !== undefined)
-    return {
-      mood: 'watching',
-      next: found[1],
-      because: findings.flatMap(({ code, why }) => (code === found[0] ? [why] : [])),
-    };
+  if (found !== undefined) return { mood: 'watching', next: found[1], because: [] };
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
   const bad = findings.some((finding) => finding.verdict === 'bad');
   const mood: Mood = bad ? 'watching' : region?.verdict === 'ok' ? 'quiet' : 'blind';

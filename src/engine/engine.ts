@@ -104,10 +104,13 @@ class Loop implements Engine {
   #pump: Promise<void> | null = null;
   #cancelTick: () => void = () => undefined;
   #wakeMono = Number.POSITIVE_INFINITY;
+  /** When the loop last looked at everything because time had passed. */
+  #tickedMono: number;
 
   constructor(options: EngineOptions, state: State) {
     this.#options = options;
     this.#state = state;
+    this.#tickedMono = options.ports.clock.mono();
   }
 
   state(): State {
@@ -161,10 +164,11 @@ class Loop implements Engine {
       } catch (error) {
         this.#fail(error instanceof Error ? error : new Error(String(error)), batch);
       }
+      // Time passes too while inputs never cease: holds, deadlines and what is not heard of any more wait for it.
+      if (this.#health === 'running') this.#scheduleTick();
     }
     this.#pump = null;
-    if (this.#health === 'running') this.#scheduleTick();
-    else this.#refuseAll();
+    if (this.#health !== 'running') this.#refuseAll();
   }
 
   async #turnBatch(batch: readonly Waiting[]): Promise<void> {
@@ -241,14 +245,16 @@ class Loop implements Engine {
     });
   }
 
+  /** The next look at everything is due a while after the last one, whatever came in between. */
   #scheduleTick(): void {
     this.#cancelTick();
     const { clock, timers } = this.#options.ports;
     const tickMs = this.#options.tickMs ?? 1000;
     // Whole milliseconds, upwards: a timer that fires a hair too early would be set again at once, for ever.
-    const delayMs = Math.max(0, Math.ceil(Math.min(tickMs, this.#wakeMono - clock.mono())));
+    const delayMs = Math.max(0, Math.ceil(Math.min(this.#tickedMono + tickMs, this.#wakeMono) - clock.mono()));
     this.#cancelTick = timers.after(delayMs, () => {
       this.#wakeMono = Number.POSITIVE_INFINITY;
+      this.#tickedMono = clock.mono();
       this.#back({ kind: 'tick' });
     });
   }

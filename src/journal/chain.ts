@@ -40,24 +40,65 @@ export function seal(seq: number, hash: string, bodies: readonly EventBody[]): J
  * tell becomes null, as JSON itself writes it: a journal that stops in the middle of a run leaves a service down.
  */
 function wellFormed(value: unknown, found: { numbers: boolean }): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'string') return value.isWellFormed() ? value : value.toWellFormed();
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (Array.isArray(value)) return value.map((part) => wellFormed(part, found));
   if (value === null || typeof value !== 'object') return value;
-  const parts: Record<string, unknown> = {};
-  for (const own of Object.keys(value).sort()) {
-    const key = own.toWellFormed();
-    if (key !== own || LAID_ELSEWHERE.test(key)) found.numbers = true;
-    const part = wellFormed((value as Record<string, unknown>)[own], found);
-    if (key === '__proto__')
-      Object.defineProperty(parts, key, { value: part, enumerable: true, writable: true, configurable: true });
-    else parts[key] = part;
+  return Array.isArray(value) ? listOf(value, found) : recordOf(value as Readonly<Record<string, unknown>>, found);
+}
+
+/** The same list where nothing in it had to change: most of what is said is in order as it came. */
+function listOf(list: readonly unknown[], found: { numbers: boolean }): readonly unknown[] {
+  let copy: unknown[] | null = null;
+  for (let index = 0; index < list.length; index += 1) {
+    const part = wellFormed(list[index], found);
+    if (copy === null && !Object.is(part, list[index])) copy = list.slice(0, index);
+    copy?.push(part);
   }
-  return parts;
+  return copy ?? list;
+}
+
+/** The same record where its keys are in order and nothing in it had to change. Each part is gone through once. */
+function recordOf(record: Readonly<Record<string, unknown>>, found: { numbers: boolean }): unknown {
+  const keys = Object.keys(record);
+  const isInOrder = areInOrder(keys);
+  let copy: Record<string, unknown> | null = isInOrder ? null : {};
+  if (!isInOrder) keys.sort();
+  for (let index = 0; index < keys.length; index += 1) {
+    const own = keys[index] as string;
+    const value = record[own];
+    const key = isPlain(own) ? own : own.toWellFormed();
+    if (key !== own || startsWithDigit(key)) found.numbers = true;
+    const part = wellFormed(value, found);
+    if (copy === null && !Object.is(part, value))
+      copy = Object.fromEntries(keys.slice(0, index).map((earlier) => [earlier, record[earlier]]));
+    if (copy !== null) put(copy, key, part);
+  }
+  return copy ?? record;
+}
+
+function areInOrder(keys: readonly string[]): boolean {
+  let before = '';
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index] as string;
+    if (!isPlain(key) || (index > 0 && key <= before)) return false;
+    before = key;
+  }
+  return true;
+}
+
+const isPlain = (key: string): boolean => key !== '__proto__' && key.isWellFormed();
+
+function put(parts: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(parts, key, { value, enumerable: true, writable: true, configurable: true });
+  else parts[key] = value;
 }
 
 /** Keys that are numbers come first in an object, in the order of numbers and not of text. */
-const LAID_ELSEWHERE = /^\d/;
+function startsWithDigit(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39;
+}
 
 /** Keys are put in order on the way, so that what JSON.stringify writes is canonical but for keys that are numbers. */
 function canonical(said: EventBody): { readonly body: EventBody; readonly text: string } {

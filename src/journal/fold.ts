@@ -82,11 +82,15 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
 
 const isRunEvent = (event: GroupEvent): event is RunEvent => 'run' in event;
 
+const isPast = ({ alert, expiredAt }: KeptAlert): boolean => alert.status === 'resolved' || expiredAt !== null;
+const pastCountIn = byPart<KeptAlert, number>((part) => {
+  let count = 0;
+  for (const kept of part.values()) if (isPast(kept)) count += 1;
+  return count;
+});
 /** Alerts that fire no more: resolved, or not heard of for too long. */
 const pastIn = byPart<KeptAlert, readonly (readonly [key: string, receivedAt: number])[]>((part) =>
-  [...part].flatMap(([key, { alert, receivedAt, expiredAt }]) =>
-    alert.status === 'resolved' || expiredAt !== null ? [[key, receivedAt] as const] : [],
-  ),
+  [...part].flatMap(([key, kept]) => (isPast(kept) ? [[key, kept.receivedAt] as const] : [])),
 );
 const deliveredIn = byPart<KeptPage, readonly (readonly [id: string, deliveredAt: number])[]>((part) =>
   [...part].flatMap(([id, { deliveredAt }]) => (deliveredAt === null ? [] : [[id, deliveredAt] as const])),
@@ -112,7 +116,9 @@ function foldAlerts(ledger: Ledger, event: AlertEvent): Keyed<KeptAlert> {
     ledger.alerts,
     event.kind === 'alerts.expired' ? expired(ledger, event) : told(ledger, event),
   );
-  return sizeOf(alerts) <= PAST_ALERTS_KEPT
+  if (sizeOf(alerts) <= PAST_ALERTS_KEPT) return alerts;
+  const count = pastCountIn(alerts).reduce((sum, part) => sum + part, 0);
+  return count <= PAST_ALERTS_KEPT + PAST_ALERTS_OVER
     ? alerts
     : trimmed(alerts, pastIn(alerts), PAST_ALERTS_KEPT, PAST_ALERTS_OVER);
 }

@@ -104,24 +104,44 @@ export function withKey<T>(record: Keyed<T>, key: string, value: NoInfer<T>): Ke
 /** The record with many values changed at once, each part of it copied once; null = without that key. */
 export function withKeys<T>(record: Keyed<T>, changes: ReadonlyMap<string, NoInfer<T> | null>): Keyed<T> {
   const cabinet = cabinetOf(record);
-  if (cabinet === undefined || changes.size <= FEW)
+  if (changes.size <= FEW)
     return [...changes].reduce(
       (changed, [key, value]) => (value === null ? withoutKey(changed, key) : withKey(changed, key, value)),
       record,
     );
+  if (cabinet === undefined) return withKeysOfFew(record, changes);
   const drawers = [...cabinet.drawers];
   let { size } = cabinet;
-  for (const [index, own] of Map.groupBy(changes, ([key]) => drawerOf(key))) {
-    const drawer = new Map(drawers[index] ?? NOTHING);
-    const before = drawer.size;
-    for (const [key, value] of own) {
-      if (value === null) drawer.delete(key);
-      else drawer.set(key, value);
-    }
-    size += drawer.size - before;
-    drawers[index] = drawer;
+  const copies: (Map<string, T> | undefined)[] = new Array(DRAWERS).fill(undefined);
+  for (const [key, value] of changes) {
+    const index = drawerOf(key);
+    const known = copies[index];
+    const drawer = known ?? cabinet.drawers[index] ?? NOTHING;
+    const had = drawer.has(key);
+    if (value === null && !had) continue;
+    const copy = known ?? new Map(drawer);
+    copies[index] = copy;
+    drawers[index] = copy;
+    if (value === null) copy.delete(key);
+    else copy.set(key, value);
+    size += (value === null ? 0 : 1) - (had ? 1 : 0);
   }
+  if (!copies.some((copy) => copy !== undefined)) return record;
   return settled(drawers, size);
+}
+
+/** Copied once, however many keys change. */
+function withKeysOfFew<T>(record: Keyed<T>, changes: ReadonlyMap<string, T | null>): Keyed<T> {
+  const copy = new Map(Object.entries(record));
+  let isChanged = false;
+  for (const [key, value] of changes) {
+    if (value !== null) copy.set(key, value);
+    else if (!copy.delete(key)) continue;
+    isChanged = true;
+  }
+  if (!isChanged) return record;
+  const changed = objectOf(copy);
+  return copy.size > COPIED_WHOLE ? faced(grown(changed)) : changed;
 }
 
 /** A record of few keys is a plain object again. */
@@ -168,6 +188,35 @@ export function byPart<T, R>(look: (part: ReadonlyMap<string, T>) => R): (record
     if (known !== undefined) return known;
     const made = cabinetOf(record)?.drawers.map(inPart) ?? [look(new Map(Object.entries(record)))];
     whole.set(record, made);
+    return made;
+  };
+}
+
+/**
+ * The same over two records whose values belong together key by key: asked again after a change of one key in either, it
+ * looks through that key's drawer of both. Parts go by the keys of `first`.
+ */
+export function byPartOfTwo<A, B, R>(
+  look: (first: ReadonlyMap<string, A>, second: ReadonlyMap<string, B>) => R,
+): (first: Keyed<A>, second: Keyed<B>) => readonly R[] {
+  const found = new WeakMap<object, { readonly beside: object; readonly made: R }>();
+  const whole = new WeakMap<object, { readonly beside: object; readonly made: readonly R[] }>();
+  const inParts = (first: Drawer<A>, second: Drawer<B>): R => {
+    const known = found.get(first);
+    if (known?.beside === second) return known.made;
+    const made = look(first, second);
+    found.set(first, { beside: second, made });
+    return made;
+  };
+  return (first, second) => {
+    const known = whole.get(first);
+    if (known?.beside === second) return known.made;
+    const drawers = cabinetOf(first)?.drawers;
+    const besides = drawers === undefined ? undefined : (cabinetOf(second) ?? grown(second)).drawers;
+    const made = drawers?.map((drawer, index) =>
+      drawer.size === 0 ? inParts(NOTHING, NOTHING) : inParts(drawer, besides?.[index] ?? NOTHING),
+    ) ?? [look(new Map(Object.entries(first)), new Map(Object.entries(second)))];
+    whole.set(first, { beside: second, made });
     return made;
   };
 }

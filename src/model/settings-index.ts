@@ -70,17 +70,50 @@ function meaningsBy(all: readonly MeaningOf[]): SettingsIndex['meaningsOf'] {
       byWord.set(rare, own);
     }
   }
-  /** An alert is asked about by all who handle it on its way. */
-  const known = new WeakMap<Alert, readonly MeaningOf[]>();
-  return (alert) => {
-    const told = known.get(alert);
-    if (told !== undefined) return told;
+  const told = (alert: Alert): readonly MeaningOf[] => {
     const said = [...byWord.byLabel].flatMap(([label, byValue]) => byValue.get(labelOf(alert, label)) ?? []);
-    const meanings = [...always, ...said]
+    return [...always, ...said]
       .filter(({ one }) => matches(one.meaning, alert))
       .sort((a, b) => a.place - b.place)
       .map(({ one }) => one);
-    known.set(alert, meanings);
-    return meanings;
+  };
+  return rememberedBy([...new Set(all.flatMap(({ meaning }) => meaning.match.map(({ label }) => label)))], told);
+}
+
+/** Alerts that differ in what some meaning asks about; more than any group of rules makes. */
+const MOST_REMEMBERED = 10_000;
+type Branch = Map<string, Branch | readonly MeaningOf[]>;
+
+/**
+ * An alert is asked about by all who handle it on its way, and thousands differ in nothing but a name of a pod. So what
+ * was found is remembered by the values of those labels that any meaning asks about, one branch for each of them.
+ */
+function rememberedBy(labels: readonly string[], find: SettingsIndex['meaningsOf']): SettingsIndex['meaningsOf'] {
+  const last = labels.at(-1);
+  if (last === undefined) return find;
+  let root: Branch = new Map();
+  let count = 0;
+  return (alert) => {
+    let branch = root;
+    for (let depth = 0; depth < labels.length - 1; depth += 1) {
+      const value = labelOf(alert, labels[depth] ?? '');
+      let next = branch.get(value) as Branch | undefined;
+      if (next === undefined) {
+        next = new Map();
+        branch.set(value, next);
+      }
+      branch = next;
+    }
+    const value = labelOf(alert, last);
+    const known = branch.get(value) as readonly MeaningOf[] | undefined;
+    if (known !== undefined) return known;
+    const found = find(alert);
+    branch.set(value, found);
+    count += 1;
+    if (count >= MOST_REMEMBERED) {
+      root = new Map();
+      count = 0;
+    }
+    return found;
   };
 }

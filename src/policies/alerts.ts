@@ -8,11 +8,12 @@
  */
 import type { EventOf } from '../model/events.ts';
 import { type Alert, type AlertKey, alertKey, type Silence, type SilencedAlert } from '../model/evidence.ts';
-import { byPart, withKeys } from '../model/keyed.ts';
+import { byPart, type Keyed, sizeOf, withKeys } from '../model/keyed.ts';
 import type { KeptAlert } from '../model/ledger.ts';
 import type { InputOf, State, Volatile } from '../model/loop.ts';
+import type { GroupId } from '../model/primitives.ts';
 import { remember, say, type Turn } from './turn.ts';
-import { hasMeaning, holdsMatchers } from './view.ts';
+import { hasMeaning, holdsMatchers, meaningsOf } from './view.ts';
 
 export type Post = Pick<InputOf<'webhook'>, 'request' | 'alerts' | 'askedMono'>;
 type PostCounts = { readonly kept: number; readonly repeated: number; readonly ignored: number };
@@ -21,6 +22,10 @@ export type TakenAlerts = {
   readonly events: readonly EventOf<'alerts.received' | 'alerts.reopened'>[];
   /** Firing alerts that were never heard of before. */
   readonly news: readonly Alert[];
+  /** Groups that the posts speak of. */
+  readonly groups: readonly GroupId[];
+  /** Those of which they say something that has to be written down. */
+  readonly fresh: readonly GroupId[];
   /** In the order of the posts. */
   readonly counts: readonly PostCounts[];
 };
@@ -28,14 +33,24 @@ export type TakenAlerts = {
 /** What webhooks and answers add: alerts that are new or newly resolved are written down, those heard of again are only heard. */
 export function takeAlerts(state: State, posts: readonly Post[]): TakenAlerts {
   const taking = new Taking(state);
+  const groups = new Set<GroupId>();
+  const fresh = new Set<GroupId>();
   const counts = posts.map((post): PostCounts => {
     const own = new Set<AlertKey>();
     let repeated = 0;
     let ignored = 0;
     for (const alert of post.alerts) {
-      if (!hasMeaning(state, alert)) ignored += 1;
-      else if (taking.take(alert, post.askedMono ?? null)) own.add(alertKey(alert));
+      const meanings = meaningsOf(state, alert);
+      if (meanings.length === 0) {
+        ignored += 1;
+        continue;
+      }
+      for (const { group } of meanings) groups.add(group);
+      const key = alertKey(alert);
+      const isNew = taking.take(key, alert, post.askedMono ?? null);
+      if (isNew) own.add(key);
       else repeated += 1;
+      if (isNew) for (const { group } of meanings) fresh.add(group);
     }
     return { kept: own.size, repeated, ignored };
   });
@@ -46,7 +61,7 @@ export function takeAlerts(state: State, posts: readonly Post[]): TakenAlerts {
     volatile: {
       ...state.volatile,
       alertHeardMono: withKeys(alertHeardMono, heard),
-      alertEndedMono: withKeys(alertEndedMono, ended),
+      alertEndedMono: endedWith(state, alertEndedMono, ended),
     },
     // What was reopened and resolved in one go is told in that order.
     events: [
@@ -54,9 +69,30 @@ export function takeAlerts(state: State, posts: readonly Post[]): TakenAlerts {
       ...(received.size > 0 ? [{ kind: 'alerts.received' as const, at, alerts: [...received.values()] }] : []),
     ],
     news: [...news.values()],
+    groups: [...groups],
+    fresh: [...fresh],
     counts,
   };
 }
+
+/** What the ledger has let go of is forgotten at a sweep, or as soon as there is much more of it than the ledger holds. */
+const ENDED_OVER = 10_000;
+
+function endedWith(
+  { ledger }: State,
+  before: Keyed<number>,
+  ended: ReadonlyMap<AlertKey, number | null>,
+): Keyed<number> {
+  const after = withKeys(before, ended);
+  if (sizeOf(after) <= 2 * sizeOf(ledger.alerts) + ended.size + ENDED_OVER) return after;
+  return withKeys(
+    after,
+    forgotten(after, (key) => ledger.alerts[key] === undefined && !ended.has(key as AlertKey)),
+  );
+}
+
+const forgotten = (record: Keyed<number>, isGone: (key: string) => boolean): Map<string, null> =>
+  new Map(Object.keys(record).flatMap((key) => (isGone(key) ? [[key, null] as const] : [])));
 
 /** What is taken in one go, alert by alert. */
 class Taking {
@@ -74,9 +110,8 @@ class Taking {
   }
 
   /** True where there is something to write down. */
-  take(alert: Alert, askedMono: number | null): boolean {
+  take(key: AlertKey, alert: Alert, askedMono: number | null): boolean {
     const { mono, ledger } = this.#state;
-    const key = alertKey(alert);
     const kept = ledger.alerts[key];
     const here = this.received.get(key) ?? this.reopened.get(key);
     const before = here ?? kept?.alert;
@@ -150,12 +185,11 @@ export function expireAlerts(turn: Turn): void {
     .map(([key]) => key);
   if (keys.length > 0) say(turn, { kind: 'alerts.expired', at, keys });
   // What the ledger has let go of is not remembered for ever either.
-  const forgotten = (record: Readonly<Record<string, number>>): Map<string, null> =>
-    new Map(Object.keys(record).flatMap((key) => (ledger.alerts[key] === undefined ? [[key, null] as const] : [])));
+  const isGone = (key: string): boolean => ledger.alerts[key] === undefined;
   const { alertHeardMono, alertEndedMono } = volatile;
   remember(turn, {
     alertsSweptMono: mono,
-    alertHeardMono: withKeys(alertHeardMono, forgotten(alertHeardMono)),
-    alertEndedMono: withKeys(alertEndedMono, forgotten(alertEndedMono)),
+    alertHeardMono: withKeys(alertHeardMono, forgotten(alertHeardMono, isGone)),
+    alertEndedMono: withKeys(alertEndedMono, forgotten(alertEndedMono, isGone)),
   });
 }

@@ -62,11 +62,9 @@ function replicationSigns(view: View): Sign[] {
 }
 
 function alertSigns(view: View): Sign[] {
-  return view.alerts
-    .filter(
-      (alert) =>
-        alert.meaning.fact === 'region-unreachable' && alert.meaning.region === view.active && alert.path !== null,
-    )
+  return view.firing
+    .all(({ fact, region }) => fact === 'region-unreachable' && region === view.active)
+    .filter(({ path }) => path !== null)
     .map((alert) => ({
       class: 'alert',
       vantage: 'alertmanager',
@@ -118,7 +116,7 @@ function regionUnreachable(view: View): Finding {
 }
 
 function workloadDegraded(view: View): Finding {
-  const alerts = view.alerts.filter((alert) => alert.meaning.fact === 'workload-degraded');
+  const alerts = view.firing.all(({ fact }) => fact === 'workload-degraded');
   const signs: Sign[] = alerts.map((alert) => ({
     class: 'alert',
     vantage: 'alertmanager',

@@ -14,6 +14,7 @@ import type { GroupSettings, Row } from '../model/settings.ts';
 import { windowEnd } from './calendar.ts';
 import { raiseNote, rowWords, sourceOf, stopsOf } from './explain.ts';
 import { componentsOf } from './rows.ts';
+import { utcText } from './span.ts';
 
 export type PastQuestion = {
   readonly group: GroupId;
@@ -179,8 +180,6 @@ function factsOf(record: DecisionRecord): RowExplained['facts'] {
   }));
 }
 
-const utc = (at: WallMs): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-
 function pastNotes(row: Row, { hold, decision, before, after }: Kept): string[] {
   const notes: string[] = [];
   if (hold === null && decision === null)
@@ -190,8 +189,8 @@ function pastNotes(row: Row, { hold, decision, before, after }: Kept): string[] 
   else if (decision === null)
     notes.push('the values its facts had were not kept: they are written down with a decision, and there was none yet');
   else if (decision.record.when !== row.when) notes.push(`the row reads otherwise today: ${row.when}`);
-  if (before !== null) notes.push(`the last thing kept of it before: ${utc(before.at)}, ${before.says}`);
-  if (after !== null) notes.push(`the next thing kept of it: ${utc(after.at)}, ${after.says}`);
+  if (before !== null) notes.push(`the last thing kept of it before: ${utcText(before.at)}, ${before.says}`);
+  if (after !== null) notes.push(`the next thing kept of it: ${utcText(after.at)}, ${after.says}`);
   return notes;
 }
 
@@ -243,9 +242,11 @@ function notesOf(
 ): string[] {
   const notes: string[] = [];
   if (firstAt === null) return ['the journal is empty'];
-  if (at < firstAt) return [`nothing was kept of that time: the journal begins at ${utc(firstAt)}`];
+  if (at < firstAt) return [`nothing was kept of that time: the journal begins at ${utcText(firstAt)}`];
   if (lastAt !== null)
-    notes.push(`the journal’s last entry before is of ${utc(lastAt)}; it keeps changes, and not that nothing changed`);
+    notes.push(
+      `the journal’s last entry before is of ${utcText(lastAt)}; it keeps changes, and not that nothing changed`,
+    );
   const started = until.findLast((event) => event.kind === 'daemon.started');
   const now = events.findLast((event) => event.kind === 'daemon.started');
   if (started !== undefined && started.configHash !== now?.configHash)
@@ -258,7 +259,8 @@ function notesOf(
   if (raise !== null) notes.push(raiseNote(raise, 'was'));
   for (const { title, span } of settings.maintenance) {
     const end = windowEnd(span, at);
-    if (end !== null) notes.push(`maintenance "${title}" stood until ${utc(end)}, by the calendar of today’s config`);
+    if (end !== null)
+      notes.push(`maintenance "${title}" stood until ${utcText(end)}, by the calendar of today’s config`);
   }
   if (settings.silenceMeanings.length > 0) notes.push('which silences stood then is not kept');
   return notes;

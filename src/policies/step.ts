@@ -5,7 +5,6 @@
  * folds them into the ledger and calls again with a `tick` of the same instant, until nothing is left to say. So every
  * judgement is made on a ledger that holds all that was said before it.
  */
-import type { Alert } from '../model/evidence.ts';
 import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts';
 import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
 import { indexOf } from '../model/settings-index.ts';
@@ -21,7 +20,7 @@ import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
-import { meaningsOf, vantageView } from './view.ts';
+import { vantageView } from './view.ts';
 
 export function step(before: State, input: Input): StepOutput {
   const turn = turnOf({ ...before, at: input.at, mono: Math.max(before.mono, input.mono) });
@@ -118,15 +117,11 @@ function takePosts(turn: Turn, posts: readonly Post[]): readonly GroupId[] {
   const taken = takeAlerts(turn.state, posts);
   remember(turn, taken.volatile);
   say(turn, ...taken.events);
-  const fresh = taken.events.flatMap((event) => event.alerts);
   reportsFromAlerts(turn, taken.news);
   for (const [index, { request }] of posts.entries())
     turn.effects.push({ kind: 'reply', request, status: 200, body: { ...taken.counts[index] } });
-  if (fresh.length > 0) askForProbes(turn, spokenOf(turn.state, fresh));
-  return spokenOf(
-    turn.state,
-    posts.flatMap(({ alerts }) => alerts),
-  );
+  if (taken.fresh.length > 0) askForProbes(turn, taken.fresh);
+  return taken.groups;
 }
 
 /** Those whose judgement may have changed by what was seen: a vantage's control targets speak for all it probes. */
@@ -150,10 +145,6 @@ const connectedOf = (state: State, vantage: VantageId): Verdict => vantageView(s
 /** An order that said nothing changed nothing. */
 const spokenIn = (turn: Turn): readonly GroupId[] => [
   ...new Set(turn.events.flatMap((event) => ('group' in event ? [event.group] : []))),
-];
-
-const spokenOf = (state: State, alerts: readonly Alert[]): readonly GroupId[] => [
-  ...new Set(alerts.flatMap((alert) => meaningsOf(state, alert).map(({ group }) => group))),
 ];
 
 /** Alerts never decide: they ask for fresh probes of the groups they speak of (design §4). */

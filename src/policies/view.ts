@@ -5,15 +5,15 @@
  * counts as failed and is never good enough to act on (invariants 15, 18).
  */
 import type { Alert, PostgresObservation, Silence } from '../model/evidence.ts';
-import { type AlertKey, alertKey } from '../model/evidence.ts';
-import { byPart } from '../model/keyed.ts';
-import { EMPTY_GROUP, type GroupLedger, type KeptAlert } from '../model/ledger.ts';
+import { alertKey } from '../model/evidence.ts';
+import { EMPTY_GROUP, type GroupLedger } from '../model/ledger.ts';
 import type { KeptObservation, Sample, State } from '../model/loop.ts';
 import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '../model/primitives.ts';
 import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
 import { indexOf, type MeaningOf } from '../model/settings-index.ts';
 import { sightKey } from './evidence.ts';
+import { type AlertView, type FiringAlerts, firingAlerts, freshSilences, isSilenced } from './firing.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
 import type { SeenReadiness } from './readiness.ts';
 import { seenReadiness } from './readiness-kept.ts';
@@ -85,13 +85,6 @@ export type SilencedView = {
   readonly by: readonly Silence[];
 };
 
-export type AlertView = {
-  readonly alert: Alert;
-  readonly meaning: AlertMeaning;
-  readonly ageMs: number;
-  readonly path: Path | null;
-};
-
 export type View = {
   readonly group: GroupId;
   readonly at: number;
@@ -108,7 +101,10 @@ export type View = {
   /** What the vantages say of one component in one region; empty where it is not probed there. */
   readonly reachOfComponent: (component: ComponentId, region: RegionId) => readonly Reach[];
   readonly postgres: readonly PostgresView[];
+  /** Every alert that fires and counts; walks through all of them when it is asked for. */
   readonly alerts: readonly AlertView[];
+  /** The same by what they mean. */
+  readonly firing: FiringAlerts;
   readonly silenced: readonly SilencedView[];
   /** Silences that stand now; null = they were not heard of lately. */
   readonly silences: readonly Silence[] | null;
@@ -137,6 +133,8 @@ export function viewOf(state: State, group: GroupId): View {
     const some = probed.filter((component) => component.kind === kind);
     return vantages.map((vantage) => reachOf(state, settings, vantage, active, some));
   };
+  const firing = firingAlerts(state, settings);
+  let alerts: readonly AlertView[] | null = null;
   // Few rows ask for them.
   const byKind: Partial<Record<ProbedKind, Reach[]>> = {};
   const postgres = settings.components
@@ -167,7 +165,11 @@ export function viewOf(state: State, group: GroupId): View {
       return some.length === 0 ? [] : vantages.map((vantage) => reachOf(state, settings, vantage, region, some));
     },
     postgres,
-    alerts: alertsOf(state, settings),
+    get alerts() {
+      alerts ??= firing.all(() => true);
+      return alerts;
+    },
+    firing,
     silenced: silencedOf(state, settings),
     silences: silencesOf(state, settings),
     metrics: metricsOf(state, settings, active),
@@ -360,45 +362,6 @@ export const meaningsOf = (state: State, alert: Alert): readonly MeaningOf[] =>
 /** Whether any group makes something of this alert; one that means nothing changes nothing and is not kept. */
 export const hasMeaning = (state: State, alert: Alert): boolean => meaningsOf(state, alert).length > 0;
 
-type Firing = { readonly kept: KeptAlert; readonly key: AlertKey; readonly meaning: AlertMeaning };
-/** Sorted out once for each set of alerts there ever is: groups ask at every turn, and alerts seldom change. */
-type Sorted = { readonly settings: State['settings']; readonly firing: ReadonlyMap<GroupId, readonly Firing[]> };
-const sorted = new WeakMap<State['ledger']['alerts'], Sorted>();
-type FiringOf = { readonly group: GroupId; readonly firing: Firing };
-const finders = new WeakMap<State['settings'], ReturnType<typeof byPart<KeptAlert, readonly FiringOf[]>>>();
-
-/** By part of the alerts: when one of thousands changes, the others are not asked again what they mean. */
-function firingIn(state: State): readonly FiringOf[] {
-  const { settings } = state;
-  const find =
-    finders.get(settings) ??
-    byPart<KeptAlert, readonly FiringOf[]>((part) =>
-      [...part.values()].flatMap((kept) =>
-        kept.alert.status === 'firing' && kept.expiredAt === null
-          ? indexOf(settings)
-              .meaningsOf(kept.alert)
-              .map(({ group, meaning }) => ({ group, firing: { kept, key: alertKey(kept.alert), meaning } }))
-          : [],
-      ),
-    );
-  finders.set(settings, find);
-  return find(state.ledger.alerts).flat();
-}
-
-function firingByGroup(state: State): ReadonlyMap<GroupId, readonly Firing[]> {
-  const known = sorted.get(state.ledger.alerts);
-  // Other settings make something else of the same alerts.
-  if (known?.settings === state.settings) return known.firing;
-  const made = new Map<GroupId, Firing[]>();
-  for (const { group, firing } of firingIn(state)) {
-    const own = made.get(group);
-    if (own === undefined) made.set(group, [firing]);
-    else own.push(firing);
-  }
-  sorted.set(state.ledger.alerts, { settings: state.settings, firing: made });
-  return made;
-}
-
 /** Whether a silence holds the matchers that are named, each as it is named. */
 export const holdsMatchers = ({ matchers }: Silence, match: AlertMeaning['match']): boolean =>
   match.every((wanted) =>
@@ -407,22 +370,10 @@ export const holdsMatchers = ({ matchers }: Silence, match: AlertMeaning['match'
     ),
   );
 
-const freshSilences = (state: State, { alertExpiryMs }: GroupSettings): State['volatile']['silences'] => {
-  const { silences } = state.volatile;
-  return silences === null || state.mono - silences.heardMono > alertExpiryMs ? null : silences;
-};
-
 const silencesOf = (state: State, settings: GroupSettings): readonly Silence[] | null =>
   freshSilences(state, settings)?.silences.filter(
     ({ startsAt, endsAt }) => startsAt <= state.at && state.at < endsAt,
   ) ?? null;
-
-/** Heard of since, it is not held back any more: a silenced alert reaches no webhook. */
-function isSilenced(state: State, settings: GroupSettings, key: AlertKey): boolean {
-  const silences = freshSilences(state, settings);
-  if (silences?.alerts[key] === undefined) return false;
-  return (state.volatile.alertHeardMono[key] ?? Number.NEGATIVE_INFINITY) <= silences.heardMono;
-}
 
 function silencedOf(state: State, settings: GroupSettings): SilencedView[] {
   const silences = freshSilences(state, settings);
@@ -433,17 +384,5 @@ function silencedOf(state: State, settings: GroupSettings): SilencedView[] {
     return meaningsOf(state, alert)
       .filter(({ group }) => group === settings.id)
       .map(({ meaning }): SilencedView => ({ alert, meaning, by }));
-  });
-}
-
-/** Firing alerts that still count. One that was not heard of for long is unknown: its *resolved* may have been lost. */
-function alertsOf(state: State, settings: GroupSettings): AlertView[] {
-  if (settings.alertMeanings.length === 0) return [];
-  return (firingByGroup(state).get(settings.id) ?? []).flatMap(({ kept, key, meaning }) => {
-    const heardMono = state.volatile.alertHeardMono[key];
-    const ageMs = heardMono === undefined ? Math.max(0, state.at - kept.receivedAt) : state.mono - heardMono;
-    if (ageMs > settings.alertExpiryMs || isSilenced(state, settings, key)) return [];
-    const path = settings.alertRegion === null ? null : pathOf(settings.alertRegion, meaning.region);
-    return [{ alert: kept.alert, meaning, ageMs, path }];
   });
 }

@@ -28,12 +28,11 @@ const watchedRegions = ({ settings }: View): readonly RegionId[] => [
 export const watches = (view: View): readonly Watch[] => watchedRegions(view).map((region) => watchIn(view, region));
 
 function watchIn(view: View, region: RegionId): Watch {
-  const { alerts, silenced, settings, upMs } = view;
+  const { firing, silenced, settings, upMs } = view;
   const base = { region, explained: false, silenced: false };
-  const heard = alerts.some(
-    ({ meaning, ageMs }) =>
-      meaning.fact === 'watchdog' && meaning.region === region && ageMs <= settings.watchdogWithinMs,
-  );
+  const heard = firing
+    .all((meaning) => meaning.fact === 'watchdog' && meaning.region === region)
+    .some(({ ageMs }) => ageMs <= settings.watchdogWithinMs);
   if (heard) return { ...base, verdict: 'ok', why: `the watchdog of ${region} is heard` };
   const held = silenced.find(({ meaning }) => meaning.fact === 'watchdog' && meaning.region === region);
   if (held !== undefined)

@@ -38,7 +38,7 @@ export type FactLine = {
 export type RowLine = {
   readonly group: string;
   readonly row: number;
-  /** Whom it is judged for; null = the group. */
+  /** Which component it was judged for; null for the group. */
   readonly component: string | null;
   readonly kind: string;
   readonly action: string;

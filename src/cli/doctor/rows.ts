@@ -1,10 +1,10 @@
 /** Which rows of the matrix can never fire with this config, and why; and what they say of the facts there are now. PURE. */
 import { expressionOf } from '../../model/expression.ts';
-import { rowName } from '../../model/matrix.ts';
 import { type ComponentId, pathOf, type Verdict } from '../../model/primitives.ts';
 import { exampleWithin } from '../../model/row-examples.ts';
 import { type ComponentFactName, isComponentFact, type ReadableFact, rowFact } from '../../model/row-facts.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings, Row } from '../../model/settings.ts';
+import { FAILING } from '../../policies/component-facts.ts';
 import { componentsOf, judgeRow } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import { type Finding, finding, type RowLine } from './report.ts';
@@ -70,9 +70,6 @@ const BARS: Readonly<Partial<Record<string, Bar>>> = {
   'monitoring.watching': knownOnlyWith((settings) => mapped(settings, 'watchdog'), 'no alert is mapped to watchdog'),
 };
 
-/** Meanings that say of a component that it fails. */
-const FAILING: readonly AlertMeaning['fact'][] = ['workload-degraded', 'clickhouse-failing', 'nats-failing'];
-
 const probedIn =
   (region: (settings: GroupSettings) => string): ComponentBar =>
   (settings, { id, kind, supported, regions }, value) => {
@@ -88,7 +85,8 @@ const COMPONENT_BARS: Readonly<Record<ComponentFactName, ComponentBar>> = {
   'component.standby_reachable': probedIn(({ secondary }) => secondary),
   'component.healthy': (settings, { id }, value) => {
     const tells = ({ component, fact }: AlertMeaning): boolean => component === id && FAILING.includes(fact);
-    if (value !== null && !settings.alertMeanings.some(tells)) return `no alert is mapped to a failure of ${id}`;
+    if (value !== null && !settings.alertMeanings.some(tells))
+      return `no alert is mapped to a failure of ${id} (${FAILING.join(', ')}, with component: ${id})`;
     return value === 'ok' && !mapped(settings, 'watchdog')
       ? 'no alert is mapped to watchdog, so silence can’t be told from health'
       : null;
@@ -149,33 +147,38 @@ export function whyNever(
 
 const STATES = { bad: 'fires', ok: 'quiet', unknown: "can't tell" } as const;
 
-/** A line for each row, and for each component where it is judged for components. */
+/** A row of a scope is judged for each of its components, as the daemon does. */
 export function rowLines(view: View): RowLine[] {
-  return view.settings.rows.flatMap((row) =>
-    componentsOf(view.settings, row).map((component): RowLine => {
-      const { id, kind, action, when } = row;
+  return view.settings.rows.flatMap((row): RowLine[] => {
+    const { id, kind, action, when, scope } = row;
+    const line = { group: view.group, row: id, kind, action, when };
+    const whom = componentsOf(view.settings, row);
+    if (whom.length === 0)
+      return [{ ...line, component: null, state: 'never', why: `this group has no ${scope} component` }];
+    return whom.map((component) => {
       const never = whyNever(view.settings, row, component);
-      const judged = judgeRow(view, row, component);
-      const line = { group: view.group, row: id, component, kind, action, when };
-      return never === null
-        ? { ...line, state: STATES[judged.verdict], why: judged.why }
-        : { ...line, state: 'never', why: never };
-    }),
-  );
+      if (never !== null) return { ...line, component, state: 'never', why: never };
+      const { verdict, why } = judgeRow(view, row, component);
+      return { ...line, component, state: STATES[verdict], why };
+    });
+  });
 }
 
-/** A row that moves a region and can't fire stops what failoverd is for; another one leaves a gap. */
-export function rowFindings(lines: readonly RowLine[]): Finding[] {
+/**
+ * A row that moves a region and can't fire stops what failoverd is for; another one leaves a gap. Rows that nobody wrote
+ * (`usual`: groups without a `matrix`) are for every platform, so those this one has no use for are only told.
+ */
+export function rowFindings(lines: readonly RowLine[], usual: ReadonlySet<string>): Finding[] {
   return lines
     .filter(({ state }) => state === 'never')
-    .map(({ group, row, component, kind, action, why }) =>
-      finding(
-        action === 'failover' ? 'stop' : 'warn',
-        `${group}, ${rowName(row, component)} (${kind}, ${action})`,
-        `it can't fire: ${why}`,
-        action === 'failover'
-          ? 'give it another path of evidence, as docs/ladder.md says'
-          : 'map the alert under alertmanager.facts, declare what is missing, or take the row out',
-      ),
-    );
+    .map(({ group, row, component, kind, action, why }) => {
+      const about = `${group}, row ${row}${component === null ? '' : ` of ${component}`} (${kind}, ${action})`;
+      const says = `it can't fire: ${why}`;
+      if (action === 'failover')
+        return finding('stop', about, says, 'give it another path of evidence, as docs/ladder.md says');
+      const remedy = 'map the alert under alertmanager.facts, declare what is missing, or';
+      return usual.has(group)
+        ? finding('note', about, says, `${remedy} leave it: it is a row of the default matrix, and does no harm`)
+        : finding('warn', about, says, `${remedy} take the row out`);
+    });
 }

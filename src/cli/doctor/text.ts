@@ -51,7 +51,7 @@ function groupLines({ facts, rows }: DoctorReport, group: string, paint: Paint):
       .flatMap(({ row, component, kind, action, when, state, why }) =>
         entry(
           state,
-          `${row}${component === null ? '' : ` for ${component}`} ${kind} ${action}, ${when}: ${why}`,
+          `${row} ${kind} ${action}${component === null ? '' : ` of ${component}`}, ${when}: ${why}`,
           (text) => paint(STATE[state], text),
         ),
       ),

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../runtime/log.ts';
 import type { App } from './context.ts';
-import { DEEPEST, nestsDeeper } from './depth.ts';
+import { DEEPEST, isDeeper, nestsDeeper } from './depth.ts';
 import { type ProblemCode, problemOf, refuse } from './problem.ts';
 import { InvalidInput } from './validation.ts';
 
@@ -12,13 +12,21 @@ class TooDeep extends Error {
   readonly code = 'FAILOVERD_TOO_DEEP';
 }
 
-/** JSON is taken as text, looked at for its depth, and only then parsed; `__proto__` and its like are refused. */
+/** Beyond it a text is looked at before anything is built of it: a million arrays in one another take a lot of memory. */
+const BUILT_UNSEEN_CHARS = 256 * 1024;
+
+/** JSON that nests too deeply is told so, also where it is broken as well; `__proto__` and its like are refused. */
 export function parseJsonGuarded(app: App): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (nestsDeeper(String(body), DEEPEST)) done(new TooDeep('too deep'));
-    else void parse(request, String(body), done);
+    const text = String(body);
+    if (text.length > BUILT_UNSEEN_CHARS && nestsDeeper(text, DEEPEST)) return done(new TooDeep('too deep'));
+    void parse(request, text, (error, built) => {
+      const isTooDeep = error === null ? isDeeper(built, DEEPEST) : nestsDeeper(text, DEEPEST);
+      if (isTooDeep) done(new TooDeep('too deep'));
+      else done(error, built);
+    });
   });
 }
 
