@@ -237,6 +237,9 @@ t.test('rows of single components are told apart', async (t) => {
     findings.passed.map(({ row, component }) => `${row} ${component}`),
     ['81 api'],
   );
+  const long = draft(2000);
+  long.alert({ alertname: 'PodFailing', pod: 'db' }, 20, 1990);
+  t.ok(run(long, with_).skipped > 1900, 'once people are told, a hold of one is as quiet as one of the group');
 });
 
 t.test('a gap is unknown: it neither decides, nor ends an alert, nor counts as health', async (t) => {

@@ -2,7 +2,7 @@
 import { expressionOf } from '../../model/expression.ts';
 import { type ComponentId, pathOf, type Verdict } from '../../model/primitives.ts';
 import { exampleWithin } from '../../model/row-examples.ts';
-import { isComponentFact, type ReadableFact, rowFact } from '../../model/row-facts.ts';
+import { type ComponentFactName, isComponentFact, type ReadableFact, rowFact } from '../../model/row-facts.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings, Row } from '../../model/settings.ts';
 import { FAILING } from '../../policies/component-facts.ts';
 import { componentsOf, judgeRow } from '../../policies/rows.ts';
@@ -12,6 +12,8 @@ import { type Finding, finding, type RowLine } from './report.ts';
 type Value = Verdict | number | null;
 /** Why the fact never has that value, or null where it can. */
 type Bar = (settings: GroupSettings, value: Value) => string | null;
+/** The same of a fact of one component. */
+type ComponentBar = (settings: GroupSettings, component: ComponentSettings, value: Value) => string | null;
 
 const has = (settings: GroupSettings, kind: string): boolean =>
   settings.components.some((component) => component.kind === kind && component.supported);
@@ -33,6 +35,23 @@ const alerted =
     return null;
   };
 
+/** By calendar, silence or alert; only alerts have a watchdog that tells whether any would be heard of. */
+function maintenanceOver(settings: GroupSettings, value: Value): string | null {
+  if (settings.maintenance.length + settings.silenceMeanings.length > 0) return null;
+  const why = alerted('maintenance')(settings, value);
+  return why === null || mapped(settings, 'maintenance') ? why : `no window and no silence is declared, and ${why}`;
+}
+
+/** Of the config alone, so never unknown; which region is the standby changes with each failover. */
+const residency = (components: readonly ComponentSettings[], { primary, secondary }: GroupSettings, value: Value) => {
+  if (value === null) return 'it is of the config, and always known';
+  const excludes = ({ residency: allowed }: ComponentSettings): boolean =>
+    allowed !== null && ![primary, secondary].every((region) => allowed.includes(region));
+  return value === 'bad' && !components.some(excludes)
+    ? 'no component declares a residency that forbids a region'
+    : null;
+};
+
 const withPostgres = knownOnlyWith((settings) => has(settings, 'postgres'), 'no PostgreSQL component is declared');
 
 const BARS: Readonly<Partial<Record<string, Bar>>> = {
@@ -46,8 +65,37 @@ const BARS: Readonly<Partial<Record<string, Bar>>> = {
   'clickhouse.serving': alerted('clickhouse-failing'),
   'nats.flowing': alerted('nats-failing'),
   'workloads.healthy': alerted('workload-degraded'),
-  'maintenance.over': alerted('maintenance'),
+  'maintenance.over': maintenanceOver,
+  'residency.allows': (settings, value) => residency(settings.components, settings, value),
   'monitoring.watching': knownOnlyWith((settings) => mapped(settings, 'watchdog'), 'no alert is mapped to watchdog'),
+};
+
+const probedIn =
+  (region: (settings: GroupSettings) => string): ComponentBar =>
+  (settings, { id, kind, supported, regions }, value) => {
+    if (value === null) return null;
+    if (!supported || (kind !== 'postgres' && kind !== 'http')) return `${id} is declared and not probed yet`;
+    return regions.includes(region(settings)) ? null : `${id} has no address in ${region(settings)}`;
+  };
+const ofPostgres: ComponentBar = (_settings, { id, kind, supported }, value) =>
+  value === null || (kind === 'postgres' && supported) ? null : `${id} is no PostgreSQL that is probed`;
+
+const COMPONENT_BARS: Readonly<Record<ComponentFactName, ComponentBar>> = {
+  'component.reachable': probedIn(({ primary }) => primary),
+  'component.standby_reachable': probedIn(({ secondary }) => secondary),
+  'component.healthy': (settings, { id }, value) => {
+    const tells = ({ component, fact }: AlertMeaning): boolean => component === id && FAILING.includes(fact);
+    if (value !== null && !settings.alertMeanings.some(tells))
+      return `no alert is mapped to a failure of ${id} (${FAILING.join(', ')}, with component: ${id})`;
+    return value === 'ok' && !mapped(settings, 'watchdog')
+      ? 'no alert is mapped to watchdog, so silence can’t be told from health'
+      : null;
+  },
+  'component.identity': ofPostgres,
+  'component.streaming': ofPostgres,
+  'component.replay_lag_seconds': ofPostgres,
+  'component.receive_gap_bytes': ofPostgres,
+  'component.residency_allows': (settings, component, value) => residency([component], settings, value),
 };
 
 function isProbed(settings: GroupSettings): boolean {
@@ -74,39 +122,24 @@ function activeReachable(settings: GroupSettings, value: Value): string | null {
   return `${all.join(' and ')} come by ${probes[0]} alone: one path is one sign, and two are needed (${remedy})`;
 }
 
-/** A fact of one component: by its probes, by alerts that name it, or by the config alone. */
-function componentBar(
-  settings: GroupSettings,
-  { id, supported }: ComponentSettings,
-  fact: ReadableFact,
-  value: Value,
-): string | null {
-  if (value === null || fact === 'component.residency_allows') return null;
-  if (fact !== 'component.healthy') return supported ? null : `${id} is declared and not probed yet`;
-  if (value === 'ok' && !mapped(settings, 'watchdog'))
-    return 'no alert is mapped to watchdog, so silence can’t be told from health';
-  if (value !== 'bad' || settings.alertMeanings.some((one) => one.component === id && FAILING.includes(one.fact)))
-    return null;
-  return `no alert is mapped to a failure of ${id} (${FAILING.join(', ')}, with component: ${id})`;
+function barOf(settings: GroupSettings, fact: ReadableFact, id: ComponentId | null, value: Value): string | null {
+  if (!isComponentFact(fact)) return BARS[fact]?.(settings, value) ?? null;
+  const component = settings.components.find((one) => one.id === id);
+  return component === undefined ? `${fact} is of no component` : COMPONENT_BARS[fact](settings, component, value);
 }
 
-/** Why this row never fires, for the group or for one of its components; null where it can. */
+/** Why this row never fires for the group, or for one component; null where it can. */
 export function whyNever(
   settings: GroupSettings,
   row: Pick<Row, 'when'>,
   component: ComponentId | null = null,
 ): string | null {
   const expression = expressionOf(row.when, settings.metrics);
-  const subject = settings.components.find(({ id }) => id === component);
-  const barOf = (fact: ReadableFact, value: Value): string | null =>
-    isComponentFact(fact) && subject !== undefined
-      ? componentBar(settings, subject, fact, value)
-      : (BARS[fact]?.(settings, value) ?? null);
-  const can = (fact: ReadableFact, value: Value): boolean => barOf(fact, value) === null;
+  const can = (fact: ReadableFact, value: Value): boolean => barOf(settings, fact, component, value) === null;
   if (exampleWithin(expression, can) !== null) return null;
   const values = expression.facts.map((fact) => {
-    const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0] : ['bad', 'ok'];
-    const why = wanted.map((value) => barOf(fact, value)).find((bar) => bar !== null);
+    const wanted: readonly Value[] = rowFact(fact)?.type === 'number' ? [0, null] : ['bad', 'ok', null];
+    const why = wanted.map((value) => barOf(settings, fact, component, value)).find((bar) => bar !== null);
     return why == null ? null : `${fact}: ${why}`;
   });
   return values.filter((why) => why !== null).join('; ');
