@@ -15,7 +15,7 @@ const STEPS = (DAYS * 86_400) / STEP_S;
 const FROM_S = Date.UTC(2026, 0, 1) / 1000;
 const LIMIT_MS = 60_000;
 /** One takes the better part of a minute; more say little more of a median. */
-const MOST_ROUNDS = 3;
+const MOST_ROUNDS = 2;
 const ENDS_WITHIN_MS = 600_000;
 
 /** Outages of the history, in steps: one of 25 minutes, one of 2 hours, and a blip. */

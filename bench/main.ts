@@ -28,8 +28,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failover: failoverOverhead,
   start: startAndMemory,
   webhooks: durableWebhooks,
-  probes: async (_pack, options) => await probesOfManyTargets(options),
   step: async (_pack, options) => await stepOfManyGroups(options),
+  probes: async (_pack, options) => await probesOfManyTargets(options),
   backtest,
 };
 

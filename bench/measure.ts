@@ -45,6 +45,8 @@ export interface BenchResult {
   readonly says: string;
   readonly findings: readonly Finding[];
   readonly notes: readonly Note[];
+  /** Where the time goes that a bound is over by, from profiles; told only where one is over. */
+  readonly whyOver?: readonly string[];
 }
 
 export type Tell = (line: string) => void;

@@ -26,7 +26,7 @@ const INTERVAL_MS = 1_000;
 /** Until connections, timers and compiled code are as they will stay. */
 const SETTLE_MS = 1_500;
 const FOR_MS = 5_000;
-const MOST_ROUNDS = 4;
+const MOST_ROUNDS = 3;
 const LIMIT = 1.5;
 const START_TIMEOUT_MS = 20_000;
 /** Of all probes; a side that fails its probes does less work. */

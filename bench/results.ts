@@ -56,9 +56,11 @@ export function resultsPage(results: readonly BenchResult[], machine: Machine, l
       lines.push(`| ${bound} | ${rounds} | ${spread(measured)} | ${against} | ${share} | ${most} | ${verdict} |`);
     }
   }
-  for (const { bench, says, notes } of results) {
+  for (const { bench, says, notes, findings, whyOver = [] } of results) {
     lines.push('', `## ${bench}`, '', `${says[0]?.toUpperCase()}${says.slice(1)}.`, '');
     for (const note of notes) lines.push(`- ${noteLine(note)}`);
+    const isOver = findings.some(({ verdict }) => verdict === 'over');
+    if (isOver && whyOver.length > 0) lines.push('', 'Why it is over:', '', ...whyOver.map((why) => `- ${why}`));
   }
   return `${lines.join('\n')}\n`;
 }

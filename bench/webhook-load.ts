@@ -88,9 +88,12 @@ export async function sendWebhooks(load: Load): Promise<Sample> {
       const socket = connect(load.port, load.host).setNoDelay(true);
       await once(socket, 'connect');
       try {
+        let sent = 0;
         for (const request of requestsOf(load, index, firstMs)) {
           const sentMs = performance.now();
-          if (sentMs >= endMs) return;
+          // What fires is resolved: nothing is left over that a later round would have to carry along.
+          if (sentMs >= endMs && sent % 2 === 0) return;
+          sent += 1;
           const status = await answerTo(socket, request);
           if (status !== 200) throw new Error(`a webhook was answered ${status}`);
           tookMs.push(performance.now() - sentMs);

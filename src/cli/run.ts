@@ -11,7 +11,7 @@ import { type Problem, problemText } from '../runtime/config/problem.ts';
 import { resolveSecrets, type Secrets, secretSources } from '../runtime/config/secrets.ts';
 import { createLifecycle, type Lifecycle } from '../runtime/lifecycle.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { serviceManager } from '../runtime/service-manager.ts';
+import { type ServiceManager, serviceManager } from '../runtime/service-manager.ts';
 import { onFault, onReloadSignal, onStopSignals } from '../runtime/signals.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { type Command, EXIT, readArgs, type Shell, UsageError } from './command.ts';
@@ -56,10 +56,17 @@ export const run: Command = async (args, shell) => {
   try {
     const version = packageVersion();
     const file = values.config;
+    const service = serviceManager({ environment: { variable: shell.variable, pid: process.pid }, log });
+    const telling: Telling = { isEnding: false, status: () => 'starting' };
     const daemon = await startDaemon({
       ...{ loaded, secrets, version, journal, log, lifecycle },
       variable: shell.variable,
       read: () => read(file, shell),
+      reloads: {
+        began: () => void (telling.isEnding || service.reloading('reads the config anew')),
+        // Also where it was refused: what was in force goes on.
+        ended: () => void (telling.isEnding || service.ready(telling.status())),
+      },
       taken(next, renewed) {
         protect(renewed);
         renewed.onRenewed(() => protect(renewed));
@@ -72,7 +79,7 @@ export const run: Command = async (args, shell) => {
       SIGNALS_OFF_WITHIN_MS,
       onReloadSignal({ log, reload: (signal) => void daemon.reload(signal) }),
     );
-    tellService(daemon.engine, shell, log, lifecycle);
+    tellService(daemon.engine, { service, telling, log, lifecycle });
     // For the next start; at the end it may be too late, since a crash leaves no time for it.
     flushCompileCache();
     const report = await lifecycle.stop(await stopped);
@@ -102,10 +109,19 @@ const PINGS_IN_TIME = 3;
 const TOLD_EVERY_MS = 10_000;
 const TOLD_WITHIN_MS = 1_000;
 
+/** What systemd is told: `isEnding` = that this process stops, and nothing after it. */
+type Telling = { isEnding: boolean; status: () => string };
+type Told = {
+  readonly service: ServiceManager;
+  readonly telling: Telling;
+  readonly log: Log;
+  readonly lifecycle: Lifecycle;
+};
+
 /** From now on systemd hears how the engine is, until the end begins; where there is no systemd, nobody does. */
-function tellService(engine: Engine, shell: Shell, log: Log, lifecycle: Lifecycle): void {
-  const service = serviceManager({ environment: { variable: shell.variable, pid: process.pid }, log });
+function tellService(engine: Engine, { service, telling, log, lifecycle }: Told): void {
   const status = (): string => serviceStatus(engine.health(), engine.state());
+  telling.status = status;
   const everyMs = service.watchdogMs === null ? TOLD_EVERY_MS : service.watchdogMs / PINGS_IN_TIME;
   let cancel = (): void => undefined;
   const ping = (): void => {
@@ -115,6 +131,7 @@ function tellService(engine: Engine, shell: Shell, log: Log, lifecycle: Lifecycl
   };
   lifecycle.onStop('service manager', TOLD_WITHIN_MS, () => {
     cancel();
+    telling.isEnding = true;
     service.stopping('stopping');
     return service.sent();
   });

@@ -31,7 +31,7 @@ import { createHttp } from './http/server.ts';
 import { createMetrics, type Metrics, meteredStore } from './metrics.ts';
 import { createObserver } from './observer.ts';
 import { createParts, type Parts } from './parts.ts';
-import { createReloader, hashOf, listenOf, type Read, type ReloadAnswer } from './reload.ts';
+import { createReloader, hashOf, listenOf, type Read, type ReloadAnswer, type ReloadWatch } from './reload.ts';
 import { keepWarm, type Warming } from './warming.ts';
 
 /** How long each part may take to end; what hangs costs its wait and no more. */
@@ -57,6 +57,8 @@ export type DaemonOptions = {
   readonly read: () => Promise<Read>;
   /** Told of each config that was taken while running. */
   readonly taken?: (loaded: Loaded, secrets: Secrets) => void;
+  /** Told of each reload as it begins and when it has ended, whatever came of it. */
+  readonly reloads?: ReloadWatch;
   /** What programs that fence may see of the environment. */
   readonly variable: (name: string) => string | undefined;
 };
@@ -80,7 +82,7 @@ export class StartRefused extends Error {
 
 /** Rejects with {@link StartRefused} for the journal or the address. Whatever had begun is ended by the lifecycle. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { loaded, version, log, lifecycle, variable, read, taken } = options;
+  const { loaded, version, log, lifecycle, variable, read, taken, reloads } = options;
   const { config, settings } = loaded;
   const metrics = createMetrics({ version });
   const store = await opened(options, metrics);
@@ -124,6 +126,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     redact: () => redacting(live.secrets.all()),
     started: loaded,
+    watch: reloads,
     prepare(next, secrets) {
       const parts = make(next, secrets);
       return {

@@ -57,7 +57,11 @@ export type ReloaderOptions = {
   readonly started: Pick<Loaded, 'config' | 'folder'>;
   /** Makes what the config decides; what is returned puts it in its place, or gives it up. */
   readonly prepare: (loaded: Loaded, secrets: Secrets) => { take(): void; discard(): void };
+  /** Told of each reload as it begins and when it has ended, whatever came of it. */
+  readonly watch?: ReloadWatch | undefined;
 };
+
+export type ReloadWatch = { began(): void; ended(): void };
 
 const REPLY_WITHIN_MS = 10_000;
 /** What the journal keeps of one problem. */
@@ -72,7 +76,7 @@ export function hashOf(config: Config): string {
 }
 
 export function createReloader(options: ReloaderOptions): Reloader {
-  const { read, engine, replies, log, redact, started, prepare } = options;
+  const { read, engine, replies, log, redact, started, prepare, watch } = options;
   let count = 0;
   let last: Promise<unknown> = Promise.resolve();
   /** By who asked. */
@@ -134,9 +138,14 @@ export function createReloader(options: ReloaderOptions): Reloader {
       // One that has not begun yet reads what is on disk after this call, too: a storm of signals is two reloads.
       const next = waiting.get(by);
       if (next !== undefined) return next;
-      const answer = last.then(() => {
+      const answer = last.then(async () => {
         waiting.delete(by);
-        return once(by);
+        watch?.began();
+        try {
+          return await once(by);
+        } finally {
+          watch?.ended();
+        }
       });
       waiting.set(by, answer);
       last = answer.catch(() => undefined);

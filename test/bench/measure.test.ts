@@ -71,6 +71,16 @@ t.test('the results name the kind of machine and nothing that is only this one',
   t.notMatch(page, repositoryRoot);
 });
 
+t.test('why a bound is over is told where one is', async (t) => {
+  const page = (value: number): string => {
+    const findings = [compare('overhead', 'ms', [value], [100], 1.5)];
+    const results = [{ bench: 'one', says: 'what it is', findings, notes: [], whyOver: ['it copies'] }];
+    return resultsPage(results, thisMachine(), { before: 0.5, after: 1.5 }, '2030-01-01');
+  };
+  t.match(page(151), 'Why it is over:\n\n- it copies\n');
+  t.notMatch(page(150), 'it copies');
+});
+
 t.test('a bench that there is not, or no number of rounds, is refused with what there is', async (t) => {
   for (const [args, said] of [
     [['--only', 'nothing'], /failover, .*start, webhooks/],

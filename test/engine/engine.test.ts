@@ -159,3 +159,39 @@ t.test('a restart knows what was acknowledged', async (t) => {
   t.equal(appended.length, 1, 'only its own start is new');
   await again.stop();
 });
+
+t.test('inputs that never cease don’t put the look at the clock off (invariants 27, 29)', async (t) => {
+  const { ports } = world();
+  let mono = 0;
+  const armed: { dueMono: number; call: () => void; off: boolean }[] = [];
+  const timers = {
+    after(delayMs: number, call: () => void) {
+      const timer = { dueMono: mono + delayMs, call, off: false };
+      armed.push(timer);
+      return () => {
+        timer.off = true;
+      };
+    },
+  };
+  const inputs: Input[] = [];
+  const engine = await startEngine({
+    ...options,
+    store: await openMemoryJournal({ disk: memoryDisk() }),
+    ports: { ...ports, timers, clock: { wall: () => 1_768_000_000_000 + mono, mono: () => mono } },
+    incarnation: 'one',
+    record: (input) => inputs.push(input),
+  });
+  const first = inputs.length;
+  for (let passes = 0; passes < 50; passes += 1) {
+    mono += 100;
+    for (const timer of armed.splice(0)) {
+      if (timer.off) continue;
+      if (timer.dueMono <= mono) timer.call();
+      else armed.push(timer);
+    }
+    await engine.submit({ kind: 'webhook', request: `r${passes}`, alerts: [] });
+  }
+  const ticks = inputs.slice(first).filter(({ kind }) => kind === 'tick');
+  t.equal(ticks.length, 5, 'one a second, whatever else comes');
+  await engine.stop();
+});

@@ -149,3 +149,33 @@ t.test('the journal refuses to reopen what fires, and to let go of what is not t
   ] as const)
     t.throws(() => foldAll(ledger, seal(ledger.seq, ledger.hash, [structuredClone(body) as never])), IllegalEvent);
 });
+
+t.test(
+  'of a storm a reading tells the first alerts, how many more, and since when; each one goes on counting',
+  async (t) => {
+    const h = new History(settings);
+    const many = Array.from(
+      { length: 500 },
+      (_, index): Alert => ({
+        ...alert('RegionDown'),
+        fingerprint: index.toString(16).padStart(16, '0'),
+        startsAt: 1_000 + index,
+      }),
+    );
+    give(h, many);
+    const like = (): boolean => true;
+    const sum = () => viewOf(h.state, GROUP).firing.sum(like, 20);
+    t.equal(sum().count, 500);
+    t.equal(sum().first.length, 20);
+    t.equal(sum().startedAt, 1_000);
+    // The oldest is resolved: what they add up to changes with it.
+    give(h, [{ ...(many[0] as Alert), status: 'resolved' }]);
+    t.match(sum(), { count: 499, startedAt: 1_001 });
+    // All but one fall silent, and are not heard of for longer than they count.
+    h.pass(50_000);
+    give(h, many.slice(7, 8));
+    h.pass(15_000);
+    t.match(sum(), { count: 1, startedAt: 1_007 });
+    t.equal(viewOf(h.state, GROUP).alerts.length, 1);
+  },
+);

@@ -35,10 +35,7 @@ const missing = [
 const skip = missing.length > 0 && process.env['CI'] === undefined ? `needs ${missing.join(', ')}` : false;
 
 /** Everything heard, one list of assignments for each message. */
-async function listen(
-  t: Test,
-  name: string,
-): Promise<{ readonly socket: string; readonly heard: readonly string[][] }> {
+async function listen(t: Test, name: string): Promise<{ readonly socket: string; readonly heard: string[][] }> {
   const socket = join(here, name);
   const child = spawn('python3', ['-c', LISTENER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -68,7 +65,7 @@ const log = () => {
   return { warned, log: { debug: write, info: write, warn: write, error: write, fatal: write } as never };
 };
 
-t.test('a daemon says that it is ready, that it is alive, and that it stops', { skip }, async (t) => {
+t.test('a daemon says that it is ready, alive, reading its config anew, and that it stops', { skip }, async (t) => {
   const { socket, heard } = await listen(t, 'daemon.sock');
   const folder = mkdtempSync(join(here, 'daemon-'));
   const config = await writeFirstHourConfig(repositoryRoot, folder, `127.0.0.1:${await freePort('127.0.0.1')}`);
@@ -91,6 +88,19 @@ t.test('a daemon says that it is ready, that it is alive, and that it stops', { 
   await hears(heard, 'READY=1', () => (child.exitCode === null ? undefined : `ended with ${child.exitCode}`));
   t.same(said(heard)[0], ['READY=1', 'STATUS=watches 1 group']);
   await hears(heard, 'WATCHDOG=1');
+
+  for (const [what, text] of [
+    ['taken', readFileSync(config, 'utf8').replace(/^/, '# the same with a word\n')],
+    ['refused', 'groups: {}\n'],
+  ] as const) {
+    heard.length = 0;
+    writeFileSync(config, text);
+    child.kill('SIGHUP');
+    await hears(heard, 'READY=1', () => (child.exitCode === null ? undefined : `ended with ${child.exitCode}`));
+    const [reloading, ready] = said(heard).filter((message) => !message.includes('WATCHDOG=1'));
+    t.match(reloading, ['RELOADING=1', /^MONOTONIC_USEC=\d+$/, 'STATUS=reads the config anew'], what);
+    t.same(ready, ['READY=1', 'STATUS=watches 1 group'], `${what}: it goes on`);
+  }
   child.kill('SIGTERM');
   await ended;
   t.equal(child.exitCode, 0);
