@@ -44,7 +44,13 @@ async function main(argv: readonly string[], interrupted: AbortSignal): Promise<
       return await scenarios(words, interrupted);
     case 'demo':
       return await demo(interrupted);
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(`${USAGE}\n`);
+      return 0;
     default:
+      if (command !== undefined) say(`lab: there is no command ${command}`);
       say(USAGE);
       return 2;
   }
@@ -146,6 +152,8 @@ async function scenarios(words: readonly string[], interrupted: AbortSignal): Pr
 
 async function powerCommand(argv: readonly string[]): Promise<number> {
   const standing = argv.includes('--hypervisor') ? undefined : await readStanding();
+  if (standing === undefined && !argv.includes('--hypervisor') && process.env['FAILOVERD_LAB_HYPERVISOR'] === undefined)
+    say('no lab is up: `lab up` raises one; of another, give --hypervisor URL');
   const answer = await power(standing === undefined ? argv : [...argv, '--hypervisor', standing.hypervisor]);
   process.stdout.write(`${answer.line}\n`);
   return answer.exitCode;

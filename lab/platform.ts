@@ -118,6 +118,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const addresses = {
     'public name': `http://${PUBLIC_NAME}:${network.publicPort} (resolvers ${resolvers.join(', ')})`,
     'failoverd status': `${daemons.url}/status`,
+    'failoverd process': String(daemons.running().failoverd?.pid ?? 'none'),
     // As somebody who tries `failoverd init` on it needs them: straight, and with a role that can do nothing but look.
     'PostgreSQL A': textOfAddress(regions.postgres.a),
     'PostgreSQL B': textOfAddress(regions.postgres.b),

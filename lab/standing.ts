@@ -18,6 +18,10 @@ export interface Standing {
 
 const STATE_FILE = path.join(tmpdir(), `failoverd-lab-${process.getuid?.() ?? 0}.json`);
 const LOG_FILE = `${STATE_FILE}.log`;
+const NEXT = `
+docs/first-hour.md points a failoverd of yours at it. A region dies by \`npm run lab -- power off us-east-1\`; the lab's own
+failoverd would act on that, so end its process first to see what yours makes of it. \`npm run lab -- down\` ends the lab.
+`;
 const UP_TIMEOUT_MS = 120_000;
 const DOWN_TIMEOUT_MS = 60_000;
 
@@ -65,6 +69,7 @@ export async function up(program: string, say: Log, interrupted: AbortSignal): P
     return 1;
   }
   for (const [what, where] of Object.entries(state.addresses)) process.stdout.write(`${what.padEnd(18)}${where}\n`);
+  process.stdout.write(NEXT);
   return 0;
 }
 

@@ -21,14 +21,13 @@ export type BlockServer = { readonly server: Server; stop(): Promise<void> };
 
 export type BlockOptions = {
   readonly dir: string;
-  readonly lookbackMs: number;
   /** An environment variable; `FAILOVERD_PROMETHEUS` names the program, else PATH is searched. */
   readonly variable: (name: string) => string | undefined;
   readonly signal: AbortSignal;
 };
 
 /** Throws a {@link HistoryError} when there are no blocks, no Prometheus, or it does not start. */
-export async function serveBlocks({ dir, lookbackMs, variable, signal }: BlockOptions): Promise<BlockServer> {
+export async function serveBlocks({ dir, variable, signal }: BlockOptions): Promise<BlockServer> {
   const blocks = await blocksIn(dir);
   const program = await findPrometheus(variable);
   const scratch = await mkdtemp(join(tmpdir(), 'failoverd-backtest-'));
@@ -53,7 +52,6 @@ export async function serveBlocks({ dir, lookbackMs, variable, signal }: BlockOp
         // Blocks are not merged: it would take longer than to read them.
         '--storage.tsdb.min-block-duration=2h',
         '--storage.tsdb.max-block-duration=2h',
-        `--query.lookback-delta=${Math.ceil(lookbackMs / 1000)}s`,
         `--web.listen-address=${HOST}:${port}`,
         '--log.level=warn',
       ],
@@ -65,7 +63,7 @@ export async function serveBlocks({ dir, lookbackMs, variable, signal }: BlockOp
     });
     const url = new URL(`http://${HOST}:${port}/`);
     await ready(child, url, log, signal);
-    return { server: { url, credentials: null, looksBackRight: true }, stop };
+    return { server: { url, credentials: null }, stop };
   } catch (error) {
     await stop();
     throw error;

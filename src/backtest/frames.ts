@@ -2,8 +2,9 @@
  * What the core sees of a history: alerts as they begin and end, and the observations that probes would have made. PURE.
  *
  * Prometheus keeps whether a probe succeeded, not what PostgreSQL said. What the core needs of a server is made up from
- * what is known: positions in the log from the receive gap and the replay lag, around a position of our own; one timeline;
- * one cluster. What is not known stays unknown, so a loss that can't be told reads as not known.
+ * what is known: positions in the log from the receive gap and the replay lag, around a position of our own. The rest is
+ * assumed (`assumed.ts`): who is primary, one timeline, one cluster, servers made alike. What is not known, or refused to be
+ * assumed, stays unknown, so a loss that can't be told reads as not known.
  */
 import { createHash } from 'node:crypto';
 import type { Frame, Frames } from '../engine/replay.ts';
@@ -13,6 +14,7 @@ import type { GroupId, RegionId, Verdict, WallMs } from '../model/primitives.ts'
 import { metricVerdict } from '../model/prometheus.ts';
 import type { AlertMeaning, GroupSettings, Settings } from '../model/settings.ts';
 import { METRICS_VANTAGE } from '../policies/evidence.ts';
+import { ALIKE } from './assumed.ts';
 import type { Column, History, MetricColumn, ProbeColumn, ReplicationColumns } from './history.ts';
 
 /** Where the primary's log stands, for ever: only distances from it are known. */
@@ -20,6 +22,8 @@ const PRIMARY_LSN = 1n << 40n;
 const CLUSTER = '1';
 /** The core looks once a second, so a step is last looked at so long before the next. */
 const LOOK_MS = 1000;
+/** As often as the daemon asks how a server is made. */
+const MADE_EVERY_MS = 60_000;
 
 export function framesOf(history: History, settings: Settings): Frames {
   const groups = Object.values(settings.groups);
@@ -167,6 +171,8 @@ function observationsAt(
   made: Made,
 ): readonly Observation[] {
   const observations: Observation[] = [];
+  if (history.assumed.has('readiness') && isAskedHowMade(history, index, at))
+    observations.push(...madeAlike(history, index, at));
   for (const [vantage, column] of history.controls) {
     const verdict = verdictAt(column, index);
     if (verdict !== null) observations.push({ kind: 'control', target: 'history', ...seen(vantage, at, verdict) });
@@ -175,12 +181,35 @@ function observationsAt(
     const verdict = verdictAt(probe.verdict, index);
     if (verdict !== null) observations.push(probeSeen(history, settings, probe, verdict, index, at, made));
   }
-  for (const column of history.metrics) observations.push(...metricSeen(column, index, history, at));
+  for (const column of history.metrics) observations.push(...metricSeen(column, index, at));
   return observations;
 }
 
+/**
+ * Once a minute, and at instants that are looked at whether or not every second is: at the first step of each minute, and
+ * within steps that are longer.
+ */
+function isAskedHowMade({ from, stepMs, alive }: History, index: number, at: WallMs): boolean {
+  const passedMs = at - from;
+  const intoMs = passedMs - index * stepMs;
+  if (intoMs > 0) return stepMs > MADE_EVERY_MS && intoMs % MADE_EVERY_MS === 0;
+  if (index === 0 || alive[index - 1] !== 1) return true;
+  return Math.floor(passedMs / MADE_EVERY_MS) > Math.floor((passedMs - stepMs) / MADE_EVERY_MS);
+}
+
+/** Of servers that answer; by the daemon, which alone asks this, whoever saw them in the history. */
+function* madeAlike({ probes }: History, index: number, at: WallMs): Generator<Observation> {
+  const told = new Set<string>();
+  for (const { group, kind, component, region, verdict } of probes) {
+    const key = `${group}/${component}/${region}`;
+    if (kind !== 'postgres' || told.has(key) || verdictAt(verdict, index) !== 'ok') continue;
+    told.add(key);
+    yield { kind: 'readiness', group, component, region, ...seen(METRICS_VANTAGE, at, 'ok'), facts: ALIKE };
+  }
+}
+
 function probeSeen(
-  { replication }: History,
+  { replication, assumed }: History,
   settings: Settings,
   { group, kind, component, region, vantage }: ProbeColumn,
   verdict: Verdict,
@@ -202,7 +231,8 @@ function probeSeen(
           index,
           at,
           lsn: made.lsn,
-          systemIdentifier: own?.systemIdentifier ?? CLUSTER,
+          systemIdentifier: assumed.has('identity') ? (own?.systemIdentifier ?? CLUSTER) : null,
+          roles: assumed.has('roles'),
         })
       : null;
   return { kind, ...base, facts };
@@ -216,14 +246,26 @@ type Server = {
   readonly index: number;
   readonly at: WallMs;
   readonly lsn: string;
-  readonly systemIdentifier: string;
+  readonly systemIdentifier: string | null;
+  /** Whether it is taken for given who is primary. */
+  readonly roles: boolean;
 };
 
 /** The region that the config calls primary is the active one all along: nothing moves in a backtest. */
-function serverFacts({ region, primary, columns, heard, index, at, lsn, systemIdentifier }: Server): PostgresFacts {
+function serverFacts({
+  region,
+  primary,
+  columns,
+  heard,
+  index,
+  at,
+  lsn,
+  systemIdentifier,
+  roles,
+}: Server): PostgresFacts {
   const common = {
     systemIdentifier,
-    timeline: 1,
+    timeline: roles ? 1 : null,
     insertLsn: null,
     flushLsn: null,
     receiveLsn: null,
@@ -235,7 +277,7 @@ function serverFacts({ region, primary, columns, heard, index, at, lsn, systemId
     clockAt: at,
     canary: 'skipped',
   } as const;
-  if (region === primary) return { ...common, inRecovery: false, insertLsn: lsn, flushLsn: lsn };
+  if (region === primary) return { ...common, inRecovery: roles ? false : null, insertLsn: lsn, flushLsn: lsn };
   const number = (column: Column | null | undefined): number | null => {
     const value = column?.[index] ?? Number.NaN;
     return Number.isFinite(value) ? value : null;
@@ -251,8 +293,8 @@ function serverFacts({ region, primary, columns, heard, index, at, lsn, systemId
   const commitAt = heard?.commitAt[index] ?? Number.NaN;
   return {
     ...common,
-    inRecovery: true,
-    timeline: gap === null ? null : 1,
+    inRecovery: roles ? true : null,
+    timeline: gap === null || !roles ? null : 1,
     receiveLsn: received === null ? null : lsnText(received),
     replayLsn:
       received === null || lagBytes === null ? null : lsnText(received - BigInt(Math.max(0, Math.round(lagBytes)))),
@@ -264,7 +306,7 @@ function serverFacts({ region, primary, columns, heard, index, at, lsn, systemId
         : Number.isNaN(commitAt)
           ? null
           : commitAt,
-    replayPaused: false,
+    replayPaused: roles ? false : null,
   };
 }
 
@@ -298,14 +340,9 @@ const lsnText = (bytes: bigint): string => {
   return `${(place >> 32n).toString(16).toUpperCase()}/${(place & 0xffffffffn).toString(16).toUpperCase()}`;
 };
 
-function metricSeen(
-  { group, metric, value: column }: MetricColumn,
-  index: number,
-  { from, stepMs }: History,
-  at: WallMs,
-): Observation[] {
+/** A sample stands for its step, and is of the instant that is looked at. */
+function metricSeen({ group, metric, value: column }: MetricColumn, index: number, at: WallMs): Observation[] {
   const value = column[index] ?? Number.NaN;
-  const sampleAt = from + index * stepMs;
   const known = Number.isFinite(value);
   const verdict = known ? metricVerdict(metric.bad, value) : 'unknown';
   return Array.from({ length: metric.replicas }, (_, replica) => ({
@@ -316,7 +353,9 @@ function metricSeen(
     replica,
     region: metric.from,
     ...seen(METRICS_VANTAGE, at, verdict),
-    ...(known ? { code: null, message: null } : { code: 'empty' as const, message: 'no value in the history' }),
-    facts: known ? { value, sampleAt, ageMs: Math.max(0, at - sampleAt) } : null,
+    ...(known
+      ? { code: null, message: null }
+      : { code: 'empty' as const, message: 'no value in the history, or one of old samples' }),
+    facts: known ? { value, sampleAt: at, ageMs: 0 } : null,
   }));
 }

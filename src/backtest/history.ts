@@ -4,6 +4,7 @@
  */
 import type { ComponentId, GroupId, RegionId, VantageId, WallMs } from '../model/primitives.ts';
 import type { MetricSettings } from '../model/prometheus.ts';
+import type { Assumable } from './assumed.ts';
 
 /** One number for each step; NaN = nothing is known of that instant. */
 export type Column = Float64Array;
@@ -33,7 +34,12 @@ export type ReplicationColumns = {
   readonly replayLagSeconds: Column | null;
 };
 
-export type MetricColumn = { readonly group: GroupId; readonly metric: MetricSettings; readonly value: Column };
+export type MetricColumn = {
+  readonly group: GroupId;
+  readonly metric: MetricSettings;
+  /** NaN also where a sample it is made from was too old. */
+  readonly value: Column;
+};
 
 export type History = {
   readonly from: WallMs;
@@ -48,4 +54,6 @@ export type History = {
   readonly probes: readonly ProbeColumn[];
   readonly replication: ReadonlyMap<GroupId, ReplicationColumns>;
   readonly metrics: readonly MetricColumn[];
+  /** What is taken for given of servers, since it is in no history. */
+  readonly assumed: ReadonlySet<Assumable>;
 };

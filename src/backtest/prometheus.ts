@@ -2,12 +2,12 @@
  * Asks Prometheus for a range of history (`/api/v1/query_range`), in chunks below its limit of 11,000 points, and gives it
  * back as columns: one number for each step, NaN where there is none.
  *
- * By default Prometheus goes on telling a sample for 5 minutes after the last one. What is asked for here may be no older
- * than `lookbackMs`: the parameter `lookback_delta` says so to servers that know it; since older ones ignore the
- * parameter, they are asked beside it whether there was a sample.
+ * Prometheus goes on telling a sample for 5 minutes after the last one. It is left to, as it is when the daemon asks, or
+ * an expression would be made of other series than there; and how old the samples are is asked beside it.
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { readPromql } from '../model/promql.ts';
 import { authorizationOf, type HttpCredentials } from '../runtime/http-credentials.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { HistoryError } from './error.ts';
@@ -16,14 +16,13 @@ import type { Column } from './history.ts';
 export type Server = {
   readonly url: URL;
   readonly credentials: HttpCredentials | null;
-  /** Whether it was started to look back no further than is asked for. */
-  readonly looksBackRight: boolean;
 };
 export type Range = {
   readonly from: number;
   readonly stepMs: number;
   readonly count: number;
-  readonly lookbackMs: number;
+  /** For how long a sample counts where nothing else says so. */
+  readonly staleAfterMs: number;
 };
 export type Series = { readonly labels: Readonly<Record<string, string>>; readonly values: Column };
 
@@ -72,23 +71,37 @@ export async function askRange(server: Server, promql: string, range: Range, sig
 }
 
 /**
- * As {@link askRange}, without samples older than `lookbackMs`, whatever the server knows: of a plain selector it is asked
- * beside it whether a sample lies that near. (`timestamp()` would tell more, and takes a hundred times as long.) An expression
- * that computes has no sample of its own, and can't be asked so.
+ * As {@link askRange}, without what is made of a sample older than `staleAfterMs`, as the daemon judges it (decision 0009). Of
+ * a plain selector it is asked beside it whether a sample of each series lies that near; of an expression that computes,
+ * whether all that it looks at does.
+ *
+ * The daemon asks how old the oldest sample is. Over a range that takes Prometheus seconds for each series; whether one is
+ * too old takes a hundredth of it, and is all that is judged here.
  */
 export async function askFresh(server: Server, promql: string, range: Range, signal: AbortSignal): Promise<Series[]> {
   const series = await askRange(server, promql, range, signal);
-  if (series.length === 0 || server.looksBackRight) return series;
-  const near = `present_over_time(${promql}\n[${Math.ceil(range.lookbackMs / 1000)}s])`;
-  const present = await askRange(server, near, range, signal).catch((error: unknown) => {
-    if (error instanceof HistoryError && error.refused) return null;
-    throw error;
-  });
-  if (present === null) return series;
+  const read = readPromql(promql);
+  // One that looks at no sample of now is of the instant it was evaluated.
+  if (series.length === 0 || read.kind === 'refused' || read.selectors.length === 0) return series;
+  const within = (selector: string): string =>
+    `present_over_time(${selector}\n[${Math.ceil(range.staleAfterMs / 1000)}s])`;
+  const [only] = read.selectors;
+  if (read.selectors.length === 1 && only === promql.trim())
+    return keptWhere(series, await askRange(server, within(only), range, signal), range);
+  const tooOld = read.selectors.map((selector) => `count(${selector}\nunless ${within(selector)})`).join(' or ');
+  const [old] = await askRange(server, tooOld, range, signal);
+  for (const { values } of series)
+    for (let index = 0; index < range.count; index += 1)
+      if (!Number.isNaN(old?.values[index] ?? Number.NaN)) values[index] = Number.NaN;
+  return series;
+}
+
+/** Each series where the one of the same labels is known. */
+function keptWhere(series: Series[], present: readonly Series[], { count }: Range): Series[] {
   const presentOf = new Map(present.map((one) => [nameless(one), one.values]));
   for (const one of series) {
     const known = presentOf.get(nameless(one));
-    for (let index = 0; index < range.count; index += 1)
+    for (let index = 0; index < count; index += 1)
       if (Number.isNaN(known?.[index] ?? Number.NaN)) one.values[index] = Number.NaN;
   }
   return series;
@@ -104,7 +117,7 @@ const nameless = ({ labels }: Series): string =>
 async function askChunk(
   server: Server,
   promql: string,
-  { from, stepMs, lookbackMs }: Range,
+  { from, stepMs }: Range,
   first: number,
   last: number,
   signal: AbortSignal,
@@ -114,7 +127,6 @@ async function askChunk(
     start: String((from + first * stepMs) / 1000),
     end: String((from + last * stepMs) / 1000),
     step: String(stepMs / 1000),
-    lookback_delta: String(lookbackMs / 1000),
   });
   const answer = await post(server, 'api/v1/query_range', body, signal);
   if (Success.Check(answer.body)) {

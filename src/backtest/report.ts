@@ -2,8 +2,9 @@
 import type { DecisionRecord, EventBody } from '../model/events.ts';
 import { EMPTY_GROUP } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
+import { rowKey } from '../model/matrix.ts';
 import type { LossBracket } from '../model/plan.ts';
-import type { GroupId, WallMs } from '../model/primitives.ts';
+import type { ComponentId, GroupId, WallMs } from '../model/primitives.ts';
 import type { Settings } from '../model/settings.ts';
 import { replicationLoss } from '../policies/loss.ts';
 import { viewOf } from '../policies/view.ts';
@@ -19,6 +20,8 @@ export type BacktestDecision = {
   readonly at: WallMs;
   readonly group: GroupId;
   readonly row: number;
+  /** Whom the row was judged for; null = the group. */
+  readonly component: ComponentId | null;
   readonly outcome: Outcome;
   readonly action: string;
   readonly autonomy: string;
@@ -40,6 +43,7 @@ export type BacktestDecision = {
 export type BacktestHold = {
   readonly group: GroupId;
   readonly row: number;
+  readonly component: ComponentId | null;
   readonly from: WallMs;
   readonly to: WallMs;
   readonly why: string;
@@ -47,9 +51,13 @@ export type BacktestHold = {
 
 export type Findings = { readonly decisions: readonly BacktestDecision[]; readonly passed: readonly BacktestHold[] };
 
+/** A row of a group, and whom it is judged for. */
+type Judged = { readonly group: GroupId; readonly row: number; readonly component?: ComponentId | null | undefined };
+
 type Open = {
   readonly group: GroupId;
   readonly row: number;
+  readonly component: ComponentId | null;
   readonly startedAt: WallMs;
   readonly impactAt: WallMs;
   decisions: { -readonly [K in keyof BacktestDecision]: BacktestDecision[K] }[];
@@ -67,7 +75,7 @@ export function collect(settings: Settings): Collector {
   const standing = new Map<string, Open>();
   const done: Open[] = [];
   const passed: BacktestHold[] = [];
-  const keyOf = (group: GroupId, row: number): string => `${group}/${row}`;
+  const keyOf = ({ group, row, component }: Judged): string => `${group}/${rowKey(row, component ?? null)}`;
   const rowOf = (group: GroupId, row: number) => settings.groups[group]?.rows.find(({ id }) => id === row);
 
   const close = (map: Map<string, Open>, key: string, at: WallMs | null, endAt: WallMs): void => {
@@ -82,10 +90,19 @@ export function collect(settings: Settings): Collector {
   };
 
   const decided = (at: WallMs, group: GroupId, record: DecisionRecord, state: State): void => {
-    const key = keyOf(group, record.row);
+    const component = record.component ?? null;
+    const key = keyOf({ group, row: record.row, component });
     const kind = rowOf(group, record.row)?.kind ?? 'decide';
     if (kind !== 'decide' && !standing.has(key))
-      standing.set(key, { group, row: record.row, startedAt: at, impactAt: at, decisions: [], acted: false });
+      standing.set(key, {
+        group,
+        row: record.row,
+        component,
+        startedAt: at,
+        impactAt: at,
+        decisions: [],
+        acted: false,
+      });
     const one = (kind === 'decide' ? open : standing).get(key);
     if (one === undefined || one.acted) return;
     const outcome = outcomeOf(record, kind);
@@ -102,6 +119,7 @@ export function collect(settings: Settings): Collector {
       at,
       group,
       row: record.row,
+      component,
       outcome,
       action: record.action,
       autonomy: record.autonomy,
@@ -110,7 +128,8 @@ export function collect(settings: Settings): Collector {
       impactAt: one.impactAt,
       overAt: null,
       durationMs: null,
-      loss: rowOf(group, record.row)?.action === 'failover' ? lossAt(state, group, record.row) : null,
+      loss:
+        rowOf(group, record.row)?.action === 'failover' ? lossAt(state, group, rowKey(record.row, component)) : null,
       proposedAgain: 0,
     });
   };
@@ -121,27 +140,35 @@ export function collect(settings: Settings): Collector {
         switch (event.kind) {
           case 'hold.started': {
             const { group, row, at, impactAt } = event;
-            open.set(keyOf(group, row), { group, row, startedAt: at, impactAt, decisions: [], acted: false });
+            const component = event.component ?? null;
+            open.set(keyOf(event), { group, row, component, startedAt: at, impactAt, decisions: [], acted: false });
             break;
           }
           case 'hold.ended': {
-            const one = open.get(keyOf(event.group, event.row));
+            const one = open.get(keyOf(event));
             // A row that only shows that it holds never decides anything.
             const shows = rowOf(event.group, event.row)?.action === 'none';
             if (one !== undefined && one.decisions.length === 0 && !shows)
-              passed.push({ group: event.group, row: event.row, from: one.startedAt, to: event.at, why: event.why });
-            close(open, keyOf(event.group, event.row), event.at, event.at);
+              passed.push({
+                group: event.group,
+                row: event.row,
+                component: one.component,
+                from: one.startedAt,
+                to: event.at,
+                why: event.why,
+              });
+            close(open, keyOf(event), event.at, event.at);
             break;
           }
           case 'decision.made':
             decided(event.at, event.group, event.decision, state);
             break;
           case 'decision.cleared':
-            close(standing, keyOf(event.group, event.row), event.at, event.at);
+            close(standing, keyOf(event), event.at, event.at);
             break;
           case 'proposal.opened': {
             const last = open
-              .get(keyOf(event.group, event.decision.row))
+              .get(keyOf({ ...event.decision, group: event.group }))
               ?.decisions.findLast(({ outcome }) => outcome === 'proposed');
             // The first belongs to the decision; each further one to nobody's having answered.
             if (last !== undefined) last.proposedAgain += 1;
@@ -183,7 +210,7 @@ function outcomeOf({ action }: DecisionRecord, kind: string): Outcome {
 }
 
 /** As the core counts it for its own decision: from the sample that was kept when the hold began. */
-function lossAt(state: State, group: GroupId, row: number): LossBracket | null {
-  const hold = (state.ledger.groups[group] ?? EMPTY_GROUP).holds[row];
+function lossAt(state: State, group: GroupId, key: string): LossBracket | null {
+  const hold = (state.ledger.groups[group] ?? EMPTY_GROUP).holds[key];
   return hold === undefined ? null : replicationLoss(hold.sample, hold.impactAt, viewOf(state, group));
 }

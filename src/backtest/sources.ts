@@ -5,6 +5,7 @@
  * which is told, since what nobody saw is unknown and can't be found.
  */
 import type { GroupSettings, Settings } from '../model/settings.ts';
+import { type Assumable, type Assumption, assumedControls, assumedOf, refusedOf } from './assumed.ts';
 import { HistoryError } from './error.ts';
 import type { AlertColumn, Column, History, MetricColumn, ProbeColumn, ReplicationColumns } from './history.ts';
 import type { BacktestMap } from './map.ts';
@@ -12,6 +13,8 @@ import { askFresh, type Range, type Series, type Server } from './prometheus.ts'
 
 export type Gathered = {
   readonly history: History;
+  /** What is taken for given, since no history holds it. */
+  readonly assumptions: readonly Assumption[];
   /** What the history does not hold, for whoever reads that nothing was found. */
   readonly missing: readonly string[];
 };
@@ -21,6 +24,7 @@ export type GatherOptions = {
   readonly settings: Settings;
   readonly map: BacktestMap;
   readonly range: Range;
+  readonly assume: ReadonlySet<Assumable>;
   readonly signal: AbortSignal;
   /** Before each question. */
   readonly asking: (what: string) => void;
@@ -37,15 +41,15 @@ const OWN = {
 
 /** Throws a {@link HistoryError} when something could not be asked, or an expression gives several series. */
 export async function gather(options: GatherOptions): Promise<Gathered> {
-  const { server, settings, map, range, signal, asking } = options;
+  const { server, settings, map, range, assume, signal, asking } = options;
   const groups = Object.values(settings.groups);
   const plain = async (selector: string): Promise<Series[]> => {
     asking(selector);
     return await askFresh(server, selector, range, signal);
   };
-  const one = async (key: string, promql: string): Promise<Column> => {
+  const one = async (key: string, promql: string, staleAfterMs = range.staleAfterMs): Promise<Column> => {
     asking(key);
-    const series = await askFresh(server, promql, range, signal);
+    const series = await askFresh(server, promql, { ...range, staleAfterMs }, signal);
     if (series.length > 1)
       throw new HistoryError(
         `${key}: ${series.length} series where one value is meant: ${promql}`,
@@ -65,13 +69,21 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
     replayLagSeconds: await plain(OWN.replayLagSeconds),
   };
 
-  const missing: string[] = [];
+  const missing: string[] = groups.flatMap((group) => refusedOf(group, assume));
+  const assumptions: Assumption[] = groups.flatMap((group) => assumedOf(group, assume));
   const controls = new Map<string, Column>();
+  /** Vantages whose control targets are in no history: what is assumed of them shows of no instant that it is known. */
+  const taken = new Set<string>();
   for (const vantage of new Set(groups.flatMap((group) => group.vantages.map(({ id }) => id)))) {
     const expr = map.vantages?.[vantage];
     const own = owns.connected.filter(({ labels }) => labels['vantage'] === vantage);
     if (expr !== undefined) controls.set(vantage, await one(`vantages.${vantage}`, expr));
     else if (own.length > 0) controls.set(vantage, least(own, range));
+    else if (assume.has('controls')) {
+      controls.set(vantage, empty(range).fill(1));
+      taken.add(vantage);
+      assumptions.push(assumedControls(vantage));
+    }
     const column = controls.get(vantage);
     if (column === undefined || isEmpty(column))
       missing.push(`whether vantage ${vantage} was connected: it counts for nothing then`);
@@ -127,7 +139,8 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
       metrics.push({
         group: group.id,
         metric,
-        value: await one(`groups.${group.id}.facts.${metric.id}`, metric.promql),
+        // How long its samples count is of the config.
+        value: await one(`groups.${group.id}.facts.${metric.id}`, metric.promql, metric.freshMs),
       });
 
   if (alerts.length === 0 && groups.some((group) => group.alertMeanings.length > 0))
@@ -139,7 +152,7 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
       count: range.count,
       alive: aliveOf(range, up, [
         ...alerts.map(({ firing }) => firing),
-        ...controls.values(),
+        ...[...controls].flatMap(([vantage, column]) => (taken.has(vantage) ? [] : [column])),
         ...probes.map(({ verdict }) => verdict),
         ...metrics.map(({ value }) => value),
       ]),
@@ -148,7 +161,9 @@ export async function gather(options: GatherOptions): Promise<Gathered> {
       probes,
       replication,
       metrics,
+      assumed: assume,
     },
+    assumptions,
     missing,
   };
 }
@@ -181,8 +196,7 @@ function least(series: readonly Series[], range: Range): Column {
 
 /**
  * An instant is known where Prometheus scraped anything; where a history has no `up`, where anything that was asked for has
- * a value. `up` alone is better: of a plain series it can be told when it was sampled, and one that is computed goes on telling
- * the last value for as long as the server looks back.
+ * a value. `up` alone is better: there something is asked for at every instant.
  */
 function aliveOf({ count }: Range, up: readonly Series[], columns: readonly Column[]): Uint8Array {
   const alive = new Uint8Array(count);

@@ -1,6 +1,8 @@
 /** What a backtest found, for a terminal: a line for each decision, and below it what stood in the way. */
+import type { Assumption } from '../backtest/assumed.ts';
 import type { BacktestDecision, Findings, Outcome } from '../backtest/report.ts';
 import { counted, lossText, spanText, utcText } from '../daemon/text.ts';
+import { rowName } from '../model/matrix.ts';
 import { type Paint, printable, wrap } from './terminal.ts';
 
 export type BacktestResult = Findings & {
@@ -16,6 +18,8 @@ export type BacktestResult = Findings & {
     readonly autonomy: string;
     readonly timeZone: string | null;
   }[];
+  /** What was taken for given, since no history holds it. */
+  readonly assumptions: readonly Assumption[];
   /** What the history does not hold. */
   readonly missing: readonly string[];
   /** Stretches of which nothing is known. */
@@ -35,9 +39,16 @@ const WORDS = {
 const MOST_GAPS = 5;
 
 export function backtestLines(result: BacktestResult, paint: Paint): string[] {
-  const { from, to, stepMs, steps, missing, gaps, decisions, passed } = result;
+  const { from, to, stepMs, steps, assumptions, missing, gaps, decisions, passed } = result;
   return [
     `${utcText(from)} to ${utcText(to)}, ${counted(steps, 'step')} of ${spanText(stepMs)}`,
+    ...(assumptions.length === 0
+      ? []
+      : [
+          '',
+          paint('yellow', 'Assumed, since no history holds it (--assume nothing refuses it):'),
+          ...assumptions.flatMap(({ group, says }) => wrap(group === null ? says : `${group}: ${says}`, '  - ')),
+        ]),
     ...(missing.length === 0
       ? []
       : [
@@ -53,12 +64,12 @@ export function backtestLines(result: BacktestResult, paint: Paint): string[] {
       : [
           '',
           `${counted(passed.length, 'time')} a row began to match and stopped before its time was up:`,
-          ...Object.entries(Object.groupBy(passed, ({ group, row }) => `${group} row ${row}`)).flatMap(
-            ([name, holds = []]) => {
-              const longest = Math.max(...holds.map((hold) => hold.to - hold.from));
-              return wrap(`${name}: ${counted(holds.length, 'time')}, for ${spanText(longest)} at most`, '  - ');
-            },
-          ),
+          ...Object.entries(
+            Object.groupBy(passed, ({ group, row, component }) => `${group} ${rowName(row, component)}`),
+          ).flatMap(([name, holds = []]) => {
+            const longest = Math.max(...holds.map((hold) => hold.to - hold.from));
+            return wrap(`${name}: ${counted(holds.length, 'time')}, for ${spanText(longest)} at most`, '  - ');
+          }),
         ]),
   ];
 }
@@ -85,7 +96,7 @@ function table({ groups, decisions }: BacktestResult, paint: Paint): string[] {
       utcText(decision.at).slice(0, 19),
       localText(decision.at, zones.get(decision.group) ?? null),
       decision.group,
-      String(decision.row),
+      decision.component === null ? String(decision.row) : `${decision.row} ${decision.component}`,
       WORDS[decision.outcome][0],
       decision.outcome === 'told' || decision.outcome === 'barred' ? '' : decision.autonomy,
       lasted(decision),

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Value from 'typebox/value';
+import { ASSUMABLE, type Assumable } from '../backtest/assumed.ts';
 import { type BlockServer, serveBlocks } from '../backtest/blocks.ts';
 import { HistoryError } from '../backtest/error.ts';
 import { framesOf } from '../backtest/frames.ts';
@@ -34,6 +35,7 @@ const OPTIONS = {
   map: { type: 'string' },
   step: { type: 'string', default: '15s' },
   'stale-after': { type: 'string' },
+  assume: { type: 'string', default: 'all' },
   json: { type: 'boolean', default: false },
 } as const;
 const USAGE = 'failoverd backtest --config FILE --from TIME (--prometheus URL | --blocks DIR)';
@@ -48,6 +50,7 @@ export const backtest: Command = async (args, shell) => {
   if (positionals[0] !== undefined) throw new UsageError(`${positionals[0]} is one too many`, USAGE);
   if (values.config === undefined) throw new UsageError('no config is named', USAGE);
   const range = rangeOf(values);
+  const assume = assumeOf(values.assume);
   const source = sourceOf(values, shell);
   const loaded = await loadConfig(values.config, shell.cwd);
   if (loaded.kind === 'refused') return refuse(loaded.problems.map(problemText), shell);
@@ -68,7 +71,6 @@ export const backtest: Command = async (args, shell) => {
       shell.stderr(`backtest: starting Prometheus on ${source.dir}\n`);
       blocks = await serveBlocks({
         dir: resolve(shell.cwd, source.dir),
-        lookbackMs: range.lookbackMs,
         variable: shell.variable,
         signal: stopping.signal,
       });
@@ -80,6 +82,7 @@ export const backtest: Command = async (args, shell) => {
       settings,
       map,
       range,
+      assume,
       signal: stopping.signal,
       asking: (what) => shell.stderr(`backtest: asking for ${what}\n`),
     });
@@ -92,7 +95,7 @@ export const backtest: Command = async (args, shell) => {
     await blocks?.stop();
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
-  const { history, missing } = gathered;
+  const { history, assumptions, missing } = gathered;
   const collector = collect(settings);
   const replayed = replay({
     settings,
@@ -118,6 +121,7 @@ export const backtest: Command = async (args, shell) => {
       autonomy,
       timeZone: businessHours?.timeZone ?? null,
     })),
+    assumptions,
     missing,
     gaps: gapsOf(history),
     ...collector.end(to),
@@ -137,17 +141,32 @@ function rangeOf(values: Values): Range {
     throw new UsageError(`--step ${values.step} is out of range`, 'give whole seconds, from 1s to 1h');
   const from = Math.floor(timeOf('from', values.from, now) / stepMs) * stepMs;
   const to = values.to === undefined ? now : timeOf('to', values.to, now);
+  if (values.to === undefined && from >= now)
+    throw new UsageError(`--from ${values.from} lies ahead`, 'give a time of the past, such as 30d');
   if (to <= from) throw new UsageError('the history ends before it begins', 'give a --to after --from');
   const count = Math.floor((to - from) / stepMs) + 1;
   if (count > MOST_STEPS) throw new UsageError(`${count} steps are too many`, 'shorten the range, or lengthen --step');
   const stale = values['stale-after'];
-  const lookbackMs = stale === undefined ? Math.max(STALE_LEAST_MS, 4 * stepMs) : spanOf('stale-after', stale);
-  if (lookbackMs < stepMs)
+  const staleAfterMs = stale === undefined ? Math.max(STALE_LEAST_MS, 4 * stepMs) : spanOf('stale-after', stale);
+  if (staleAfterMs < stepMs)
     throw new UsageError(
       `--stale-after ${stale} is shorter than a step`,
       'let samples count for a step at least, and for longer than they are apart',
     );
-  return { from, stepMs, count, lookbackMs };
+  return { from, stepMs, count, staleAfterMs };
+}
+
+function assumeOf(text: string): ReadonlySet<Assumable> {
+  if (text === 'all') return new Set(ASSUMABLE);
+  if (text === 'nothing') return new Set();
+  const names = text.split(',').map((name) => name.trim());
+  const strange = names.find((name) => !ASSUMABLE.some((one) => one === name));
+  if (strange !== undefined)
+    throw new UsageError(
+      `--assume ${text}: ${strange === '' ? 'an empty name' : strange} can’t be assumed`,
+      `give all, nothing, or some of ${ASSUMABLE.join(', ')}, with commas between`,
+    );
+  return new Set(ASSUMABLE.filter((one) => names.includes(one)));
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
@@ -191,7 +210,6 @@ function sourceOf(values: Values, shell: Shell): Source {
     kind: 'server',
     server: {
       url,
-      looksBackRight: false,
       credentials: file === undefined ? null : { kind: 'bearer', token: tokenIn(file, shell) },
     },
   };

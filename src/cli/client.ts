@@ -198,7 +198,15 @@ export function reportFault(fault: ClientFault, shell: Shell, json: boolean): nu
   for (const line of faultLines(fault)) shell.stderr(`${line}\n`);
   if (fault.kind !== 'problem') return EXIT.failed;
   if (fault.problem.status === 409) return EXIT.blocked;
-  return fault.problem.status === 400 || fault.problem.status === 422 ? EXIT.usage : EXIT.failed;
+  const { status } = fault.problem;
+  return status === 400 || status === 422 || misnamed(fault.problem) !== null ? EXIT.usage : EXIT.failed;
+}
+
+/** A group or a row that was named on the command line, and is not there: a slip like a misspelt option. */
+function misnamed({ status, field, value }: Problem): string | null {
+  if (status !== 404 || value === undefined || value === null) return null;
+  const what = field?.replace(/^\//, '');
+  return what === 'group' || what === 'row' ? `there is no ${what} ${value}` : null;
 }
 
 function faultLines(fault: ClientFault): string[] {
@@ -212,7 +220,8 @@ function faultLines(fault: ClientFault): string[] {
     case 'problem': {
       const { title, detail, field, value, remedy } = fault.problem;
       const where = field === undefined ? '' : ` (${field}${value === undefined ? '' : ` = ${value}`})`;
-      const what = `${title}${where}${detail === undefined || detail === '' ? '' : `: ${detail}`}`;
+      const what =
+        misnamed(fault.problem) ?? `${title}${where}${detail === undefined || detail === '' ? '' : `: ${detail}`}`;
       return [...wrap(what, 'failoverd: '), ...(remedy === undefined ? [] : wrap(remedy, '  help: '))];
     }
     default:

@@ -47,7 +47,9 @@ export function statusLines(status: StatusDocument, url: string, paint: Paint): 
 function configLines({ config: { refused, restartNeeded } }: StatusDocument, paint: Paint): string[] {
   if (refused !== null)
     return [
-      paint('red', `The config on disk was refused at ${utcText(refused.at)}; the one in force stays:`),
+      ...wrap(`The config on disk was refused at ${utcText(refused.at)}; the one in force stays:`).map((line) =>
+        paint('red', line),
+      ),
       ...refused.problems.flatMap((problem) => wrap(printable(problem), '  - ')),
     ];
   return restartNeeded.flatMap((text) => wrap(printable(text), 'restart   '));
@@ -97,7 +99,7 @@ function tally({ facts }: GroupStatus): string {
   const count = (verdict: string): number => facts.filter((fact) => fact.verdict === verdict).length;
   const bad = facts
     .filter((fact) => fact.verdict === 'bad')
-    .map((fact) => `${fact.subject} from ${fact.vantage ?? '-'}`);
+    .map(({ fact, subject, vantage }) => `${fact} of ${subject}${vantage === null ? '' : ` from ${vantage}`}`);
   const named = bad.length === 0 ? '' : `: ${printable(bad.slice(0, 6).join(', '))}${bad.length > 6 ? ', ...' : ''}`;
   return `${count('ok')} ok, ${count('unknown')} unknown, ${count('bad')} bad${named}`;
 }

@@ -5,6 +5,8 @@ import { type Command, EXIT, readArgs, UsageError } from './command.ts';
 import { type Paint, painter, wrap } from './terminal.ts';
 
 const OPTIONS = { ...CLIENT_OPTIONS, row: { type: 'string' }, at: { type: 'string' } } as const;
+/** Whose rows are listed where none has the row that was asked for. */
+const MOST_GROUPS_TOLD = 5;
 const USAGE = 'failoverd explain [GROUP] [--row N] [--at TIME]';
 
 export const explain: Command = async (args, shell) => {
@@ -22,15 +24,19 @@ export const explain: Command = async (args, shell) => {
   const groups = named === undefined ? await client.status() : null;
   if (groups?.ok === false) return reportFault(groups.fault, shell, json);
   const explanations: ToldExplanation[] = [];
+  const without: string[] = [];
   for (const group of groups === null ? [named ?? ''] : groups.value.groups.map((one) => one.group)) {
     const answer = await client.explain(group, query);
     // Where all groups are meant, one without such a row has nothing to say.
-    if (!answer.ok && named === undefined && answer.fault.kind === 'problem' && answer.fault.problem.field === 'row')
+    if (!answer.ok && named === undefined && answer.fault.kind === 'problem' && answer.fault.problem.field === 'row') {
+      without.push(answer.fault.problem.remedy ?? '');
       continue;
+    }
     if (!answer.ok) return reportFault(answer.fault, shell, json);
     explanations.push(answer.value);
   }
-  if (explanations.length === 0) throw new UsageError(`no group has a row ${row}`, '`failoverd status` shows the rows');
+  if (explanations.length === 0)
+    throw new UsageError(`no group has a row ${row}`, without.slice(0, MOST_GROUPS_TOLD).join('; '));
   if (json) shell.stdout(`${JSON.stringify(named === undefined ? explanations : explanations[0])}\n`);
   else shell.stdout(`${explanations.flatMap((one) => linesOf(one, painter(shell.color))).join('\n')}\n`);
   return EXIT.done;

@@ -32,7 +32,11 @@ async function send(
     throw new UsageError('a group and what is reported of it are needed', usage);
   if (!REPORTS.includes(report)) throw new UsageError(`${report} is nothing that can be reported`, usage);
   const reason = values.reason?.trim() ?? '';
-  if (reason.length < 3) throw new UsageError('a reason is needed, for the journal', 'add --reason "what was seen"');
+  if (reason.length < 3)
+    throw new UsageError(
+      reason === '' ? 'a reason is needed, for the journal' : `${reason} is too short for a reason`,
+      'add --reason "what was seen", three letters at least',
+    );
   const client = createClient(values, shell);
   const { path, body } = requestOf({ group: encodeURIComponent(group), report, reason });
   const answer = await client.post(path, body);

@@ -134,14 +134,16 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       '  --step SPAN         how far apart it looks; default 15s',
       '  --stale-after SPAN  how long a sample counts; longer than they are apart. Default:',
       '                      four steps, 1m at least',
+      '  --assume WHAT       of what no history holds: all (default), nothing, or some of',
+      '                      roles,identity,readiness,controls; see docs/backtest.md',
       '  --json              print JSON',
     ],
     load: async () => (await import('./backtest.ts')).backtest,
   },
   approve: {
-    says: 'say yes to a proposal, or let a waiting run go on',
+    says: 'say yes to a proposal or a raise, or let a waiting run go on',
     help: [
-      'failoverd approve PROPOSAL_OR_RUN [options]',
+      'failoverd approve PROPOSAL|RUN|RAISE [options]',
       '',
       'Shows exactly what a yes covers, and asks.',
       '',
@@ -153,9 +155,9 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./approve.ts')).approve,
   },
   abort: {
-    says: 'turn a proposal down, or stop a run as far as it can be',
+    says: 'turn a proposal or a raise down, or stop a run as far as it can be',
     help: [
-      'failoverd abort PROPOSAL_OR_RUN --reason TEXT [options]',
+      'failoverd abort PROPOSAL|RUN|RAISE --reason TEXT [options]',
       '',
       'Before the old side is fenced a run is undone; between fence and promotion it',
       'waits; after the promotion was begun nothing stops it.',

@@ -1,9 +1,11 @@
 /** A review in words for a terminal: first how often failoverd would have acted, then each time with its reasons. */
 import { counted, lossText, spanText, utcText } from '../daemon/text.ts';
+import { rowName } from '../model/matrix.ts';
 import type {
   Review,
   ReviewedDecision,
   ReviewedHold,
+  ReviewedNotice,
   ReviewedProposal,
   ReviewedRun,
   Reviews,
@@ -18,11 +20,13 @@ export function reviewLines({ from, to, groups }: Reviews, paint: Paint): string
   ];
 }
 
-const entry = (label: string, text: string, width = 10): string[] => wrap(printable(text), `  ${label.padEnd(width)}`);
+/** A label that is longer than its column stands before its text. */
+const entry = (label: string, text: string, width = Math.max(10, label.length + 2)): string[] =>
+  wrap(printable(text), `  ${label.padEnd(width)}`);
 const detail = (label: string, text: string): string[] => wrap(printable(text), `            ${label.padEnd(9)}`);
 
 function groupLines(review: Review, paint: Paint): string[] {
-  const { decisions, holds, proposals, runs, reports, rows, starts, journalFrom, leftOut } = review;
+  const { decisions, holds, proposals, runs, reports, rows, starts, journalFrom, leftOut, notices, blindMs } = review;
   const would = decisions.filter(({ wouldHaveActed }) => wouldHaveActed).length;
   const back = decisions.filter(({ action }) => action === 'hold').length;
   return [
@@ -36,9 +40,12 @@ function groupLines(review: Review, paint: Paint): string[] {
         ? 'without a restart'
         : `with ${counted(starts.length, 'start')}, the last ${utcText(starts.at(-1)?.at ?? 0)}; before a start nobody looked`,
     ),
+    ...(blindMs === 0
+      ? []
+      : entry('blind', `for ${spanText(blindMs)}: monitoring of a region was silent, and silent alerts meant nothing`)),
     ...rows.flatMap((row) =>
       entry(
-        `row ${row.row}`,
+        rowName(row.row, row.component),
         `${counted(row.holds, 'hold')} (${spanText(row.heldMs)} in all), ${counted(row.decisions, 'decision')}, would have acted ${row.wouldHaveActed}, held back ${row.heldBack}`,
       ),
     ),
@@ -47,6 +54,7 @@ function groupLines(review: Review, paint: Paint): string[] {
     ...section('Decisions', decisions.flatMap(decisionLines), paint),
     ...section('Proposals', proposals.flatMap(proposalLines), paint),
     ...section('Runs', runs.flatMap(runLines), paint),
+    ...section('Blind, or in doubt', notices.flatMap(noticeLines), paint),
     ...section(
       'Reports',
       reports.flatMap(({ report, at, by, what, clearedAt }) =>
@@ -64,18 +72,18 @@ function groupLines(review: Review, paint: Paint): string[] {
 const section = (title: string, lines: readonly string[], paint: Paint): string[] =>
   lines.length === 0 ? [] : ['', `  ${paint('bold', title)}`, ...lines];
 
-const holdLines = ({ row, region, startedAt, heldMs, endedAt, why }: ReviewedHold): string[] => [
+const holdLines = ({ row, component, region, startedAt, heldMs, endedAt, why }: ReviewedHold): string[] => [
   ...entry(
-    `row ${row}`,
+    rowName(row, component),
     `${utcText(startedAt)}, ${region}, held ${spanText(heldMs)}${endedAt === null ? ', goes on' : ''}`,
   ),
   ...(why === null ? [] : detail('ended', why)),
 ];
 
 function decisionLines(decision: ReviewedDecision): string[] {
-  const { at, row, action, why, inTheWay, expectedLoss, endedAt, endedWhy } = decision;
+  const { at, row, component, action, why, inTheWay, expectedLoss, endedAt, endedWhy } = decision;
   return [
-    ...entry(`row ${row}`, `${utcText(at)}, ${ACTIONS[action] ?? action}: ${why}`),
+    ...entry(rowName(row, component), `${utcText(at)}, ${ACTIONS[action] ?? action}: ${why}`),
     ...inTheWay.flatMap(({ gate, answer, why: because }) =>
       detail(answer === 'block' ? 'blocked' : 'unsure', `${gate}: ${because}`),
     ),
@@ -83,6 +91,19 @@ function decisionLines(decision: ReviewedDecision): string[] {
     ...(endedAt === null ? detail('ended', 'not yet') : detail('ended', `${utcText(endedAt)}: ${endedWhy ?? ''}`)),
   ];
 }
+
+const NOTICES = {
+  'watchdog-silent': 'monitoring was silent',
+  'foreign-database': 'it answered as another cluster',
+} as const satisfies Record<ReviewedNotice['notice'], string>;
+
+const noticeLines = ({ notice, subject, openedAt, why, closedAt, closedWhy }: ReviewedNotice): string[] => [
+  ...entry(
+    subject,
+    `${utcText(openedAt)}, ${closedAt === null ? 'goes on' : `for ${spanText(closedAt - openedAt)}`}: ${NOTICES[notice]}: ${why}`,
+  ),
+  ...(closedWhy === null ? [] : detail('ended', closedWhy)),
+];
 
 const ACTIONS: Readonly<Record<string, string>> = {
   observe: 'would have failed over',

@@ -30,6 +30,7 @@ const OPTIONS = {
   'tls-key': { type: 'string' },
   keygen: { type: 'boolean', default: false },
 } as const;
+const KEYGEN_USAGE = 'failoverd witness --keygen --key FILE';
 const USAGE = 'failoverd witness --config FILE --vantage NAME --key FILE --daemon URL [--ca FILE]';
 
 /** Many times the size of a key. */
@@ -43,7 +44,7 @@ export const witness: Command = async (args, shell) => {
   const { values, positionals } = readArgs(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`${positionals[0]} is one too many`, USAGE);
   const { config: configFile, vantage, key: keyFile, daemon } = values;
-  if (keyFile === undefined) throw new UsageError('no key file is named', USAGE);
+  if (keyFile === undefined) throw new UsageError('no key file is named', values.keygen ? KEYGEN_USAGE : USAGE);
   if (values.keygen) return await makeKey(keyFile, shell);
   if (configFile === undefined) throw new UsageError('no config is named', USAGE);
   if (vantage === undefined) throw new UsageError('no vantage is named', USAGE);

@@ -179,7 +179,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   lifecycle.onStop('evidence', STOP_MS.evidence, () => live.parts.hush());
   live.parts.begin(engine);
   log.info(
-    { url, version, stateDir: config.daemon.stateDir, ...autonomies(engine.state().settings) },
+    { url, version, stateDir: resolve(loaded.folder, config.daemon.stateDir), ...autonomies(engine.state().settings) },
     'failoverd is ready',
   );
   return { url, engine, reload: reloader.reload };

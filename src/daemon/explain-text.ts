@@ -6,12 +6,14 @@ import type {
   Change,
   Explanation,
   FactExplained,
+  FactSource,
   GateExplained,
   Paragraph,
   RowExplained,
   ToldExplanation,
 } from '../model/explanation.ts';
 import { rowName } from '../model/matrix.ts';
+import { numberText } from '../policies/metrics.ts';
 import { instantText, spanText } from './text.ts';
 
 export const toldOf = (explanation: Explanation): ToldExplanation => ({
@@ -73,16 +75,20 @@ function asks({ when, kind, forMs, action, against, auto }: RowExplained): strin
 }
 
 function factLines({ fact, value, unit, why, from, ageMs, sources }: FactExplained): string[] {
-  const number = typeof value === 'number' ? `${Number(value.toFixed(3))}${unit === null ? '' : ` ${unit}`}` : value;
+  const known = typeof value === 'number';
+  const number = known ? numberText(value, unit) : value;
   const age = ageMs === null ? '' : `, ${spanText(ageMs)} old`;
   const first = `${fact} is ${number}${from === '' ? '' : ` (from ${from}${age})`}: ${why}`;
-  return [
-    first,
-    ...sources.map(
-      (source) =>
-        `- ${source.who}: ${source.verdict}${source.ageMs === null ? '' : `, ${spanText(source.ageMs)} ago`}: ${source.says}`,
-    ),
+  return [first, ...sources.map((source) => `- ${source.who}${wordsOf(source, known)}: ${source.says}`)];
+}
+
+/** A number is neither good nor bad; of one that is known no verdict is told. */
+function wordsOf({ verdict, ageMs }: FactSource, number: boolean): string {
+  const words = [
+    ...(number && verdict === 'unknown' ? [] : [verdict]),
+    ...(ageMs === null ? [] : [`${spanText(ageMs)} ago`]),
   ];
+  return words.length === 0 ? '' : `: ${words.join(', ')}`;
 }
 
 function answerLines(

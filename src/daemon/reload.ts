@@ -79,6 +79,8 @@ export function createReloader(options: ReloaderOptions): Reloader {
   const { read, engine, replies, log, redact, started, prepare, watch } = options;
   let count = 0;
   let last: Promise<unknown> = Promise.resolve();
+  /** By who asked. */
+  const waiting = new Map<string, Promise<ReloadAnswer>>();
   /** The one reload that waits for the core, with what its yes puts in place. */
   let open: { readonly request: string; readonly settle: (taken: boolean) => void } | null = null;
 
@@ -114,17 +116,17 @@ export function createReloader(options: ReloaderOptions): Reloader {
         else prepared.discard();
       },
     };
-    const waiting = replies.waitFor(request, REPLY_WITHIN_MS);
+    const answering = replies.waitFor(request, REPLY_WITHIN_MS);
     try {
       await engine.submit({ kind: 'reloaded', request, by, configHash, settings: loaded.settings, restartNeeded });
     } catch (error) {
       log.error({ err: error }, 'a config could not be made durable');
-      waiting.cancel();
+      answering.cancel();
       open = null;
       if (!settled) prepared.discard();
       return { kind: 'failed' };
     }
-    const reply = await waiting.reply;
+    const reply = await answering.reply;
     if (reply === null) return { kind: 'no-reply' };
     const texts = (key: string): string[] => (Array.isArray(reply.body[key]) ? reply.body[key].map(String) : []);
     if (reply.status >= 400) return { kind: 'held', problems: texts('problems') };
@@ -133,7 +135,11 @@ export function createReloader(options: ReloaderOptions): Reloader {
 
   return {
     reload(by) {
+      // One that has not begun yet reads what is on disk after this call, too: a storm of signals is two reloads.
+      const next = waiting.get(by);
+      if (next !== undefined) return next;
       const answer = last.then(async () => {
+        waiting.delete(by);
         watch?.began();
         try {
           return await once(by);
@@ -141,6 +147,7 @@ export function createReloader(options: ReloaderOptions): Reloader {
           watch?.ended();
         }
       });
+      waiting.set(by, answer);
       last = answer.catch(() => undefined);
       return answer;
     },

@@ -40,7 +40,7 @@ function headlineOf(facts: SummaryFacts): string {
   return sentence(parts.length === 0 ? calmOf(facts) : parts.join('; '));
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+export const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 function troubleOf({ engine, findings, reports }: SummaryFacts): string | null {
   if (engine !== 'running') return 'the engine stands still: failoverd acts on nothing';
@@ -88,12 +88,20 @@ const agoText = (ageMs: number | null): string =>
 const signText = ({ vantage, says, ageMs }: Sign): string => `${vantage || 'nobody'}: ${says}${agoText(ageMs)}`;
 
 function saidBy({ findings, reports, run, view }: SummaryFacts): string[] {
-  const signs = bad(findings).flatMap((finding) => finding.signs.filter((sign) => sign.verdict === 'bad'));
-  const said = [...reports.map(({ by, what, sinceMs }) => `${by}: ${what}${agoText(sinceMs)}`), ...signs.map(signText)];
+  const said = [
+    ...reports.map(({ by, what, sinceMs }) => `${by}: ${what}${agoText(sinceMs)}`),
+    ...bad(findings).flatMap(voicesOf),
+  ];
   if (said.length > 0) return [...new Set(said)];
   return run === null
     ? voices(view)
     : run.decision.signs.map(({ vantage, says }) => `${vantage || 'nobody'}, when it was decided: ${says}`);
+}
+
+/** What no vantage saw is failoverd's own conclusion, such as from silence. */
+function voicesOf({ signs, why }: FindingStatus): string[] {
+  const seen = signs.filter((sign) => sign.verdict === 'bad');
+  return seen.length === 0 ? [`failoverd: ${why}`] : seen.map(signText);
 }
 
 /** Where nothing is wrong, or nothing is known: what each vantage says of the active region. */

@@ -19,7 +19,7 @@ import type {
   StatusDocument,
   Summary,
 } from './status-document.ts';
-import { type Glance, glanceOf, nextHold, wordsOf } from './status-glance.ts';
+import { type Glance, glanceOf, nextHold, sentence, wordsOf } from './status-glance.ts';
 import { instantText, reportText, spanText, stepText } from './text.ts';
 
 export type SummaryFacts = {
@@ -59,7 +59,7 @@ function worldOf({ findings, reports, run, view }: SummaryFacts): string {
       return `${wordsOf({ code, region })} (${code})${since}: ${why}`;
     }),
   ];
-  if (told.length > 0) return told.join('; ');
+  if (told.length > 0) return sentence(told.join('; '));
   // Once the database has moved the new side answers; what the run is there for is not over before its end.
   if (run !== null) return `${run.from} was lost: ${run.decision.why}`;
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
@@ -171,7 +171,8 @@ const inTheWay = (gates: readonly GateReport[]): string[] =>
     .map((gate) => `${gate.gate}${gate.answer === 'cannot-tell' ? ' can’t tell' : ''}: ${gate.why}`);
 
 function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Next {
-  const what = hold.action === 'failover' ? `failover ${view.active} to ${view.standby}` : hold.action;
+  const way = `${view.active} to ${view.standby}`;
+  const what = hold.action === 'failover' ? `failover ${way}` : hold.action;
   const left = spanText(hold.remainingMs);
   const mode = autonomy.inForce;
   const next =
@@ -180,8 +181,8 @@ function holding({ view, autonomy, gates }: SummaryFacts, hold: HoldStatus): Nex
       : mode === 'auto'
         ? `In ${left}, if it lasts: ${what}, by itself (${rowName(hold.row, hold.component)}).`
         : mode === 'gated'
-          ? `In ${left}, if it lasts: propose to ${what} and wait for people (${rowName(hold.row, hold.component)}).`
-          : `In ${left}, if it lasts: say that it would ${what}, and touch nothing (${rowName(hold.row, hold.component)}).`;
+          ? `In ${left}, if it lasts: propose to fail over ${way} and wait for people (${rowName(hold.row, hold.component)}).`
+          : `In ${left}, if it lasts: say that it would fail over ${way}, and touch nothing (${rowName(hold.row, hold.component)}).`;
   const vetoes = hold.vetoes.filter((veto) => veto.verdict !== 'ok').map((veto) => `${veto.veto}: ${veto.why}`);
   return {
     mood: 'watching',
@@ -217,12 +218,7 @@ const UNHANDLED: readonly (readonly [DiagnosisCode, string])[] = [
 
 function idle({ findings }: SummaryFacts): Next {
   const found = UNHANDLED.find(([code]) => findings.some((one) => one.code === code && one.verdict === 'bad'));
-  if (found !== undefined)
-    return {
-      mood: 'watching',
-      next: found[1],
-      because: findings.flatMap(({ code, why }) => (code === found[0] ? [why] : [])),
-    };
+  if (found !== undefined) return { mood: 'watching', next: found[1], because: [] };
   const region = findings.find((finding) => finding.code === 'RegionUnreachable');
   const bad = findings.some((finding) => finding.verdict === 'bad');
   const mood: Mood = bad ? 'watching' : region?.verdict === 'ok' ? 'quiet' : 'blind';

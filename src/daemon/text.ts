@@ -1,8 +1,12 @@
 /** Spans, instants, sizes and loss brackets in words, the same on the page and in the terminal. PURE. */
 import type { Report } from '../model/events.ts';
+import type { Operation } from '../model/loop.ts';
 import type { LossBracket } from '../model/plan.ts';
 import type { WallMs } from '../model/primitives.ts';
+import { utcText } from '../policies/span.ts';
 import type { StepReport } from './status-document.ts';
+
+export { utcText };
 
 /** Two units at most, as people say it: `1h 5m`, `3m 20s`, `12.4 s`, `80 ms`. */
 export function spanText(spanMs: number): string {
@@ -23,9 +27,6 @@ export function spanText(spanMs: number): string {
     .map(([count, unit]) => `${count}${unit}`)
     .join(' ');
 }
-
-/** `2025-11-23 19:13:05 UTC`. */
-export const utcText = (at: WallMs): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 /** UTC, and the same instant where the people are; the day is named only where it differs. */
 export function instantText(at: WallMs, timeZone: string | null): string {
@@ -57,6 +58,14 @@ export function bytesText(bytes: number | null): string {
   return `${Number((bytes / 1000 ** step).toFixed(1))} ${['B', 'kB', 'MB', 'GB', 'TB'][step]}`;
 }
 
+/** The operations of a step as they are seen from outside. */
+const DOING: Readonly<Record<Operation, string>> = {
+  check: 'it is being checked',
+  do: 'it is being done',
+  verify: 'it is being read back',
+  undo: 'it is being undone',
+};
+
 /** What stands in a step's way, or what is being done for it; empty once it is done. */
 export function stepText({ status, code, message, underWay, lastAnswer }: StepReport): string {
   if (status === 'done') return '';
@@ -66,7 +75,7 @@ export function stepText({ status, code, message, underWay, lastAnswer }: StepRe
       : message === null || message === ''
         ? ''
         : `${code === null ? '' : `${code}: `}${message}`;
-  const now = underWay === null ? '' : `${underWay.operation} under way for ${spanText(underWay.sinceMs)}`;
+  const now = underWay === null ? '' : `${DOING[underWay.operation]} for ${spanText(underWay.sinceMs)}`;
   return [now, said].filter((part) => part !== '').join('; ');
 }
 

@@ -19,6 +19,11 @@ export type Turned = {
 
 /** A turn that has not come to rest by then is a bug, not a busy day: each pass must find less to say. */
 const MOST_PASSES = 200;
+/** What a row may have to say at one instant: its hold ends, begins, has lasted long enough; its decision, another, none. */
+const PASSES_OF_A_ROW = 6;
+
+const mostPasses = ({ groups }: Settings): number =>
+  MOST_PASSES + PASSES_OF_A_ROW * Math.max(0, ...Object.values(groups).map(({ rows }) => rows.length));
 
 export const initialState = (settings: Settings, ledger: Ledger = EMPTY_LEDGER): State => ({
   incarnation: '',
@@ -36,7 +41,7 @@ export function turn(before: State, input: Input): Turned {
   let next: Input = input;
   const entries: JournalEntry[] = [];
   const effects: Exclude<Effect, { kind: 'append' }>[] = [];
-  for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+  for (let pass = 0; pass < MOST_PASSES || pass < mostPasses(state.settings); pass += 1) {
     const out = step(state, next);
     state = out.state;
     let said = false;
@@ -53,5 +58,5 @@ export function turn(before: State, input: Input): Turned {
     if (!said) return { state, entries, effects };
     next = { kind: 'tick', at: input.at, mono: input.mono, groups: [...out.unfinished] };
   }
-  throw new Error(`the core did not come to rest after ${MOST_PASSES} passes on ${input.kind}`);
+  throw new Error(`the core did not come to rest after ${mostPasses(state.settings)} passes on ${input.kind}`);
 }

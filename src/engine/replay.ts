@@ -14,6 +14,7 @@ import type { JournalEntry, Report } from '../model/events.ts';
 import type { Alert, Observation } from '../model/evidence.ts';
 import { EMPTY_GROUP } from '../model/ledger.ts';
 import type { Input, State } from '../model/loop.ts';
+import { rowKey } from '../model/matrix.ts';
 import type { GroupId, WallMs } from '../model/primitives.ts';
 import type { Settings } from '../model/settings.ts';
 import { initialState, turn } from './core.ts';
@@ -210,7 +211,8 @@ class Replay {
 
 /**
  * Nothing is under way whose age decides anything: no hold, proposal, run or report. A hold that has lasted long enough
- * and only told people, or only shows itself, decides nothing more.
+ * and told people, or only shows itself, decides nothing more. One that planned work kept from telling them still does, when
+ * that is over, and says then how long it held.
  */
 function isQuiet({ ledger, settings }: State, stepMs: number): boolean {
   return Object.values(settings.groups).every((group) => {
@@ -218,7 +220,7 @@ function isQuiet({ ledger, settings }: State, stepMs: number): boolean {
     if (proposal !== null || run !== null || Object.keys(reports).length > 0) return false;
     return Object.values(holds).every((hold) => {
       const row = group.rows.find(({ id }) => id === hold.row);
-      const told = row?.action === 'none' || (row?.action === 'speak-up' && decisions[hold.row] !== undefined);
+      const told = row?.action === 'none' || decisions[rowKey(hold.row, hold.component)]?.action === 'speak-up';
       return told && hold.heldMs >= (row?.forMs ?? 0) && stepMs <= group.holdGapMs;
     });
   });

@@ -28,6 +28,7 @@ export function readJournal({ folder, group, until }: ReadRequest): KeptEvents {
         event.kind === 'hold.advanced' &&
         before?.kind === 'hold.advanced' &&
         before.row === event.row &&
+        before.component === event.component &&
         // What was written by the instant that is asked about is not to be replaced by what came later.
         (until === null || event.at <= until || before.at > until);
       if (repeats) events.pop();

@@ -170,7 +170,8 @@ export const GroupConfig = Type.Object(
     matrix: Type.Optional(
       Type.Array(MatrixRow, {
         minItems: 1,
-        description: 'The decision matrix. Default: rows 40 and 80, in the words of dr-strategy §4.1',
+        description:
+          'The decision matrix. Default: rows 10, 20, 40, 50 and 80 of dr-strategy §3 and §4.1, and 42 where there are PostgreSQL and an HTTP service',
       }),
     ),
     budgets: Type.Optional(BudgetsConfig),

@@ -13,6 +13,8 @@ export const MandateRow = Type.Object(
   {
     id: Type.Integer(),
     kind: Type.Enum(['veto', 'gate', 'decide']),
+    /** Absent in older entries: the group. */
+    scope: Type.Optional(Type.String()),
     when: Type.String(),
     forMs: Ms,
     action: Type.String(),
@@ -46,13 +48,17 @@ export const Mandate = Type.Object(
     approvalExpiryMs: Ms,
     rows: Type.Array(MandateRow),
     quorum: Type.Integer(),
-    /** Who may testify, and where from: `name in region`. */
+    /** Who may testify, where from, and by what it is known and knows itself: `name in region, by HASH`. */
     vantages: Type.Array(Type.String()),
     /** The driver, and a hash of its programs. */
     fence: Type.String(),
     /** Alerts that may speak for a failover, and those that may stand in its way. */
     alertsFor: Type.Array(Type.String()),
     alertsAgainst: Type.Array(Type.String()),
+    /** Where alerts come from and how long they count. Absent in older entries: nothing was agreed of it. */
+    alertmanager: Type.Optional(Type.String()),
+    /** A hash of what is probed and how. Absent in older entries, as above. */
+    probed: Type.Optional(Type.String()),
     /** Metrics that rows may read, with what is asked. */
     metrics: Type.Array(Type.String()),
     rpoMs: Ms,

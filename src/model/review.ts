@@ -4,10 +4,13 @@
  */
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, GateReport, Report, RunOutcome } from './events.ts';
+import { NoticeKind } from './notices.ts';
 import { LossBracket } from './plan.ts';
 import { Autonomy, Name, ProposalId, RunId, WallMs } from './primitives.ts';
 
 const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+/** Whom the row was judged for; null = the group. */
+const component = Maybe(Name);
 const closed = { additionalProperties: false } as const;
 
 /** Of each list the newest so many are told; the counts are of all. */
@@ -16,6 +19,7 @@ export const MOST_LISTED = 500;
 export const ReviewedHold = Type.Object(
   {
     row: Type.Integer(),
+    component,
     region: Type.String(),
     startedAt: WallMs,
     impactAt: WallMs,
@@ -32,6 +36,7 @@ export const ReviewedDecision = Type.Object(
   {
     at: WallMs,
     row: Type.Integer(),
+    component,
     region: Type.String(),
     action: Type.String(),
     autonomy: Autonomy,
@@ -90,6 +95,7 @@ export type ReviewedRun = Static<typeof ReviewedRun>;
 export const ReviewedRow = Type.Object(
   {
     row: Type.Integer(),
+    component,
     holds: Type.Integer(),
     heldMs: Type.Number(),
     decisions: Type.Integer(),
@@ -100,6 +106,21 @@ export const ReviewedRow = Type.Object(
   closed,
 );
 export type ReviewedRow = Static<typeof ReviewedRow>;
+
+/** What made failoverd blind, or its ground doubtful, as people were told of it. */
+export const ReviewedNotice = Type.Object(
+  {
+    notice: NoticeKind,
+    /** A region whose watchdog was silent; a component that answered as another cluster. */
+    subject: Name,
+    openedAt: WallMs,
+    why: Type.String(),
+    closedAt: Maybe(WallMs),
+    closedWhy: Maybe(Type.String()),
+  },
+  closed,
+);
+export type ReviewedNotice = Static<typeof ReviewedNotice>;
 
 export const Review = Type.Object(
   {
@@ -121,6 +142,9 @@ export const Review = Type.Object(
         closed,
       ),
     ),
+    /** How long monitoring of any region was silent within the time, milliseconds: silent alerts meant nothing then. */
+    blindMs: Type.Number(),
+    notices: Type.Array(ReviewedNotice),
     /** How many of the lists were left out for being older than the newest 500. */
     leftOut: Type.Integer(),
   },

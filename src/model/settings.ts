@@ -12,7 +12,12 @@ import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from '
 import { durationMs, leastAutonomy } from './primitives.ts';
 import { type MetricSettings, metricSettings } from './prometheus.ts';
 
-export type Vantage = { readonly id: VantageId; readonly region: RegionId };
+export type Vantage = {
+  readonly id: VantageId;
+  readonly region: RegionId;
+  /** SHA-256 of the key it signs with and of the control targets by which it knows that it is not the isolated one. */
+  readonly proofHash: string;
+};
 
 export type ComponentSettings = {
   readonly id: ComponentId;
@@ -88,6 +93,8 @@ export type GroupSettings = {
   readonly fenceHash: string;
   /** SHA-256 of what a plan acts on: regions, components with their addresses, the fence. Holds no secret. */
   readonly boundHash: string;
+  /** SHA-256 of the regions, the components with their addresses and how they are probed: what sights are of. */
+  readonly probedHash: string;
   /** Metrics that the config names as facts; rows read them as `metrics.NAME`. */
   readonly metrics: readonly MetricSettings[];
   readonly rows: readonly Row[];
@@ -142,6 +149,8 @@ const TIER_TARGETS: Record<Tier, { rto: string; rpo: string }> = {
   3: { rto: '1h', rpo: '1h' },
 };
 
+const GRAY_FAILURE = 42;
+
 /** Rows in force where a config names none: those of dr-strategy §3 and §4.1 that every group has. */
 export const DEFAULT_ROWS: readonly MatrixRow[] = [
   {
@@ -161,7 +170,7 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
   },
   { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '5m', action: 'failover', auto: false },
   {
-    id: 42,
+    id: GRAY_FAILURE,
     kind: 'decide',
     when: 'bad(postgres.reachable) && bad(services.reachable) && ok(replication.streaming)',
     for: '5m',
@@ -177,6 +186,14 @@ export const DEFAULT_ROWS: readonly MatrixRow[] = [
   },
   { id: 80, kind: 'decide', when: 'bad(workloads.healthy)', for: '10m', action: 'speak-up', auto: false },
 ];
+
+/** A row that reads what the group does not have could never fire, and would be told as a gap by whoever looks for one. */
+function rowsOf({ matrix, components }: GroupConfig): readonly MatrixRow[] {
+  if (matrix !== undefined) return matrix;
+  const kinds = new Set(Object.values(components).map(({ kind }) => kind));
+  const gray = kinds.has('postgres') && kinds.has('http');
+  return DEFAULT_ROWS.filter(({ id }) => id !== GRAY_FAILURE || gray);
+}
 
 const span = (text: string | undefined, fallback: string): number => durationMs(text ?? fallback);
 
@@ -249,8 +266,22 @@ function boundHashOf({ primary, secondary, components, fence }: GroupConfig): st
   return hashOf({ primary, secondary, components: Object.fromEntries(targets), fence: fence ?? null });
 }
 
+/** What is promised of a component changes nothing of what is seen of it. */
+function probedHashOf({ primary, secondary, components }: GroupConfig): string {
+  const probed = Object.entries(components).map(([id, component]) => {
+    const { tier: _tier, targets: _targets, ...rest } = component;
+    const { lagTarget: _lag, ...seen } = rest as typeof rest & { lagTarget?: unknown };
+    return [id, seen];
+  });
+  return hashOf({ primary, secondary, components: Object.fromEntries(probed) });
+}
+
 function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {
-  const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({ id: vantage, region: v.region }));
+  const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({
+    id: vantage,
+    region: v.region,
+    proofHash: hashOf({ key: v.publicKey ?? null, controlTargets: v.controlTargets }),
+  }));
   const components = Object.entries(group.components).map(([component, c]) => componentSettings(component, c));
   const phases = group.budgets?.phases;
   const hours = group.authority?.businessHours;
@@ -267,9 +298,10 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     fence: group.fence?.driver ?? 'none',
     fenceHash: hashOf(group.fence ?? null),
     boundHash: boundHashOf(group),
+    probedHash: probedHashOf(group),
     fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
     metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
-    rows: (group.matrix ?? DEFAULT_ROWS).map((row) => ({
+    rows: rowsOf(group).map((row) => ({
       id: row.id,
       kind: row.kind,
       scope: row.scope ?? 'group',

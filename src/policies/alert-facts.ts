@@ -6,6 +6,7 @@ import type { Sign } from '../model/events.ts';
 import type { AlertMeaning } from '../model/settings.ts';
 import type { AlertView, FiringSum } from './firing.ts';
 import { plain, type Reading } from './reading.ts';
+import { utcText } from './span.ts';
 import type { SilencedView, View } from './view.ts';
 import { watching } from './watchdog.ts';
 
@@ -29,7 +30,7 @@ export function alerted(view: View, what: string, like: (meaning: AlertMeaning) 
 /** `PodFailing is silenced by ann until ..., so it says nothing`. */
 export function silencedText({ alert, by }: SilencedView): string {
   const who = by.map((one) => one.by || 'somebody').join(' and ') || 'somebody';
-  const until = by.length === 0 ? '' : ` until ${new Date(Math.max(...by.map(({ endsAt }) => endsAt))).toISOString()}`;
+  const until = by.length === 0 ? '' : ` until ${utcText(Math.max(...by.map(({ endsAt }) => endsAt)))}`;
   return `${nameOf({ alert })} is silenced by ${who}${until}, so it says nothing`;
 }
 

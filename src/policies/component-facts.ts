@@ -8,7 +8,7 @@ import { plain, type Reading } from './reading.ts';
 import type { PostgresView, View } from './view.ts';
 
 /** Meanings that say of a component that it fails. */
-const FAILING: readonly AlertMeaning['fact'][] = ['workload-degraded', 'clickhouse-failing', 'nats-failing'];
+export const FAILING: readonly AlertMeaning['fact'][] = ['workload-degraded', 'clickhouse-failing', 'nats-failing'];
 
 export const COMPONENT_READERS: Readonly<
   Record<ComponentFactName, (view: View, component: ComponentSettings) => Reading>

@@ -67,7 +67,7 @@ function number(
   const now = readFact(view, fact, component).value;
   const metric = view.settings.metrics.find(({ id }) => id === metricIn(fact));
   const unit = metric?.unit ?? rowFact(fact)?.unit;
-  const is = typeof now === 'number' ? `it is ${Number(now.toFixed(1))} now` : 'it is not known now';
+  const is = typeof now === 'number' ? `it is ${Number(now.toPrecision(6))} now` : 'it is not known now';
   const limit = thresholds.find((one) => Math.abs(one - to) <= 1) ?? to;
   const way = to > limit ? `above ${limit}` : to < limit ? `below ${limit}` : `${limit}`;
   return `${fact} were ${way}${unit === null || unit === undefined ? '' : ` ${unit}`} (${is})`;

@@ -6,12 +6,15 @@
  */
 import type { DecisionRecord, EventBody } from '../model/events.ts';
 import type { Explanation, KeptEvents, RowExplained } from '../model/explanation.ts';
+import type { Raise } from '../model/ledger.ts';
 import { rowKey } from '../model/matrix.ts';
 import type { ComponentId, GroupId, WallMs } from '../model/primitives.ts';
 import { rowFact } from '../model/row-facts.ts';
 import type { GroupSettings, Row } from '../model/settings.ts';
-import { rowWords, sourceOf, stopsOf } from './explain.ts';
+import { windowEnd } from './calendar.ts';
+import { raiseNote, rowWords, sourceOf, stopsOf } from './explain.ts';
 import { componentsOf } from './rows.ts';
+import { utcText } from './span.ts';
 
 export type PastQuestion = {
   readonly group: GroupId;
@@ -177,8 +180,6 @@ function factsOf(record: DecisionRecord): RowExplained['facts'] {
   }));
 }
 
-const utc = (at: WallMs): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-
 function pastNotes(row: Row, { hold, decision, before, after }: Kept): string[] {
   const notes: string[] = [];
   if (hold === null && decision === null)
@@ -188,8 +189,8 @@ function pastNotes(row: Row, { hold, decision, before, after }: Kept): string[] 
   else if (decision === null)
     notes.push('the values its facts had were not kept: they are written down with a decision, and there was none yet');
   else if (decision.record.when !== row.when) notes.push(`the row reads otherwise today: ${row.when}`);
-  if (before !== null) notes.push(`the last thing kept of it before: ${utc(before.at)}, ${before.says}`);
-  if (after !== null) notes.push(`the next thing kept of it: ${utc(after.at)}, ${after.says}`);
+  if (before !== null) notes.push(`the last thing kept of it before: ${utcText(before.at)}, ${before.says}`);
+  if (after !== null) notes.push(`the next thing kept of it: ${utcText(after.at)}, ${after.says}`);
   return notes;
 }
 
@@ -235,12 +236,17 @@ function activeAt(until: readonly EventBody[]): string | null {
   return active;
 }
 
-function notesOf({ at, kept: { events, lastAt, firstAt } }: PastQuestion, until: readonly EventBody[]): string[] {
+function notesOf(
+  { at, settings, kept: { events, lastAt, firstAt } }: PastQuestion,
+  until: readonly EventBody[],
+): string[] {
   const notes: string[] = [];
   if (firstAt === null) return ['the journal is empty'];
-  if (at < firstAt) return [`nothing was kept of that time: the journal begins at ${utc(firstAt)}`];
+  if (at < firstAt) return [`nothing was kept of that time: the journal begins at ${utcText(firstAt)}`];
   if (lastAt !== null)
-    notes.push(`the journal’s last entry before is of ${utc(lastAt)}; it keeps changes, and not that nothing changed`);
+    notes.push(
+      `the journal’s last entry before is of ${utcText(lastAt)}; it keeps changes, and not that nothing changed`,
+    );
   const started = until.findLast((event) => event.kind === 'daemon.started');
   const now = events.findLast((event) => event.kind === 'daemon.started');
   if (started !== undefined && started.configHash !== now?.configHash)
@@ -249,6 +255,14 @@ function notesOf({ at, kept: { events, lastAt, firstAt } }: PastQuestion, until:
   if (proposal !== null) notes.push(`${proposal} was open`);
   const run = openRunAt(until);
   if (run !== null) notes.push(`${run} was under way`);
+  const raise = openRaiseAt(until);
+  if (raise !== null) notes.push(raiseNote(raise, 'was'));
+  for (const { title, span } of settings.maintenance) {
+    const end = windowEnd(span, at);
+    if (end !== null)
+      notes.push(`maintenance "${title}" stood until ${utcText(end)}, by the calendar of today’s config`);
+  }
+  if (settings.silenceMeanings.length > 0) notes.push('which silences stood then is not kept');
   return notes;
 }
 
@@ -257,6 +271,20 @@ function openProposalAt(until: readonly EventBody[]): string | null {
   for (const event of until) {
     if (event.kind === 'proposal.opened') open = event.proposal;
     if (event.kind === 'proposal.closed') open = null;
+  }
+  return open;
+}
+
+function openRaiseAt(until: readonly EventBody[]): Raise | null {
+  let open: Raise | null = null;
+  for (const event of until) {
+    if (event.kind === 'raise.opened') {
+      const { raise: id, at: openedAt, configHash, mandate, widens, needs, expiresAt } = event;
+      open = { id, openedAt, configHash, mandate, widens, needs, expiresAt, approvals: [] };
+    }
+    if (event.kind === 'raise.approved' && open !== null)
+      open = { ...open, approvals: [...open.approvals, event.approval] };
+    if (event.kind === 'raise.closed') open = null;
   }
   return open;
 }

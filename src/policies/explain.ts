@@ -12,12 +12,13 @@ import type {
   RowExplained,
 } from '../model/explanation.ts';
 import { expressionOf, type RowAnswer, type RowValues } from '../model/expression.ts';
-import type { Hold } from '../model/ledger.ts';
+import type { Hold, Raise } from '../model/ledger.ts';
 import type { State } from '../model/loop.ts';
-import { rowKey } from '../model/matrix.ts';
+import { rowKey, rowName } from '../model/matrix.ts';
 import type { ComponentId, GroupId, Verdict } from '../model/primitives.ts';
 import { smallestTurns } from '../model/row-examples.ts';
 import { metricIn, type ReadableFact, rowFact } from '../model/row-facts.ts';
+import { missing } from '../model/run.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
 import { conditionFor } from './conditions.ts';
 import { GATES, judge } from './gates/index.ts';
@@ -40,16 +41,25 @@ export function explain(state: State, group: GroupId, only: number | null = null
     basis: 'now',
     active: view.active,
     standby: view.standby,
-    notes:
-      view.ledger.run === null
+    notes: [
+      ...(view.ledger.run === null
         ? []
-        : [`${view.ledger.run.id} is open: while it is, rows decide nothing more of this group`],
+        : [`${view.ledger.run.id} is open: while it is, rows decide nothing more of this group`]),
+      ...(view.ledger.raise === null ? [] : [raiseNote(view.ledger.raise)]),
+    ],
     rows: view.settings.rows
       .filter((row) => only === null || row.id === only)
       .flatMap((row) =>
         componentsOf(view.settings, row).map((component) => explainRow(state, view, { row, component })),
       ),
   };
+}
+
+/** Rows and gates read as agreed until then, and not as the config says. */
+export function raiseNote({ id, widens, needs, approvals, expiresAt }: Raise, is: 'is' | 'was' = 'is'): string {
+  const open = missing({ needs, approvals });
+  const until = new Date(expiresAt).toISOString();
+  return `${id} ${is} open until ${until}: the config asks for more than is agreed (${widens.join('; ')}), which counts once approved by ${open.join(' and ')}`;
 }
 
 const ANSWERS = { bad: 'matches', ok: 'does-not-match', unknown: 'cannot-tell' } as const;
@@ -167,10 +177,12 @@ const sight = (component: string, region: string, vantage: string | null, ageMs:
 
 type Gates = { readonly reports: readonly GateExplained[]; readonly autonomyWhy: readonly string[] };
 
-/** Gates in the way of what a row proposes: all for a failover, other rows alone for what people do by hand. */
+/**
+ * Gates in the way of what a row proposes: all for a failover, rows and planned work for what people do by hand, and planned
+ * work alone for words to people.
+ */
 function gatesOf(state: State, view: View, { row, component }: Scoped, finding: RowFinding, hold: Hold | null): Gates {
-  if (row.kind !== 'decide' || row.action === 'none' || row.action === 'speak-up')
-    return { reports: [], autonomyWhy: [] };
+  if (row.kind !== 'decide' || row.action === 'none') return { reports: [], autonomyWhy: [] };
   const loss = replicationLoss(
     hold?.sample ?? sampleOf(state, view),
     hold?.impactAt ?? finding.impactAt ?? view.at,
@@ -181,7 +193,7 @@ function gatesOf(state: State, view: View, { row, component }: Scoped, finding: 
   return {
     autonomyWhy: failover ? judged.autonomyWhy : [],
     reports: judged.reports
-      .filter(({ gate }) => failover || /^(?:row-\d|maintenance$)/.test(gate))
+      .filter(({ gate }) => failover || gate === 'maintenance' || (row.action !== 'speak-up' && /^row-\d/.test(gate)))
       .map((report) => ({
         ...report,
         stops: stopsOf(report.gate, report.answer),
@@ -203,7 +215,7 @@ function thenOf(view: View, row: Row): string {
   switch (row.action) {
     case 'failover': {
       const declared = declaredAutonomy(view.settings);
-      if (declared === 'observe') return `it would say that it would fail over to ${view.standby}, and do nothing`;
+      if (declared === 'observe') return `it would only say that it would fail over to ${view.standby}`;
       return declared === 'auto' && row.auto
         ? `it would fail over to ${view.standby} by itself`
         : `it would propose a failover to ${view.standby}`;
@@ -257,20 +269,17 @@ function changesOf(view: View, { row, component }: Scoped, finding: RowFinding, 
 /** The first row that matches decides; whoever reads of a later one has to know. */
 function notesOf(view: View, { row, component }: Scoped, finding: RowFinding): string[] {
   if (row.kind !== 'decide' || row.action === 'speak-up' || row.action === 'none') return [];
-  const first = view.settings.rows.find(
-    (other) =>
-      other.id !== row.id &&
-      other.kind === 'decide' &&
-      other.action !== 'speak-up' &&
-      other.action !== 'none' &&
-      view.settings.rows.indexOf(other) < view.settings.rows.indexOf(row) &&
-      componentsOf(view.settings, other).some(
-        (of) => (of === null || of === component) && (judgeRow(view, other, of).verdict satisfies Verdict) === 'bad',
-      ),
-  );
+  const above = view.settings.rows.slice(0, view.settings.rows.indexOf(row));
+  const first = above
+    .filter((other) => other.kind === 'decide' && other.action !== 'speak-up' && other.action !== 'none')
+    .flatMap((other) => componentsOf(view.settings, other).map((of) => ({ other, of })))
+    .find(
+      ({ other, of }) =>
+        (of === null || of === component) && (judgeRow(view, other, of).verdict satisfies Verdict) === 'bad',
+    );
   return first === undefined
     ? []
     : [
-        `row ${first.id} matches and stands above it: ${finding.verdict === 'bad' ? 'that one decides, not this one' : 'that one would decide'}`,
+        `${rowName(first.other.id, first.of)} matches and stands above it: ${finding.verdict === 'bad' ? 'that one decides, not this one' : 'that one would decide'}`,
       ];
 }

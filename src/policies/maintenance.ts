@@ -8,6 +8,7 @@ import type { Row } from '../model/settings.ts';
 import { alerted } from './alert-facts.ts';
 import { windowEnd } from './calendar.ts';
 import { plain, type Reading } from './reading.ts';
+import { utcText } from './span.ts';
 import { holdsMatchers, type View } from './view.ts';
 
 export type Maintenance = Omit<Suppression, 'causes'> & {
@@ -78,7 +79,7 @@ export const suppressing = (view: View, acting: Acting): Maintenance | null =>
 
 export function maintenanceText({ title, by, until, source }: Maintenance): string {
   const who = by === null || by === '' ? '' : ` by ${by}`;
-  const end = until === null ? '' : ` until ${new Date(until).toISOString()}`;
+  const end = until === null ? '' : ` until ${utcText(until)}`;
   return `${source === 'silence' ? 'silence' : 'maintenance'} "${title}"${who}${end}`;
 }
 

@@ -21,9 +21,10 @@ const alertText = ({ match, fact, region, component }: AlertMeaning): string =>
 const metricText = ({ id, promql, type, bad, server, about, freshMs }: MetricSettings): string =>
   `metrics.${id}: ${type} ${promql}${bad === null ? '' : `, bad ${bad.comparator} ${bad.limit}`}, of ${server} about ${about ?? 'the active region'}, fresh for ${durationText(freshMs)}`;
 
-const rowOf = ({ id, kind, when, forMs, action, against, unknown, auto }: Row): MandateRow => ({
+const rowOf = ({ id, kind, scope, when, forMs, action, against, unknown, auto }: Row): MandateRow => ({
   id,
   kind,
+  scope,
   when,
   forMs,
   action,
@@ -34,7 +35,7 @@ const rowOf = ({ id, kind, when, forMs, action, against, unknown, auto }: Row): 
 
 /** What a group's settings would let failoverd do. */
 export function mandateOf(settings: GroupSettings): Mandate {
-  const { approvals, businessHours, vantages, alertMeanings } = settings;
+  const { approvals, businessHours, vantages, alertMeanings, alertRegion, alertExpiryMs, watchdogWithinMs } = settings;
   const { quorum, rpoMs, replicationLossBytes, cooldownMs, attemptsMost, attemptsWithinMs } = settings;
   const { holdGapMs, standbyStreamedWithinMs, approvalExpiryMs } = settings;
   const alerts = (against: boolean): string[] =>
@@ -52,10 +53,15 @@ export function mandateOf(settings: GroupSettings): Mandate {
     approvalExpiryMs,
     rows: settings.rows.map(rowOf),
     quorum,
-    vantages: vantages.map(({ id, region }) => `${id} in ${region}`).sort(),
+    vantages: vantages.map(({ id, region, proofHash }) => `${id} in ${region}, by ${proofHash.slice(0, 16)}`).sort(),
     fence: settings.fence === 'none' ? 'none' : `${settings.fence} ${settings.fenceHash}`,
     alertsFor: alerts(false),
     alertsAgainst: alerts(true),
+    alertmanager:
+      alertRegion === null
+        ? 'none'
+        : `in ${alertRegion}, an alert counts for ${durationText(alertExpiryMs)}, a watchdog for ${durationText(watchdogWithinMs)}`,
+    probed: settings.probedHash,
     metrics: settings.metrics.map(metricText).sort(),
     rpoMs,
     replicationLossBytes,
@@ -67,8 +73,18 @@ export function mandateOf(settings: GroupSettings): Mandate {
   };
 }
 
-/** A group that was not there did nothing. */
-export const NOTHING_OF = (wanted: Mandate): Mandate => ({ ...wanted, autonomy: 'observe' });
+/**
+ * A group that was not there did nothing. It is asked for by those whom any other group asks, `others`: a group is not
+ * raised by fewer people under a new name.
+ */
+export function nothingOf(wanted: Mandate, others: readonly Mandate[]): Mandate {
+  const asked = [wanted, ...others].map(({ approvals }) => approvals.businessHours);
+  const most = (role: 'sre' | 'vp'): number => Math.max(...asked.map((roles) => countOf(roles, role)));
+  const businessHours = (['sre', 'vp'] as const).flatMap((role) => Array<typeof role>(most(role)).fill(role));
+  return { ...wanted, autonomy: 'observe', approvals: { ...wanted.approvals, businessHours } };
+}
+
+const countOf = (roles: readonly string[], role: string): number => roles.filter((one) => one === role).length;
 
 export type Held = {
   /** The settings in force: those wanted, as far as they are agreed to. */
@@ -84,7 +100,9 @@ export function holdTo(agreed: Mandate, settings: GroupSettings, why: string): H
   const wanted = mandateOf(settings);
   const effective = leastAutonomy(agreed.autonomy, wanted.autonomy);
   const raised = RANK[wanted.autonomy] > RANK[agreed.autonomy];
-  const people = wanted.autonomy === 'observe' ? [] : peopleWidened(agreed, wanted);
+  const fewer = peopleWidened(agreed, wanted);
+  // Nobody's yes is needed to observe; but whoever had to be asked before is the one to ask when it is raised again.
+  const people = wanted.autonomy === 'observe' ? [] : fewer;
   const bounds = wanted.autonomy === 'auto' && agreed.autonomy === 'auto' ? boundsWidened(agreed, wanted) : [];
   const barred = wanted.autonomy === 'auto' && agreed.autonomy === 'auto' ? barsRemoved(agreed, wanted) : [];
   const widens = [
@@ -93,7 +111,14 @@ export function holdTo(agreed: Mandate, settings: GroupSettings, why: string): H
     ...bounds,
     ...barred,
   ];
-  if (widens.length === 0) return { settings, widens, agreed: wanted };
+  if (widens.length === 0) {
+    const { approvals, calendar, approvalExpiryMs } = agreed;
+    return {
+      settings,
+      widens,
+      agreed: fewer.length === 0 ? wanted : { ...wanted, approvals, calendar, approvalExpiryMs },
+    };
+  }
   return {
     settings: narrowed(settings, agreed, { effective, people: people.length > 0, barred: barred.length > 0, why }),
     widens,
@@ -151,8 +176,9 @@ function narrowed(
   };
 }
 
-type Rule = Pick<MandateRow, 'kind' | 'when' | 'action'>;
-const sameRule = (a: Rule, b: Rule): boolean => a.kind === b.kind && a.when === b.when && a.action === b.action;
+type Rule = Pick<MandateRow, 'kind' | 'when' | 'action'> & { readonly scope?: string };
+const sameRule = (a: Rule, b: Rule): boolean =>
+  a.kind === b.kind && a.when === b.when && a.action === b.action && (a.scope ?? 'group') === (b.scope ?? 'group');
 
 const lacks = (from: readonly string[], of: readonly string[]): string[] => of.filter((one) => !from.includes(one));
 
@@ -160,9 +186,8 @@ const lacks = (from: readonly string[], of: readonly string[]): string[] => of.f
 function peopleWidened(agreed: Mandate, wanted: Mandate): string[] {
   const widened: string[] = [];
   for (const when of ['businessHours', 'otherwise'] as const) {
-    const counted = (roles: readonly string[], role: string): number => roles.filter((one) => one === role).length;
     const fewer = (['sre', 'vp'] as const).filter(
-      (role) => counted(wanted.approvals[when], role) < counted(agreed.approvals[when], role),
+      (role) => countOf(wanted.approvals[when], role) < countOf(agreed.approvals[when], role),
     );
     if (fewer.length > 0) widened.push(`approvals.${when} without ${fewer.join(' and ')}`);
   }
@@ -213,12 +238,11 @@ function boundsWidened(agreed: Mandate, wanted: Mandate): string[] {
 /** What stood in the way of acting alone and doesn't any more, or proves less: kept apart it can't be, so it caps at gated. */
 function barsRemoved(agreed: Mandate, wanted: Mandate): string[] {
   const rows = agreed.rows.flatMap((before): string[] => {
-    const bars = before.kind !== 'decide' || !before.auto;
-    if (!bars) return [];
+    // A deciding row bars those behind it: while it matches it is its turn, and while it can't tell none of them acts alone.
+    const ahead = agreed.rows.some(({ auto, id }) => auto && id > before.id);
+    if (before.kind === 'decide' && before.auto && !ahead) return [];
     const now = wanted.rows.find(({ id }) => id === before.id);
     if (now === undefined) return [`row ${before.id} (${before.kind}) is gone`];
-    // One that may act alone now is told among the bounds.
-    if (before.kind === 'decide' && now.auto) return [];
     const weaker =
       !sameRule(before, now) ||
       lacks(now.against, before.against).length > 0 ||
@@ -230,7 +254,13 @@ function barsRemoved(agreed: Mandate, wanted: Mandate): string[] {
     ...(wanted.fence === agreed.fence ? [] : ['another fence']),
     ...lacks(agreed.vantages, wanted.vantages).map((vantage) => `vantage ${vantage} testifies`),
     ...lacks(agreed.alertsFor, wanted.alertsFor).map((alert) => `an alert says ${alert}`),
+    ...otherwise(agreed.alertmanager, wanted.alertmanager, (now) => `alerts come otherwise: ${now}`),
+    ...otherwise(agreed.probed, wanted.probed, () => 'other targets are probed, or otherwise'),
     ...lacks(wanted.metrics, agreed.metrics).map((metric) => `another metric in the place of ${metric}`),
     ...lacks(wanted.alertsAgainst, agreed.alertsAgainst).map((alert) => `no alert says ${alert} any more`),
   ];
 }
+
+/** What an older journal does not tell was not agreed either way. */
+const otherwise = (before: string | undefined, now: string | undefined, told: (now: string) => string): string[] =>
+  before === undefined || now === undefined || before === now ? [] : [told(now)];

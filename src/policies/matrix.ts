@@ -24,7 +24,7 @@ import { type View, viewOf } from './view.ts';
 const LOOKS_APART_MS = 2500;
 const CHECKPOINT_MS = { least: 250, most: 5000 } as const;
 
-/** Judges every row of a group at this instant; stops at the first that has something to write down. */
+/** Judges every row of a group at this instant; stops after the first that has something to write down. */
 export function judgeRows(turn: Turn, group: GroupId): void {
   const view = viewOf(turn.state, group);
   pinIdentities(turn, view);
@@ -33,10 +33,15 @@ export function judgeRows(turn: Turn, group: GroupId): void {
   const won = new Set<ComponentId | null>();
   for (const row of view.settings.rows) {
     for (const component of componentsOf(view.settings, row)) {
+      // What is said of one component changes nothing for the next: a region that is lost with hundreds of them is one pass.
+      const own: Turn = { ...turn, events: [] };
       // The first row that matches decides, also while it still holds; words to people are never in each other's way.
-      if (judgeOne(turn, view, { row, component }, won.has(component) || won.has(null))) won.add(component);
-      if (turn.events.length > 0) return;
+      if (judgeOne(own, view, { row, component }, won.has(component) || won.has(null))) won.add(component);
+      turn.state = own.state;
+      turn.pages = own.pages;
+      say(turn, ...own.events);
     }
+    if (turn.events.length > 0) return;
   }
 }
 

@@ -5,6 +5,7 @@
 import { byPart, withKey, withoutKey } from '../model/keyed.ts';
 import type { KeptPage } from '../model/ledger.ts';
 import type { InputOf, State } from '../model/loop.ts';
+import { utcText } from './span.ts';
 import { page, remember, say, type Turn, wakeAt } from './turn.ts';
 
 const RETRY_MS = { first: 1000, most: 30_000 } as const;
@@ -45,7 +46,7 @@ export function sendPages(turn: Turn): void {
         'overdue',
         group,
         `Not told in time: ${title}`,
-        `The ${kind} page ${id} was due at ${new Date(dueAt).toISOString()} and is not delivered. Escalate: SRE manager, VP Engineering, CTO.`,
+        `The ${kind} page ${id} was due at ${utcText(dueAt)} and is not delivered. Escalate: SRE manager, VP Engineering, CTO.`,
       );
     }
     const notBefore = underWay[id] ?? 0;

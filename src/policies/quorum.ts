@@ -14,7 +14,7 @@ export function quorumOf(
   const ok = count(reach, 'ok');
   const n = reach.length;
   const k = view.settings.quorum;
-  const tally = `${bad} of ${n} vantages can't reach ${region}, ${ok} can, ${n - bad - ok} can't tell; ${k} are needed`;
+  const tally = `${bad} of ${n} vantages can't reach ${region}, ${ok} can, ${n - bad - ok} can't tell; ${k} ${k === 1 ? 'is' : 'are'} needed`;
   if (bad >= k) return { verdict: 'bad', why: tally };
   // So many see it well that k can't be reached whatever the rest would say.
   if (ok > n - k) return { verdict: 'ok', why: tally };

@@ -12,7 +12,7 @@ import type { Mandate } from '../model/mandate.ts';
 import type { GroupId, RaiseId } from '../model/primitives.ts';
 import { missing } from '../model/run.ts';
 import type { GroupSettings, Settings } from '../model/settings.ts';
-import { holdTo, mandateOf, NOTHING_OF } from './mandate.ts';
+import { holdTo, mandateOf, nothingOf } from './mandate.ts';
 import { page, say, type Turn } from './turn.ts';
 import { groupLedger } from './view.ts';
 
@@ -25,6 +25,8 @@ export type Agreed = { readonly settings: Settings; readonly raises: string[] };
 export function agree(turn: Turn, configured: Settings, configHash: string, by: string | null): Agreed {
   const { ledger } = turn.state;
   const first = Object.values(ledger.groups).every(({ mandate }) => mandate === null);
+  // Also of groups that are gone: what they agreed stays in the journal.
+  const others = Object.values(ledger.groups).flatMap(({ mandate }) => (mandate === null ? [] : [mandate]));
   const groups: Record<GroupId, GroupSettings> = {};
   const raises: string[] = [];
   for (const settings of Object.values(configured.groups)) {
@@ -34,7 +36,7 @@ export function agree(turn: Turn, configured: Settings, configHash: string, by: 
       groups[settings.id] = settings;
       continue;
     }
-    const agreed = own.mandate ?? NOTHING_OF(mandateOf(settings));
+    const agreed = own.mandate ?? nothingOf(mandateOf(settings), others);
     const held = holdTo(agreed, settings, heldWhy(settings));
     groups[settings.id] = held.settings;
     if (canonicalize(held.agreed) !== canonicalize(own.mandate))

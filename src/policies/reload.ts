@@ -10,11 +10,13 @@
  */
 import type { GroupLedger, Proposal } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
-import type { GroupId } from '../model/primitives.ts';
+import { rowKey } from '../model/matrix.ts';
+import type { ComponentId, GroupId } from '../model/primitives.ts';
 import { declaredAutonomy, type GroupSettings, type Row, type Settings } from '../model/settings.ts';
 import { authorityAt } from './authority.ts';
 import { failoverPlan, planHash } from './plans/failover.ts';
 import { agree } from './raises.ts';
+import { componentsOf } from './rows.ts';
 import { page, put, remember, say, type Turn } from './turn.ts';
 
 export function reload(turn: Turn, input: InputOf<'reloaded'>): void {
@@ -64,6 +66,7 @@ type Taken = { readonly raises: string[]; readonly withdrawn: string[] };
 /** Puts a config in force. `by` is who asked, or null at a start. */
 export function takeIn(turn: Turn, configured: Settings, configHash: string, by: string | null): Taken {
   const before = by === null ? null : turn.state.settings;
+  const anew = turn.state.ledger.config.hash !== configHash;
   const agreed = agree(turn, configured, configHash, by);
   turn.state = { ...turn.state, configured, settings: agreed.settings };
   const withdrawn: string[] = [];
@@ -71,6 +74,9 @@ export function takeIn(turn: Turn, configured: Settings, configHash: string, by:
     const now = agreed.settings.groups[group] ?? null;
     const was = before?.groups[group] ?? null;
     if (before === null) haltMoved(turn, group, ledger, now);
+    // Who answered under another config may be another server; nobody was there to compare the two.
+    if (before === null && anew && Object.keys(ledger.readiness).length > 0)
+      say(turn, { kind: 'readiness.forgotten', at: turn.state.at, group });
     withdrawn.push(...withdraw(turn, group, ledger, was, now));
     forgetHolds(turn, group, ledger, was, now);
   }
@@ -93,8 +99,9 @@ function haltMoved(turn: Turn, group: GroupId, { run }: GroupLedger, now: GroupS
   );
 }
 
-const ruleOf = (row: Rule | undefined): string => (row === undefined ? '' : `${row.kind} ${row.action} ${row.when}`);
-type Rule = Pick<Row, 'kind' | 'when'> & { readonly action: string };
+const ruleOf = (row: Rule | undefined): string =>
+  row === undefined ? '' : `${row.kind} ${row.action} ${row.scope ?? 'group'} ${row.when}`;
+type Rule = Pick<Row, 'kind' | 'when'> & { readonly action: string; readonly scope?: string };
 const rowIn = (settings: GroupSettings | null, id: number): Row | undefined =>
   settings?.rows.find((row) => row.id === id);
 
@@ -136,7 +143,7 @@ function otherwise(proposal: Proposal, was: GroupSettings | null, now: GroupSett
   return null;
 }
 
-/** Holds and decisions of rows that are gone or say something else. */
+/** Holds and decisions of rows that are gone or say something else, and of components that a row is judged for no more. */
 function forgetHolds(
   turn: Turn,
   group: GroupId,
@@ -147,17 +154,30 @@ function forgetHolds(
   const { at } = turn.state;
   const why = 'the config was changed: its row is gone or another one';
   const changed = (id: number, rule: string): boolean => ruleOf(rowIn(now, id)) !== rule;
-  for (const { row } of Object.values(ledger.holds)) {
+  const judgedFor = (row: number, component: ComponentId | null): boolean => {
+    const found = rowIn(now, row);
+    return now !== null && found !== undefined && componentsOf(now, found).includes(component);
+  };
+  /** As the fold knows it: a row of the group names no component. */
+  const named = (row: number, component: ComponentId | null) => ({
+    at,
+    group,
+    row,
+    ...(component === null ? {} : { component }),
+    why,
+  });
+  for (const { row, component } of Object.values(ledger.holds)) {
     // A start has no settings before: there the decision, or what was agreed, tells what the row said.
     const agreed = ledger.mandate?.rows.find(({ id }) => id === row);
     const rule = was !== null ? ruleOf(rowIn(was, row)) : agreed === undefined ? null : ruleOf(agreed);
-    if (rowIn(now, row) !== undefined && (rule === null || !changed(row, rule))) continue;
-    say(turn, { kind: 'hold.ended', at, group, row, why });
-    put(turn, 'holdSeenMono', `${group}/${row}`, undefined);
-    put(turn, 'holdPendingMs', `${group}/${row}`, undefined);
+    if (judgedFor(row, component) && (rule === null || !changed(row, rule))) continue;
+    say(turn, { kind: 'hold.ended', ...named(row, component) });
+    put(turn, 'holdSeenMono', `${group}/${rowKey(row, component)}`, undefined);
+    put(turn, 'holdPendingMs', `${group}/${rowKey(row, component)}`, undefined);
   }
-  for (const { row, when } of Object.values(ledger.decisions))
-    if (rowIn(now, row)?.when !== when) say(turn, { kind: 'decision.cleared', at, group, row, why });
+  for (const { row, component = null, when } of Object.values(ledger.decisions))
+    if (!judgedFor(row, component) || rowIn(now, row)?.when !== when)
+      say(turn, { kind: 'decision.cleared', ...named(row, component) });
 }
 
 const sourcesOf = (settings: GroupSettings | undefined): string =>

@@ -7,6 +7,7 @@ import type { Alert } from '../model/evidence.ts';
 import type { GroupLedger } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
+import { utcText } from './span.ts';
 import { page, say, type Turn } from './turn.ts';
 import { groupLedger, meaningsOf } from './view.ts';
 
@@ -106,7 +107,7 @@ export function remind(turn: Turn, group: GroupId): void {
       turn,
       'attention',
       group,
-      `${title(turn, group)}: ${WORDS[report].what}, since ${new Date(made.at).toISOString()}`,
+      `${title(turn, group)}: ${WORDS[report].what}, since ${utcText(made.at)}`,
       `Reported by ${made.by}: ${made.what}. It keeps the group from failing over until somebody clears it.`,
     );
   }

@@ -4,12 +4,14 @@
  */
 import type { DecisionRecord, EventBody, EventOf } from '../model/events.ts';
 import type { KeptEvents } from '../model/explanation.ts';
-import type { GroupId, WallMs } from '../model/primitives.ts';
+import { rowKey } from '../model/matrix.ts';
+import type { ComponentId, GroupId, WallMs } from '../model/primitives.ts';
 import {
   MOST_LISTED,
   type Review,
   type ReviewedDecision,
   type ReviewedHold,
+  type ReviewedNotice,
   type ReviewedProposal,
   type ReviewedRow,
   type ReviewedRun,
@@ -22,10 +24,11 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Gathered = {
   readonly starts: Review['starts'][number][];
   readonly holds: Writable<ReviewedHold>[];
-  readonly decisions: (Writable<ReviewedDecision> & { readonly subject: string })[];
+  readonly decisions: Writable<ReviewedDecision>[];
   readonly proposals: Writable<ReviewedProposal>[];
   readonly runs: Writable<ReviewedRun>[];
   readonly reports: Writable<Review['reports'][number]>[];
+  readonly notices: Writable<ReviewedNotice>[];
 };
 
 export function reviewOf(options: {
@@ -35,18 +38,17 @@ export function reviewOf(options: {
   readonly kept: KeptEvents;
 }): Review {
   const { group, from, to, kept } = options;
-  const all: Gathered = { starts: [], holds: [], decisions: [], proposals: [], runs: [], reports: [] };
+  const all: Gathered = { starts: [], holds: [], decisions: [], proposals: [], runs: [], reports: [], notices: [] };
   for (const event of kept.events) if (event.at <= to) gather(all, event);
   const reached = (endedAt: WallMs | null): boolean => endedAt === null || endedAt >= from;
   const holds = all.holds.filter(({ endedAt }) => reached(endedAt));
-  const decisions = all.decisions
-    .filter(({ endedAt }) => reached(endedAt))
-    .map(({ subject: _subject, ...decision }): ReviewedDecision => decision);
+  const decisions = all.decisions.filter(({ endedAt }) => reached(endedAt));
   const proposals = all.proposals.filter(({ closedAt }) => reached(closedAt));
   const runs = all.runs.filter(({ outcome, clocks, openedAt }) =>
     reached(outcome === null ? null : (clocks.verifiedAt ?? clocks.executedAt ?? openedAt)),
   );
-  const lists = [holds, decisions, proposals, runs];
+  const notices = all.notices.filter(({ closedAt }) => reached(closedAt));
+  const lists = [holds, decisions, proposals, runs, notices];
   return {
     group,
     from,
@@ -59,13 +61,16 @@ export function reviewOf(options: {
     proposals: proposals.slice(-MOST_LISTED),
     runs: runs.slice(-MOST_LISTED),
     reports: all.reports.filter(({ clearedAt }) => reached(clearedAt)).slice(-MOST_LISTED),
+    blindMs: blindMs(notices, from, to),
+    notices: notices.slice(-MOST_LISTED),
     leftOut: lists.reduce((sum, list) => sum + Math.max(0, list.length - MOST_LISTED), 0),
   };
 }
 
-/** A row, and the component it was judged for where it is of one. */
-const subjectOf = (of: { readonly row: number; readonly component?: string | undefined }): string =>
-  `${of.row}/${of.component ?? ''}`;
+/** A row, and whom it was judged for; null = the group, as in entries that name nobody. */
+type Judged = { readonly row: number; readonly component?: ComponentId | null | undefined };
+const keyOf = ({ row, component }: Judged): string => rowKey(row, component ?? null);
+const isSame = (one: Judged, other: Judged): boolean => keyOf(one) === keyOf(other);
 
 function gather(all: Gathered, event: EventBody): void {
   switch (event.kind) {
@@ -75,6 +80,7 @@ function gather(all: Gathered, event: EventBody): void {
     case 'hold.started':
       all.holds.push({
         row: event.row,
+        component: event.component ?? null,
         region: event.region,
         startedAt: event.at,
         impactAt: event.impactAt,
@@ -84,19 +90,19 @@ function gather(all: Gathered, event: EventBody): void {
       });
       return;
     case 'hold.advanced': {
-      const hold = all.holds.findLast(({ row, endedAt }) => row === event.row && endedAt === null);
+      const hold = all.holds.findLast((one) => isSame(one, event) && one.endedAt === null);
       if (hold !== undefined) hold.heldMs = event.heldMs;
       return;
     }
     case 'hold.ended': {
-      const hold = all.holds.findLast(({ row, endedAt }) => row === event.row && endedAt === null);
+      const hold = all.holds.findLast((one) => isSame(one, event) && one.endedAt === null);
       if (hold !== undefined) Object.assign(hold, { endedAt: event.at, why: event.why });
       return;
     }
     case 'decision.made':
       return decided(all, event);
     case 'decision.cleared':
-      endDecision(all, subjectOf(event), event.at, event.why);
+      endDecision(all, event, event.at, event.why);
       return;
     case 'proposal.opened':
       all.proposals.push({
@@ -144,6 +150,23 @@ function gather(all: Gathered, event: EventBody): void {
       if (report !== undefined) report.clearedAt = event.at;
       return;
     }
+    case 'notice.opened':
+      all.notices.push({
+        notice: event.notice,
+        subject: event.subject,
+        openedAt: event.at,
+        why: event.why,
+        closedAt: null,
+        closedWhy: null,
+      });
+      return;
+    case 'notice.closed': {
+      const notice = all.notices.findLast(
+        (one) => one.notice === event.notice && one.subject === event.subject && one.closedAt === null,
+      );
+      if (notice !== undefined) Object.assign(notice, { closedAt: event.at, closedWhy: event.why });
+      return;
+    }
     default:
       // The rest is the inside of a run, or of nobody's week.
       return;
@@ -151,12 +174,11 @@ function gather(all: Gathered, event: EventBody): void {
 }
 
 function decided(all: Gathered, { at, decision }: EventOf<'decision.made'>): void {
-  const subject = subjectOf(decision);
-  endDecision(all, subject, at, 'another decision took its place');
+  endDecision(all, decision, at, 'another decision took its place');
   all.decisions.push({
-    subject,
     at,
     row: decision.row,
+    component: decision.component ?? null,
     region: decision.region,
     action: decision.action,
     autonomy: decision.autonomy,
@@ -170,8 +192,8 @@ function decided(all: Gathered, { at, decision }: EventOf<'decision.made'>): voi
   });
 }
 
-function endDecision(all: Gathered, subject: string, endedAt: WallMs, endedWhy: string): void {
-  const open = all.decisions.findLast((one) => one.subject === subject && one.endedAt === null);
+function endDecision(all: Gathered, of: Judged, endedAt: WallMs, endedWhy: string): void {
+  const open = all.decisions.findLast((one) => isSame(one, of) && one.endedAt === null);
   if (open !== undefined) Object.assign(open, { endedAt, endedWhy });
 }
 
@@ -198,13 +220,30 @@ function runOf(event: EventOf<'run.opened'>): Writable<ReviewedRun> {
   };
 }
 
+/** Regions that were silent at the same time are counted once. They come in the order in which they began. */
+function blindMs(notices: readonly ReviewedNotice[], from: WallMs, to: WallMs): number {
+  let sum = 0;
+  let seenUntil = from;
+  for (const { notice, openedAt, closedAt } of notices) {
+    if (notice !== 'watchdog-silent') continue;
+    const [begun, ended] = [Math.max(openedAt, seenUntil), Math.min(closedAt ?? to, to)];
+    sum += Math.max(0, ended - begun);
+    seenUntil = Math.max(seenUntil, ended);
+  }
+  return sum;
+}
+
 function rowsOf(holds: readonly ReviewedHold[], decisions: readonly ReviewedDecision[]): ReviewedRow[] {
-  const ids = [...new Set([...holds, ...decisions].map(({ row }) => row))].sort((a, b) => a - b);
-  return ids.map((row) => {
-    const held = holds.filter((hold) => hold.row === row);
-    const made = decisions.filter((decision) => decision.row === row);
+  const judged = new Map([...holds, ...decisions].map((one) => [keyOf(one), one]));
+  const inOrder = [...judged.values()].sort(
+    (a, b) => a.row - b.row || (a.component ?? '').localeCompare(b.component ?? ''),
+  );
+  return inOrder.map((of) => {
+    const held = holds.filter((hold) => isSame(hold, of));
+    const made = decisions.filter((decision) => isSame(decision, of));
     return {
-      row,
+      row: of.row,
+      component: of.component,
       holds: held.length,
       heldMs: held.reduce((sum, { heldMs }) => sum + heldMs, 0),
       decisions: made.length,

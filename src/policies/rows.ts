@@ -63,17 +63,42 @@ export function judgeRow(
   const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
   const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));
   const regions = read.flatMap(({ region }) => (region === null ? [] : [region]));
-  return {
-    verdict: VERDICT[expression.answer(now)],
-    region: regions[0] ?? (view.active satisfies RegionId),
-    why: read.map(({ why }) => why).join('; '),
-    signs: read.flatMap(({ signs }) => signs),
-    vetoes: read.flatMap(({ vetoes }) => vetoes),
-    impactAt: impacts.length === 0 ? null : Math.min(...impacts),
-    values: read.map(({ fact, value, why }) => ({ fact, value: value ?? 'unknown', why })),
-    // Asked for by whoever writes a decision down or shows it; a look at a quiet row does without.
-    get turnedBy() {
-      return turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`);
+  return new Judged(
+    {
+      verdict: VERDICT[expression.answer(now)],
+      region: regions[0] ?? (view.active satisfies RegionId),
+      why: read.map(({ why }) => why).join('; '),
+      signs: read.flatMap(({ signs }) => signs),
+      vetoes: read.flatMap(({ vetoes }) => vetoes),
+      impactAt: impacts.length === 0 ? null : Math.min(...impacts),
+      values: read.map(({ fact, value, why }) => ({ fact, value: value ?? 'unknown', why })),
     },
-  };
+    () => turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`),
+  );
+}
+
+/** A class, since an object with a getter of its own is dear to make, and a row is judged at every look. */
+class Judged implements RowFinding {
+  readonly verdict: RowFinding['verdict'];
+  readonly region: RowFinding['region'];
+  readonly why: RowFinding['why'];
+  readonly signs: RowFinding['signs'];
+  readonly vetoes: RowFinding['vetoes'];
+  readonly impactAt: RowFinding['impactAt'];
+  readonly values: RowFinding['values'];
+  readonly #turns: () => readonly string[];
+  constructor(found: Omit<RowFinding, 'turnedBy'>, turns: () => readonly string[]) {
+    this.verdict = found.verdict;
+    this.region = found.region;
+    this.why = found.why;
+    this.signs = found.signs;
+    this.vetoes = found.vetoes;
+    this.impactAt = found.impactAt;
+    this.values = found.values;
+    this.#turns = turns;
+  }
+  /** Asked for by whoever writes a decision down or shows it; a look at a quiet row does without. */
+  get turnedBy(): readonly string[] {
+    return this.#turns();
+  }
 }

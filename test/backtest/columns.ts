@@ -1,5 +1,7 @@
 /** A history made by hand: everything is well unless a test says otherwise. */
-import type { AlertColumn, Column, History } from '../../src/backtest/history.ts';
+import { ASSUMABLE, type Assumable } from '../../src/backtest/assumed.ts';
+import type { AlertColumn, Column, History, MetricColumn } from '../../src/backtest/history.ts';
+import type { MetricSettings } from '../../src/model/prometheus.ts';
 import { A, B, GROUP } from '../support/group.ts';
 
 export const FROM = Date.UTC(2026, 0, 12, 7, 0, 0);
@@ -16,12 +18,14 @@ export type Draft = {
   readonly gap: Column;
   readonly lag: Column;
   alert(labels: Record<string, string>, from: number, to: number): void;
+  /** A metric of the config, sampled at each step. */
+  metric(metric: MetricSettings, value: number): MetricColumn;
   gapOfAll(from: number, to: number): void;
   /** The active region is gone: probes fail, and the standby hears nothing. */
   lose(from: number, to: number): void;
 };
 
-export function draft(count: number): Draft {
+export function draft(count: number, assumed: readonly Assumable[] = ASSUMABLE): Draft {
   const all = (value: number): Column => new Float64Array(count).fill(value);
   const vantages = ['daemon', 'dublin'];
   const controls = new Map(vantages.map((vantage) => [vantage, all(1)]));
@@ -39,6 +43,7 @@ export function draft(count: number): Draft {
   );
   const columns = { streaming: all(1), receiveGapBytes: all(0), replayLagBytes: null, replayLagSeconds: all(0) };
   const alerts: AlertColumn[] = [];
+  const metrics: MetricColumn[] = [];
   const alive = new Uint8Array(count).fill(1);
   const history: History = {
     from: FROM,
@@ -49,7 +54,8 @@ export function draft(count: number): Draft {
     controls,
     probes,
     replication: new Map([[GROUP, columns]]),
-    metrics: [],
+    metrics,
+    assumed: new Set(assumed),
   };
   const put = (column: Column, from: number, to: number, value: number): void => void column.fill(value, from, to);
   const probe: Draft['probe'] = (component, region, vantage) =>
@@ -71,12 +77,18 @@ export function draft(count: number): Draft {
       put(firing, from, to, 1);
       alerts.push({ labels, firing });
     },
+    metric(metric, value) {
+      const column = { group: GROUP, metric, value: all(value) };
+      metrics.push(column);
+      return column;
+    },
     gapOfAll(from, to) {
       alive.fill(0, from, to);
       for (const column of [
         ...controls.values(),
         ...probes.map(({ verdict }) => verdict),
         ...alerts.map(({ firing }) => firing),
+        ...metrics.map(({ value }) => value),
       ])
         put(column, from, to, Number.NaN);
     },

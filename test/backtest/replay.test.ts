@@ -1,6 +1,7 @@
 // The same core over a recorded history: what it finds, what it leaves alone, and that skipping skips nothing that counts.
 import fc from 'fast-check';
 import t from 'tap';
+import { ASSUMABLE, type Assumable } from '../../src/backtest/assumed.ts';
 import { framesOf } from '../../src/backtest/frames.ts';
 import { collect, type Findings } from '../../src/backtest/report.ts';
 import { replay } from '../../src/engine/replay.ts';
@@ -26,6 +27,7 @@ const WATCHED: Config = {
     bearer: '${env:TOKEN}',
     facts: [
       { match: ['alertname="Watchdog"'], fact: 'watchdog', group: GROUP, region: A },
+      { match: ['alertname="RegionDown"'], fact: 'region-unreachable', group: GROUP, region: A },
       { match: ['alertname="PodFailing"'], fact: 'workload-degraded', group: GROUP, region: A },
       { match: ['alertname="Broken"'], fact: 'corruption-reported', group: GROUP, region: A },
     ],
@@ -89,17 +91,20 @@ t.test('what ends before its time is told as such, and decides nothing', async (
 });
 
 t.test(
-  'auto is a proposal as far as history tells: how the target is made is not in it, and nothing is performed',
+  'auto would act, once, where the target is taken to be made as the primary is; nothing is performed',
   async (t) => {
     const d = draft(800);
     d.alert({ alertname: 'Watchdog' }, 0, 800);
     d.lose(100, 500);
     const { findings, bodies, state } = run(d, settings('auto'));
     t.strictSame(
-      findings.decisions.map(({ outcome, inTheWay }) => [outcome, inTheWay.map(({ gate }) => gate)]),
-      [['proposed', ['target-matches']]],
+      findings.decisions.map(({ outcome, inTheWay }) => [outcome, inTheWay]),
+      [['would-act', []]],
     );
+    const minutes = ((findings.decisions[0]?.at ?? 0) - (FROM + 100 * STEP_MS)) / 60_000;
+    t.ok(minutes >= 5 && minutes < 5.2, `after its 5 minutes: ${minutes}`);
     t.equal(state.ledger.groups[GROUP]?.active, null);
+    t.ok(bodies.some(({ kind }) => kind === 'run.opened'));
     t.strictSame(
       bodies.filter(({ kind }) => kind.startsWith('step.')).map(({ kind }) => kind),
       [],
@@ -111,6 +116,131 @@ t.test(
     );
   },
 );
+
+t.test('what is refused to be assumed is unknown, and the gate that stands there is named', async (t) => {
+  const of = (refused: readonly Assumable[], alerted = false): [string, string[]][] => {
+    const d = draft(
+      300,
+      ASSUMABLE.filter((one) => !refused.includes(one)),
+    );
+    d.alert({ alertname: 'Watchdog' }, 0, 300);
+    d.lose(100, 200);
+    if (alerted) d.alert({ alertname: 'RegionDown' }, 101, 200);
+    return run(d, settings('auto')).findings.decisions.map(({ outcome, inTheWay }) => [
+      outcome,
+      inTheWay.map(({ gate, answer }) => `${gate} ${answer}`),
+    ]);
+  };
+  t.strictSame(of([]), [['would-act', []]]);
+  t.strictSame(of(['readiness']), [['proposed', ['target-matches cannot-tell']]]);
+  const [roles] = of(['roles']);
+  t.equal(roles?.[0], 'held-back');
+  t.equal(roles?.[1][0], 'target-ready cannot-tell');
+  t.strictSame(of(['identity']), [], 'the silence of a standby of nobody knows what is no second class of evidence');
+  const [identity] = of(['identity'], true);
+  t.equal(identity?.[0], 'held-back', 'an alert is one');
+  t.equal(identity?.[1][0], 'target-ready cannot-tell');
+  t.equal(of(ASSUMABLE, true)[0]?.[0], 'held-back', 'nothing at all');
+});
+
+t.test('how the target is made is not known from before it was last asked, whoever assumes it', async (t) => {
+  const d = draft(400);
+  d.alert({ alertname: 'Watchdog' }, 0, 400);
+  // The standby is away for longer than an answer of it counts.
+  for (const column of d.probe('db', B)) d.put(column, 50, 400, 0);
+  d.lose(100, 300);
+  d.alert({ alertname: 'RegionDown' }, 101, 300);
+  const [found] = run(d, settings('auto')).findings.decisions;
+  t.equal(found?.outcome, 'held-back');
+  t.match(found?.inTheWay.find(({ gate }) => gate === 'target-matches')?.why, /was not seen for/);
+});
+
+const MEASURED: Config = {
+  ...WATCHED,
+  prometheus: { main: { url: 'http://127.0.0.1:9', region: 'eu-west-1' } },
+};
+const measured = (): Settings =>
+  settingsWith(
+    {
+      autonomy: 'gated',
+      matrix: [{ id: 90, kind: 'decide', when: 'metrics.depth > 100', for: '1m', action: 'speak-up' }],
+      facts: { depth: { promql: 'sum(depth)', every: '15s', fresh: '1m' } },
+    },
+    MEASURED,
+  );
+
+t.test('a metric is known for its step, however long that is, and no longer', async (t) => {
+  const with_ = measured();
+  const [metric] = with_.groups[GROUP]?.metrics ?? [];
+  if (metric === undefined) throw new Error('the config names a metric');
+  const of = (stepMs: number): string[] => {
+    const d = draft(60);
+    d.put(d.metric(metric, 500).value, 0, 10, Number.NaN);
+    const history = { ...d.history, stepMs };
+    const collector = collect(with_);
+    replay({
+      settings: with_,
+      frames: framesOf(history, with_),
+      skip: true,
+      said: (entries, state) =>
+        collector.said(
+          entries.map(({ body }) => body),
+          state,
+        ),
+    });
+    return collector
+      .end(FROM + 60 * stepMs)
+      .decisions.map(({ row, outcome, at }) => `${row} ${outcome} ${(at - FROM) / stepMs}`);
+  };
+  t.strictSame(of(STEP_MS), ['90 told 14'], 'a minute after it is first known');
+  t.strictSame(of(300_000), ['90 told 10.2'], 'longer than its samples count');
+});
+
+t.test('rows of single components are told apart', async (t) => {
+  const config: Config = {
+    ...WATCHED,
+    alertmanager: {
+      region: 'eu-west-1',
+      bearer: '${env:TOKEN}',
+      facts: (['db', 'api'] as const).map((component) => ({
+        match: ['alertname="PodFailing"', `pod="${component}"`],
+        fact: 'workload-degraded' as const,
+        group: GROUP,
+        region: A,
+        component,
+      })),
+    },
+  };
+  const with_ = settingsWith(
+    {
+      autonomy: 'gated',
+      matrix: (['postgres', 'http'] as const).map((scope, index) => ({
+        id: 80 + index,
+        kind: 'decide' as const,
+        scope,
+        when: 'bad(component.healthy)',
+        for: '1m',
+        action: 'speak-up' as const,
+      })),
+    },
+    config,
+  );
+  const d = draft(100);
+  d.alert({ alertname: 'PodFailing', pod: 'db' }, 20, 60);
+  d.alert({ alertname: 'PodFailing', pod: 'api' }, 30, 32);
+  const { findings } = run(d, with_);
+  t.strictSame(
+    findings.decisions.map(({ row, component, outcome }) => `${row} ${component} ${outcome}`),
+    ['80 db told'],
+  );
+  t.strictSame(
+    findings.passed.map(({ row, component }) => `${row} ${component}`),
+    ['81 api'],
+  );
+  const long = draft(2000);
+  long.alert({ alertname: 'PodFailing', pod: 'db' }, 20, 1990);
+  t.ok(run(long, with_).skipped > 1900, 'once people are told, a hold of one is as quiet as one of the group');
+});
 
 t.test('a gap is unknown: it neither decides, nor ends an alert, nor counts as health', async (t) => {
   const d = draft(400);

@@ -47,6 +47,8 @@ t.test('arguments that can’t be understood end in 2, with a way out', async (t
     [['-c', CONFIG, ...RANGE, ...source, '--step', '2h'], 'is out of range'],
     [['-c', CONFIG, ...RANGE, ...source, '--step', 'soon'], 'is no span of time'],
     [['-c', CONFIG, ...RANGE, ...source, '--stale-after', '5s'], 'is shorter than a step'],
+    [['-c', CONFIG, ...RANGE, ...source, '--assume', 'health'], '--assume health: health can’t be assumed'],
+    [['-c', CONFIG, ...RANGE, ...source, '--assume', 'roles,'], 'an empty name can’t be assumed'],
     [['-c', CONFIG, '--from', '3650d', ...source, '--step', '1s'], 'steps are too many'],
     [['-c', CONFIG, ...RANGE, '--prometheus', 'prometheus:9090'], 'is no http or https address'],
     [['-c', CONFIG, ...RANGE, '--prometheus', 'http://ann:hunter2@p.test'], 'holds a user or password'],
@@ -159,6 +161,7 @@ t.test('the table fits a terminal, and shows text of others as text', async (t) 
     at: Date.UTC(2026, 0, 12, 7, 25, 1),
     group: 'platform',
     row: 40,
+    component: null,
     outcome: 'proposed',
     action: 'propose',
     autonomy: 'gated',
@@ -178,10 +181,11 @@ t.test('the table fits a terminal, and shows text of others as text', async (t) 
       steps: 2,
       looks: 2,
       groups: [{ group: 'platform', title: 'P', autonomy: 'gated', timeZone: 'America/New_York' }],
+      assumptions: [{ kind: 'controls', group: null, says: 'control targets of vantage daemon answered all along' }],
       missing: [],
       gaps: [],
       decisions: [decision],
-      passed: [{ group: 'platform', row: 40, from: 0, to: 60_000, why: '' }],
+      passed: [{ group: 'platform', row: 40, component: null, from: 0, to: 60_000, why: '' }],
     },
     painter(false),
   );
@@ -189,6 +193,8 @@ t.test('the table fits a terminal, and shows text of others as text', async (t) 
   t.strictSame(tooWide(text), []);
   t.notMatch(text, '\u001b');
   t.match(text, /2026-01-12 07:25:01 {2}01-12 02:25 {2}platform {2}40 {3}proposed {2}gated {5}15m\+/);
+  t.match(text, 'Assumed, since no history holds it');
+  t.match(text, '  - control targets of vantage daemon');
   t.match(text, 'proposed    2 times more');
   t.match(text, 'platform row 40: 1 time, for 1m at most');
 });

@@ -5,13 +5,16 @@ import t from 'tap';
 import { stringify } from 'yaml';
 import { query } from '../../lab/servers/postgres.ts';
 import { until } from '../../lab/servers/wait.ts';
+import { factLines } from '../../src/cli/doctor/facts.ts';
 import type { DoctorReport, Finding } from '../../src/cli/doctor/report.ts';
-import { whyNever } from '../../src/cli/doctor/rows.ts';
+import { rowFindings, rowLines, whyNever } from '../../src/cli/doctor/rows.ts';
 import { settingFindings, spanMs } from '../../src/cli/doctor/settings.ts';
 import { doctor } from '../../src/cli/doctor.ts';
+import { initialState } from '../../src/engine/core.ts';
 import { openSqliteJournal } from '../../src/journal/sqlite.ts';
 import type { Config } from '../../src/model/config.ts';
 import { settingsOf } from '../../src/model/settings.ts';
+import { viewOf } from '../../src/policies/view.ts';
 import type { PostgresSurvey } from '../../src/probes/postgres-survey.ts';
 import { place, primaryAt, standbyAt } from '../probes/pair.ts';
 import { folder, jsonServer, PROMETHEUS, terminal } from './first-hour.ts';
@@ -36,6 +39,7 @@ const alertmanager = await jsonServer(t, HOST.outside, {
       status: { state: 'active', silencedBy: [], inhibitedBy: [] },
     },
   ],
+  '/api/v2/silences': [],
 });
 const prometheus = await jsonServer(t, HOST.outside, {
   ...PROMETHEUS,
@@ -261,7 +265,47 @@ t.test('rows that can never fire, and why', async (t) => {
   });
   t.equal(code, 1, 'a failover that can’t be decided is in the way');
   t.match(found(report, /row 40/), { level: 'stop', says: /one path is one sign/ });
-  t.match(found(report, /row 80/), { level: 'warn', says: /no alert is mapped to workload-degraded/ });
+  t.match(found(report, /row 80/), { level: 'note', says: /no alert is mapped to workload-degraded/ });
+  const written = await examined(t, (c) => {
+    const matrix = [{ id: 7, kind: 'decide', when: 'bad(clickhouse.serving)', for: '1m', action: 'speak-up' }];
+    Object.assign(c.groups.shop, { matrix });
+  });
+  t.match(found(written.report, /row 7/), { level: 'warn', remedy: /take the row out/ }, 'somebody wrote that row');
+});
+
+t.test('a row of a scope is told of each of its components, with the facts it reads of them', async (t) => {
+  const { report } = await examined(t, (c) => {
+    const component = (kind: string) => ({ kind, tier: 1 });
+    Object.assign(c.groups.shop.components, { pods: component('workload'), jobs: component('workload') });
+    const meaning = { fact: 'workload-degraded', group: 'shop', region: 'a' };
+    Object.assign(c.alertmanager ?? {}, {
+      facts: [
+        { ...meaning, match: ['alertname="PodDown"'], component: 'pods' },
+        { ...meaning, match: ['alertname="Watchdog"'], fact: 'watchdog' },
+      ],
+    });
+    const row = { kind: 'decide', for: '1m', action: 'speak-up' };
+    Object.assign(c.groups.shop, {
+      matrix: [
+        { ...row, id: 1, scope: 'workload', when: 'bad(component.healthy)' },
+        { ...row, id: 2, scope: 'postgres', when: 'component.replay_lag_seconds > 300' },
+      ],
+    });
+  });
+  t.strictSame(
+    report.rows.map(({ row, component, state }) => [row, component, state]),
+    [
+      [1, 'pods', 'quiet'],
+      [1, 'jobs', 'never'],
+      [2, 'db', 'quiet'],
+    ],
+    JSON.stringify(report),
+  );
+  t.match(found(report, /row 1 of jobs/), { level: 'warn', says: /no alert is mapped to a failure of jobs/ });
+  t.strictSame(
+    report.facts.filter(({ fact }) => fact.startsWith('component.')).map(({ fact, subject }) => `${fact} ${subject}`),
+    ['component.healthy pods', 'component.healthy jobs', 'component.replay_lag_seconds db'],
+  );
 });
 
 t.test('a state folder that can’t hold a journal, and one that is in use', async (t) => {
@@ -369,4 +413,73 @@ t.test('a row can fire where each of its facts can have the value it needs', asy
     if (never === null) t.equal(why, null, when);
     else t.match(why, never, when);
   }
+});
+
+t.test('a row of single components can fire where that component has what it reads', async (t) => {
+  const config = whole() as unknown as Config;
+  const shop = config.groups['shop'];
+  const primary = shop?.primary ?? '';
+  const settings = settingsOf({
+    ...config,
+    alertmanager: {
+      region: primary,
+      bearer: '${env:TOKEN}',
+      facts: [
+        { match: ['alertname="W"'], fact: 'watchdog', group: 'shop', region: primary },
+        { match: ['alertname="P"'], fact: 'workload-degraded', group: 'shop', region: primary, component: 'web' },
+      ],
+    },
+    groups: {
+      shop: {
+        ...shop,
+        components: {
+          ...shop?.components,
+          web: { kind: 'workload', tier: 1 },
+          jobs: { kind: 'workload', tier: 1 },
+          files: { kind: 'bucket', tier: 1, residency: [primary], instances: { [primary]: 'files' } },
+        },
+        matrix: [
+          { id: 80, kind: 'decide', scope: 'workload', when: 'bad(component.healthy)', for: '1m', action: 'speak-up' },
+        ],
+      },
+    },
+  } as unknown as Config).groups['shop'];
+  if (settings === undefined) throw new Error('no group');
+  const postgres = settings.components.find(({ kind }) => kind === 'postgres')?.id ?? '';
+  for (const [when, component, never] of [
+    ['bad(component.healthy)', 'web', null],
+    ['ok(component.healthy)', 'web', null],
+    ['bad(component.healthy)', 'jobs', /component.healthy: no alert is mapped to a failure of jobs/],
+    ['unknown(component.healthy)', 'jobs', null],
+    ['bad(component.reachable)', postgres, null],
+    ['bad(component.standby_reachable)', postgres, null],
+    ['bad(component.reachable)', 'web', /web is declared and not probed yet/],
+    ['component.receive_gap_bytes > 5.0', postgres, null],
+    ['component.receive_gap_bytes > 5.0', 'web', /web is no PostgreSQL that is probed/],
+    ['bad(component.identity)', 'files', /files is no PostgreSQL/],
+    ['bad(component.residency_allows)', 'files', null],
+    ['bad(component.residency_allows)', postgres, /no component declares a residency/],
+    ['unknown(component.residency_allows)', 'files', /always known|^component/],
+    ['bad(residency.allows)', null, null],
+    ['bad(maintenance.over)', null, /no window and no silence is declared, and no alert is mapped to maintenance/],
+  ] as const) {
+    const why = whyNever(settings, { when }, component);
+    if (never === null) t.equal(why, null, `${when} for ${component}`);
+    else t.match(why, never, `${when} for ${component}`);
+  }
+  const window = { title: 'w', span: { kind: 'once', from: 0, to: 1 }, region: null, component: null, causes: [] };
+  const planned = { ...settings, maintenance: [window] } as unknown as typeof settings;
+  t.equal(whyNever(planned, { when: 'bad(maintenance.over)' }), null, 'a calendar tells of it too');
+
+  const state = initialState(settingsOf(config));
+  const view = viewOf({ ...state, settings: { ...state.settings, groups: { shop: settings } } }, 'shop');
+  t.strictSame(
+    rowLines(view).map(({ row, component, state: answer }) => `${row} ${component} ${answer}`),
+    ["80 web can't tell", '80 jobs never'],
+  );
+  t.match(rowFindings(rowLines(view), new Set()), [{ about: 'shop, row 80 of jobs (decide, speak-up)' }]);
+  t.strictSame(
+    factLines(view, [], 'daemon').flatMap(({ fact, subject }) => (fact === 'component.healthy' ? [subject] : [])),
+    ['web', 'jobs'],
+  );
 });

@@ -182,3 +182,20 @@ t.test('it looks again and again, and tells of one trouble once', async (t) => {
   await new Promise((resolve) => setImmediate(resolve));
   t.equal(looks, after, 'stopped is stopped');
 });
+
+t.test('a token that is taken back is not left with whom it was given to', async (t) => {
+  const { secrets, write } = await begun(t);
+  const told: string[][] = [];
+  const tokens = (): string[] => ['${file:ada}', '${file:grace}'].map((reference) => secrets.of(reference).reveal());
+  secrets.onRenewed(() => told.push(tokens()));
+  // Grace gets what Alertmanager presents, so hers is taken back; and Ada was to have it from now on.
+  write('ada', 'token-of-grace\n');
+  write('grace', 'am\n');
+  const { renewed, problems } = await secrets.renew();
+  t.same(tokens(), ['token-of-ada', 'token-of-grace']);
+  t.same([renewed, told], [[], []]);
+  t.ok(problems.every(({ code }) => code === 'token-twice'));
+  write('grace', 'token-of-hers\n');
+  await secrets.renew();
+  t.same(tokens(), ['token-of-grace', 'token-of-hers'], 'what is right in the end is taken');
+});

@@ -137,3 +137,45 @@ t.test('planned work and silenced alerts stand on the page, with whose they are 
   for (const text of ['Planned work', 'restart, row 80', 'a silence of ann', 'PodFailing', 'ann until'])
     t.ok(page.includes(text), text);
 });
+
+t.test('what no vantage saw is said by failoverd itself, and not by those that see no harm', async (t) => {
+  const { summary } = groupOf('planned');
+  t.match(summary.saidBy, [/^failoverd: the watchdog of us-east-1 was not heard/]);
+  t.notOk(summary.saidBy.some((voice) => voice.includes('answers')));
+});
+
+t.test('a server that does not watch is told at the top, though nothing else is wrong', async (t) => {
+  const page = renderPage(of('unwatched'), { refresh: true, group: null });
+  t.equal(groupOf('unwatched').summary.mood, 'quiet');
+  const [head = ''] = page.split('class="group"');
+  t.ok(head.includes('main in eu-west-1 is bad; alertmanager, replica 1 in eu-central-1 is unknown'));
+  t.notOk(renderPage(of('quiet'), { refresh: true, group: null }).includes('is unknown'));
+});
+
+t.test('a refused config is told with its problems as text, and a raise with both answers to it', async (t) => {
+  const refused = renderPage(of('refused'), { refresh: true, group: null });
+  for (const text of ['7 problems', '&lt;b>metrics.nobody', 'and 2 more']) t.ok(refused.includes(text), text);
+  const raise = renderPage(of('raise'), { refresh: true, group: null });
+  for (const text of [
+    'autonomy observe → auto',
+    'failoverd approve raise-platform-1',
+    'failoverd abort raise-platform-1',
+  ])
+    t.ok(raise.includes(text), text);
+});
+
+t.test('what is well is folded away; what is wrong, unknown or failed lately stands open', async (t) => {
+  const page = renderPage(of('failures'), { refresh: true, group: null });
+  const open = page.slice(page.indexOf('id="facts-platform"'), page.indexOf('id="facts-well-platform"'));
+  const folded = page.slice(page.indexOf('id="facts-well-platform"'), page.indexOf('id="monitors"'));
+  t.ok(open.includes('5 failures lately') && folded.includes('the oldest was seen'));
+  const rows = (part: string): number => part.split('id="fact/').length - 1;
+  t.equal(rows(open) + rows(folded), groupOf('failures').facts.length, 'each is there once');
+});
+
+t.test('while a run is under way its decision and its gates are not told a second time', async (t) => {
+  const page = renderPage(of('run'), { refresh: true, group: null });
+  t.ok(groupOf('run').decisions.length > 0);
+  t.notOk(page.includes('Decisions that stand'));
+  t.ok(page.includes('as they would answer another failover'));
+});

@@ -2,8 +2,11 @@
 import type { AddressInfo } from 'node:net';
 import { fastify } from 'fastify';
 import type { App } from '../../src/daemon/http/context.ts';
+import { explainRoutes } from '../../src/daemon/http/explain.ts';
+import { createLimits, RATES } from '../../src/daemon/http/limits.ts';
 import { type StatusContext, statusNowOf, statusRoutes } from '../../src/daemon/http/status.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { createLog } from '../../src/runtime/log.ts';
 import { systemTimers } from '../../src/runtime/timers.ts';
 import { PAGE_STATES, type PageState } from '../support/page-states.ts';
 
@@ -39,6 +42,14 @@ export async function serveStates(port = 0): Promise<Served> {
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   statusRoutes(app, { ...context, clock: systemClock }, statusNowOf(context));
+  explainRoutes(
+    app,
+    {
+      ...{ engine: context.engine, clock: context.clock, log: createLog({ level: 'silent' }) },
+      past: () => Promise.reject(new Error('there is no journal behind what is looked at')),
+    },
+    createLimits(RATES, systemClock.mono),
+  );
   await app.listen({ host: '127.0.0.1', port });
   const [address] = app.addresses() as AddressInfo[];
   return {

@@ -2,7 +2,7 @@
 import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { PAGE_STATES, type PageState } from '../support/page-states.ts';
+import { EXPLAIN_PAGES, PAGE_STATES, type PageState } from '../support/page-states.ts';
 import { openBrowser } from './browser.ts';
 import { type Served, serveStates } from './serve-states.ts';
 
@@ -59,12 +59,16 @@ async function until(page: Page, holds: string): Promise<void> {
     else await page.evaluate('new Promise(requestAnimationFrame)');
 }
 
-for (const name of Object.keys(PAGE_STATES)) {
+const LOOKS = [
+  ...Object.keys(PAGE_STATES).map((name) => ({ name, state: name, path: '/status?refresh=off' })),
+  ...Object.entries(EXPLAIN_PAGES).map(([name, page]) => ({ name, ...page })),
+];
+for (const { name, state: shown, path } of LOOKS) {
   t.test(`${name}: everyone can read it, and nothing runs over the edge`, async (t) => {
-    served.show(state(name));
+    served.show(state(shown));
     for (const width of [1280, 390])
       for (const scheme of ['light', 'dark'] as const) {
-        const { page, complaints, asked } = await open(t, '/status?refresh=off', { width, scheme });
+        const { page, complaints, asked } = await open(t, path, { width, scheme });
         const where = `${width} px, ${scheme}`;
         await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
         t.strictSame(await breaches(page), [], where);
@@ -78,6 +82,20 @@ for (const name of Object.keys(PAGE_STATES)) {
       }
   });
 }
+
+t.test('nothing runs over the edge at the widths between a phone and a desk either', async (t) => {
+  for (const { name, state: shown, path } of LOOKS) {
+    served.show(state(shown));
+    const { page } = await open(t, path);
+    await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+    for (const width of [320, 600, 770, 900, 1024]) {
+      await page.setViewportSize({ width, height: 900 });
+      const over = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      t.equal(over, 0, `${name}, ${width} px`);
+    }
+    await page.context().close();
+  }
+});
 
 t.test('a page that breaks the rules is caught: the check itself can fail', async (t) => {
   served.show(state('quiet'));
@@ -123,6 +141,27 @@ t.test('with scripts the page follows what happens, and what was folded out stay
   t.strictSame(complaints, []);
 });
 
+t.test('what was folded out of a fact stays with that fact, where others come before it', async (t) => {
+  served.show(state('failures'));
+  const { page, complaints } = await open(t, '/status');
+  await page.waitForSelector('#live.ok', { timeout: 10_000 });
+  const row =
+    '[...document.querySelectorAll("#facts-platform tr")].find((one) => one.id.endsWith("api%20in%20us-east-1/dublin"))';
+  await page.evaluate(`${row}.querySelector('details').open = true`);
+  const placeBefore = await page.evaluate(`${row}.rowIndex`);
+  served.show(state('hold'));
+  await until(page, 'document.querySelector("[id^=headline-]").textContent.includes("can’t be reached")');
+  t.not(await page.evaluate(`${row}.rowIndex`), placeBefore, 'it has moved');
+  t.strictSame(
+    await page.evaluate(
+      '[...document.querySelectorAll("#facts-platform tr details")].filter((one) => one.open).length',
+    ),
+    1,
+  );
+  t.equal(await page.evaluate(`${row}.querySelector('details').open`), true);
+  t.strictSame(complaints, []);
+});
+
 t.test('when failoverd dies the page says that it is old, and comes back with it', async (t) => {
   const mortal = await serveStates();
   const { page } = await open(t, '/status', {}, mortal);
@@ -162,7 +201,10 @@ t.test('it can be read and left by keyboard alone', async (t) => {
   t.equal(await page.evaluate('document.activeElement.getAttribute("href")'), '#main');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
-  t.equal(await page.evaluate('document.activeElement.tagName'), 'SUMMARY');
+  t.equal(await page.evaluate('document.activeElement.getAttribute("href")'), '#proposal-platform', 'the first part');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  t.equal(await page.evaluate('document.activeElement.tagName'), 'SUMMARY', 'and on from there');
   t.not(
     await page.evaluate('getComputedStyle(document.activeElement).outlineStyle'),
     'none',

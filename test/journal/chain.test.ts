@@ -46,7 +46,7 @@ t.test('a number that JSON can’t tell is written as null and does not stop the
   t.equal(firstBreak([JSON.parse(JSON.stringify(entry))]), null, 'and reads back as what was hashed');
 });
 
-t.test('an entry is hashed and written as the canonical JSON that anybody else would make of it', async () => {
+t.test('an entry is hashed and written as the canonical JSON that anybody else would make of it', async (t) => {
   const key = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 6 }),
     fc.constantFrom('__proto__', 'toJSON', '10', '9', '-1', '1a', '\ud800', 'é', '\u{1f600}', '\uffff'),
@@ -67,4 +67,5 @@ t.test('an entry is hashed and written as the canonical JSON that anybody else w
     }),
     { numRuns: 2_000 },
   );
+  t.pass('in 2,000 entries of any text');
 });

@@ -45,3 +45,19 @@ t.test(
     await t.rejects(readGroupEvents(join(dir, 'none'), 'a', null), { name: 'StoreError' });
   },
 );
+
+t.test('holds of two components that go on side by side are told of both', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'reader-'));
+  t.teardown(async () => await rm(dir, { recursive: true, force: true }));
+  const store = await openSqliteJournal({ dir });
+  t.teardown(() => store.close());
+  await store.append(
+    seal(0, GENESIS_HASH, [
+      { ...HELD(3, 1), component: 'web' } as EventBody,
+      { ...HELD(3, 1), component: 'jobs' } as EventBody,
+      { ...HELD(4, 2), component: 'web' } as EventBody,
+    ]),
+  );
+  const { events } = await readGroupEvents(dir, 'a', null);
+  t.match(events, [{ component: 'web' }, { component: 'jobs' }, { component: 'web', heldMs: 2 }]);
+});

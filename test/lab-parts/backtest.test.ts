@@ -78,10 +78,12 @@ groups:
     fence: { driver: command, fence: ['off'], verify: ['status'] }
     facts:
       queue_depth: { promql: queue_depth, every: 15s, fresh: 1m }
+      jobs: { promql: sum(jobs), every: 15s, fresh: 1m }
     matrix:
       - { id: 40, kind: decide, when: bad(active.reachable), for: 5m, action: failover }
       - { id: 80, kind: decide, when: bad(workloads.healthy), for: 1m, action: speak-up }
       - { id: 85, kind: decide, when: metrics.queue_depth > 100, for: 1m, action: speak-up }
+      - { id: 86, kind: decide, when: metrics.jobs > 5, for: 1m, action: speak-up }
     authority:
       timeZone: America/New_York
       businessHours: { days: [mon], from: '09:00', to: '17:00' }
@@ -111,7 +113,13 @@ const PAIRS = ['daemon', 'dublin'].flatMap((vantage) =>
 );
 const ALERT = '{alertname="PodFailing",alertstate="firing",pod="p1"}';
 
+/** One of two series ends while Prometheus still looks back on it: of old samples it makes a sum that is not told. */
+const JOBS = { ends: 280, high: 282 } as const;
 const COMMON = [
+  family('jobs', [
+    ['{of="a"}', (step) => (step >= JOBS.high && step < JOBS.high + 30 ? 9 : 1)],
+    ['{of="b"}', (step) => (step < JOBS.ends ? 1 : null)],
+  ]),
   family('up', [['{job="node"}', () => 1]]),
   // It fires before the gap and goes on after it.
   family('ALERTS', [[ALERT, (step) => (within(step, { from: 180, to: 300 }) ? 1 : null)]]),
@@ -190,8 +198,10 @@ async function blocksOf(dir: string, promtool: Tool, families: readonly string[]
 const tell = ({ decisions }: BacktestResult): string[] =>
   decisions.map(({ row, outcome, at }) => `${row} ${outcome} at step ${Math.floor((at / 1000 - FROM) / STEP)}`);
 
+/** The sum is of old samples from 60 s after the series ended until 5 minutes after it, when Prometheus forgets it. */
+const JOBS_FOUND = `86 told at step ${JOBS.ends + 20 + 4}`;
 /** Row 85: 1 minute from step 20. Row 40: 5 minutes from step 80. Row 80: 1 minute from step 180, the gap in its middle. */
-const FOUND = ['85 told at step 24', '40 proposed at step 100', '80 told at step 184'];
+const FOUND = ['85 told at step 24', '40 proposed at step 100', '80 told at step 184', JOBS_FOUND];
 const GAP_FOUND = [{ from: (FROM + (GAP.from + 4) * STEP) * 1000, to: (FROM + GAP.to * STEP) * 1000 }];
 
 t.test('blocks, with what failoverd itself exported', { skip, timeout: 300_000 }, async (t) => {
@@ -211,11 +221,24 @@ t.test('blocks, with what failoverd itself exported', { skip, timeout: 300_000 }
   t.equal(outage?.loss?.lowBytes, 2048);
   t.strictSame(result.gaps, GAP_FOUND, 'the last sample counts for a minute, then nothing is known');
   t.strictSame(result.missing, []);
+  t.strictSame(
+    result.assumptions.map(({ kind, group }) => `${kind} ${group}`),
+    ['roles shop', 'identity shop', 'readiness shop'],
+  );
   t.strictSame((await readdir(blocks, { recursive: true })).sort(), before.sort(), 'the blocks are as they were');
   const text = await call(args, variables);
   t.match(text.out, /2026-01-12 07:25:0\d +01-12 02:25 +shop +40 +proposed +gated +15m/);
   t.match(text.out, 'in the way  row-opts-in');
+  t.match(text.out, 'Assumed, since no history holds it');
   t.match(text.err, '100 %');
+  const refused = await call([...args, '--assume', 'nothing', '--json'], variables);
+  const unassumed = JSON.parse(refused.out) as BacktestResult;
+  t.strictSame(unassumed.assumptions, []);
+  t.ok(unassumed.missing.includes('how the PostgreSQL servers of shop were made'));
+  t.notOk(
+    tell(unassumed).some((one) => one.startsWith('40')),
+    'who is primary is not known, so its loss is not found',
+  );
 });
 
 t.test('a Prometheus that runs, with a map of other exporters', { skip, timeout: 300_000 }, async (t) => {
@@ -258,8 +281,14 @@ t.test('a Prometheus that runs, with a map of other exporters', { skip, timeout:
   const blind = await call(args);
   t.equal(blind.code, 0);
   const nothing = JSON.parse(blind.out) as BacktestResult;
-  t.strictSame(tell(nothing), ['85 told at step 24'], 'without a map nobody saw the region');
+  t.strictSame(tell(nothing), ['85 told at step 24', JOBS_FOUND], 'without a map nobody saw the region');
   t.ok(nothing.missing.includes('db in us-east-1 by dublin, of shop'));
+  t.strictSame(
+    nothing.assumptions.flatMap(({ kind, says }) => (kind === 'controls' ? [says.split(' answered')[0]] : [])),
+    ['control targets of vantage daemon', 'control targets of vantage dublin'],
+  );
+  const refusing = await call([...args, '--assume', 'roles,identity,readiness']);
+  t.ok((JSON.parse(refusing.out) as BacktestResult).missing.some((one) => one.startsWith('whether vantage dublin')));
 
   const several = path.join(dir, 'several.yaml');
   await writeFile(several, 'vantages: { daemon: control_ok }\n');

@@ -393,6 +393,8 @@ t.test('a role that may only look is enough, and the server saw it do nothing el
   });
   const statements = async (instance: typeof primary): Promise<readonly string[]> =>
     (await readFile(instance.logFile, 'utf8'))
+      // A statement of several lines goes on behind a tab.
+      .replaceAll('\n\t', ' ')
       .split('\n')
       .filter((line) => line.startsWith('failoverd_ro@'))
       .flatMap((line) => /\|LOG: +(?:statement|execute [^:]*): (.*)$/.exec(line)?.[1] ?? []);

@@ -105,6 +105,23 @@ const widening: Readonly<Record<string, readonly [Partial<GroupConfig>, RegExp, 
     { approvalExpiryMs: 600_000 },
   ],
   // These can't be kept apart from the rest, so nothing is done by itself.
+  'a deciding row above that lets unknown pass': [row(20, { unknown: 'pass' }), /row 20/, { autonomy: 'gated' }],
+  'a gate of other components': [row(50, { scope: 'postgres' }), /row 50/, { autonomy: 'gated' }],
+  'another address to look at': [
+    {
+      components: {
+        ...GROUP_CONFIG.components,
+        db: { ...GROUP_CONFIG.components['db'], instances: { [A]: 'dead.test:1', [B]: 'b.test:5432' } },
+      } as GroupConfig['components'],
+    },
+    /other targets are probed/,
+    { autonomy: 'gated' },
+  ],
+  'a component that is looked at no more': [
+    { components: Object.fromEntries(Object.entries(GROUP_CONFIG.components).filter(([id]) => id !== 'api')) },
+    /other targets are probed/,
+    { autonomy: 'gated' },
+  ],
   'a veto that is gone': [without(10), /row 10 \(veto\) is gone/, { autonomy: 'gated' }],
   'a veto on another condition': [
     row(10, { when: 'bad(reports.deletion)' }),
@@ -175,9 +192,47 @@ t.test('where people decide, only whose yes it needs is held', (t) => {
   t.end();
 });
 
+t.test('a deciding row above can’t be made harmless by asking that it may act alone', (t) => {
+  for (const change of [{ when: 'bad(nats.flowing)' }, { unknown: 'pass' }]) {
+    const held = holdTo(agreed, settings(row(20, { auto: true, ...change })), 'why');
+    t.equal(declaredAutonomy(held.settings), 'gated', JSON.stringify(change));
+  }
+  const two = settings({
+    matrix: [...ROWS, { id: 45, kind: 'decide', when: 'bad(active.reachable)', action: 'failover', auto: true }],
+  });
+  const passes = two.rows.map((one) => (one.id === 40 ? { ...one, unknown: 'pass' as const } : one));
+  t.match(holdTo(mandateOf(two), { ...two, rows: passes }, 'why').widens, [/row 40/], 'nor one that acts alone itself');
+  t.end();
+});
+
+t.test('who testifies is known by its key, and knows itself by its control targets', (t) => {
+  const dublin = CONFIG.vantages['dublin'];
+  if (dublin === undefined) throw new Error('no witness');
+  for (const change of [{ publicKey: 'y' }, { controlTargets: ['tcp://127.0.0.1:1'] }]) {
+    const config = { ...CONFIG, vantages: { ...CONFIG.vantages, dublin: { ...dublin, ...change } } };
+    const held = holdTo(agreed, settings({}, config), 'why');
+    t.match(held.widens, [/^vantage dublin in eu-west-1, by [0-9a-f]{16} testifies$/]);
+    t.equal(declaredAutonomy(held.settings), 'gated');
+  }
+  t.end();
+});
+
+t.test('where alerts come from, and how long they count, is agreed', (t) => {
+  const { alertmanager } = CONFIG;
+  if (alertmanager === undefined) throw new Error('no Alertmanager');
+  for (const change of [{ region: W }, { expiry: '10h' }, { watchdogWithin: '10h' }]) {
+    const held = holdTo(agreed, settings({}, { ...CONFIG, alertmanager: { ...alertmanager, ...change } }), 'why');
+    t.match(held.widens, [/alerts come otherwise/]);
+    t.equal(declaredAutonomy(held.settings), 'gated');
+  }
+  const { alertmanager: _a, probed: _p, ...older } = agreed;
+  t.strictSame(holdTo(older, settings(), 'why').widens, [], 'what an older journal does not tell was not agreed');
+  t.end();
+});
+
 t.test('a witness more, or an alert that speaks for a failover, is more ground to act on', (t) => {
   const more = { ...CONFIG, vantages: { ...CONFIG.vantages, paris: { region: W, controlTargets: [] } } };
-  t.match(holdTo(agreed, settings({}, more), 'why').widens, [/vantage paris in eu-west-1 testifies/]);
+  t.match(holdTo(agreed, settings({}, more), 'why').widens, [/vantage paris in eu-west-1, by [0-9a-f]{16} testifies/]);
   const moved = { ...CONFIG, vantages: { ...CONFIG.vantages, dublin: { region: A, controlTargets: [] } } };
   t.match(holdTo(agreed, settings({}, moved), 'why').settings.caps.at(-1), { autonomy: 'gated' });
   const facts = CONFIG.alertmanager?.facts ?? [];

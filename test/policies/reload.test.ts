@@ -267,6 +267,63 @@ t.test('what was held under another rule counts for nothing, also over a restart
   t.end();
 });
 
+t.test('what each component was held for ends with its row, its scope or the component itself', (t) => {
+  const each = {
+    id: 45,
+    kind: 'decide',
+    scope: 'http',
+    when: 'bad(component.reachable)',
+    for: '1s',
+    action: 'speak-up',
+  } as const;
+  const { api: _api, ...components } = GROUP_CONFIG.components;
+  const changes: Readonly<Record<string, Partial<GroupConfig>>> = {
+    'another condition': { matrix: [{ ...each, when: 'bad(component.reachable) && ok(replication.streaming)' }] },
+    'another number': { matrix: [{ ...each, id: 46 }] },
+    'another scope': { matrix: [{ ...each, scope: 'postgres' }] },
+    'no such component': { matrix: [each], components },
+    'no such group': {},
+  };
+  for (const [name, change] of Object.entries(changes))
+    for (const again of [reload, restart]) {
+      const h = new History(settingsWith({ matrix: [each] }));
+      h.pass(3000);
+      h.loseActive();
+      h.pass(6000);
+      t.ok(h.group.holds['45/api'] && h.group.decisions['45/api'], name);
+      again(h, name === 'no such group' ? { monitors: [], groups: {} } : settingsWith(change));
+      t.strictSame(h.group.decisions, {}, `${name}, ${again.name}`);
+      const held = Object.values(h.group.holds).map(({ startedAt }) => startedAt);
+      t.ok(
+        held.every((startedAt) => startedAt === h.at),
+        'what holds now began anew',
+      );
+    }
+  t.end();
+});
+
+t.test('fewer people are no way around the others: neither by observing meanwhile, nor under another name', (t) => {
+  const alone = {
+    authority: {
+      ...(GROUP_CONFIG.authority as NonNullable<GroupConfig['authority']>),
+      approvals: { businessHours: ['sre'], otherwise: ['sre'] },
+    },
+  } satisfies Partial<GroupConfig>;
+  for (const again of [reload, restart]) {
+    const h = new History(settingsWith({ autonomy: 'gated' }));
+    again(h, settingsWith({ autonomy: 'observe', ...alone }), 'second');
+    t.equal(h.group.raise, null, 'to observe nobody is asked');
+    again(h, settingsWith({ autonomy: 'gated', ...alone }), 'third');
+    t.match(h.group.raise, { needs: ['sre', 'vp'] });
+    again(h, { monitors: [], groups: {} }, 'fourth');
+    const renamed = settingsWith({ autonomy: 'gated', ...alone }).groups[GROUP];
+    if (renamed === undefined) throw new Error('no group');
+    again(h, { monitors: [], groups: { other: { ...renamed, id: 'other' } } }, 'fifth');
+    t.match(h.state.ledger.groups['other']?.raise, { needs: ['sre', 'vp'] });
+  }
+  t.end();
+});
+
 t.test('what was seen at another address is forgotten: unknown until it is seen again', (t) => {
   const h = new History(settingsWith({ autonomy: 'gated' }));
   h.pass(3000);
@@ -279,6 +336,22 @@ t.test('what was seen at another address is forgotten: unknown until it is seen 
   };
   reload(h, settingsWith({ autonomy: 'gated', components: { ...GROUP_CONFIG.components, api } as never }));
   t.equal(seen(), 0);
+  t.end();
+});
+
+t.test('how a database was made is not remembered of another address, also over a restart', (t) => {
+  const h = new History(settingsWith());
+  h.pass(3000);
+  const made = () => Object.keys(h.group.readiness).sort();
+  t.strictSame(made(), ['db/eu-central-1', 'db/us-east-1']);
+  restart(h, settingsWith(), 'none');
+  t.strictSame(made(), ['db/eu-central-1', 'db/us-east-1'], 'the same config');
+  const db = {
+    ...GROUP_CONFIG.components['db'],
+    instances: { 'us-east-1': 'z.test:5432', 'eu-central-1': 'y.test:5432' },
+  };
+  restart(h, settingsWith({ components: { ...GROUP_CONFIG.components, db } as never }));
+  t.strictSame(made(), []);
   t.end();
 });
 

@@ -1,6 +1,8 @@
 // A week as it is told afterwards: what was held, decided and run, why, and what stood in the way.
 import t from 'tap';
 import Value from 'typebox/value';
+import { reviewLines } from '../../src/cli/review-text.ts';
+import { painter } from '../../src/cli/terminal.ts';
 import type { EventBody } from '../../src/model/events.ts';
 import { MOST_LISTED, type Review, Review as ReviewSchema } from '../../src/model/review.ts';
 import { reviewOf } from '../../src/policies/review.ts';
@@ -121,4 +123,86 @@ t.test('the newest of very many are told, and how many were left out', async (t)
   t.equal(told.leftOut, 7);
   t.equal(told.rows[0]?.holds, MOST_LISTED + 7, 'the count is of all');
   t.equal(told.holds.at(-1)?.startedAt, (MOST_LISTED + 6) * 2);
+});
+
+t.test('how long it was blind is told within the time, regions that were silent together counted once', async (t) => {
+  const notice = (kind: 'opened' | 'closed', at: number, subject: string): EventBody => ({
+    kind: `notice.${kind}`,
+    at,
+    group: GROUP,
+    notice: 'watchdog-silent',
+    subject,
+    why: `${subject} ${kind}`,
+  });
+  const events: EventBody[] = [
+    notice('opened', 1000, A),
+    notice('opened', 3000, B),
+    notice('closed', 4000, A),
+    notice('closed', 6000, B),
+    {
+      kind: 'notice.opened',
+      at: 7000,
+      group: GROUP,
+      notice: 'foreign-database',
+      subject: 'db',
+      why: 'it is another cluster',
+    },
+    notice('opened', 9000, A),
+  ];
+  const of = (from: number, to: number): Review =>
+    reviewOf({ group: GROUP, from, to, kept: { events, firstAt: 0, lastAt: 9000 } });
+  t.equal(of(0, 10_000).blindMs, 5000 + 1000);
+  t.strictSame(of(5000, 9500).blindMs, 1000 + 500, 'only what is within');
+  t.equal(of(6500, 8000).blindMs, 0, 'a database of another cluster is no blindness');
+  t.strictSame(
+    of(6500, 20_000).notices.map(({ notice: kind, subject, openedAt, closedAt }) => [
+      kind,
+      subject,
+      openedAt,
+      closedAt,
+    ]),
+    [
+      ['foreign-database', 'db', 7000, null],
+      ['watchdog-silent', A, 9000, null],
+    ],
+  );
+  t.match(of(0, 10_000).notices[0], { subject: A, closedAt: 4000, closedWhy: `${A} closed` });
+  const told = of(0, 10_000);
+  t.ok(Value.Check(ReviewSchema, told));
+  const lines = reviewLines({ from: 0, to: 10_000, groups: [told] }, painter(false)).join('\n');
+  t.match(lines, 'blind     for 6 s: monitoring of a region was silent');
+  t.match(lines, 'it answered as another cluster');
+});
+
+t.test('holds of one row for several components are told apart', async (t) => {
+  const begun = (at: number, component: string): EventBody => ({
+    kind: 'hold.started',
+    at,
+    group: GROUP,
+    row: 80,
+    component,
+    region: A,
+    impactAt: at,
+    sample: null,
+  });
+  const events: EventBody[] = [
+    begun(1000, 'web'),
+    begun(2000, 'jobs'),
+    { kind: 'hold.advanced', at: 3000, group: GROUP, row: 80, component: 'web', heldMs: 2000 },
+    { kind: 'hold.ended', at: 4000, group: GROUP, row: 80, component: 'web', why: 'web is well' },
+  ];
+  const told = reviewOf({ group: GROUP, from: 0, to: 5000, kept: { events, firstAt: 0, lastAt: 4000 } });
+  t.match(told.holds, [
+    { component: 'web', heldMs: 2000, endedAt: 4000, why: 'web is well' },
+    { component: 'jobs', heldMs: 0, endedAt: null },
+  ]);
+  t.strictSame(
+    told.rows.map(({ row, component, holds, heldMs }) => [row, component, holds, heldMs]),
+    [
+      [80, 'jobs', 1, 0],
+      [80, 'web', 1, 2000],
+    ],
+  );
+  const lines = reviewLines({ from: 0, to: 5000, groups: [told] }, painter(false)).join('\n');
+  t.match(lines, 'row 80 for jobs  1 hold');
 });

@@ -196,3 +196,54 @@ t.test('a journal of a version without scopes reads as rows of the group', async
   const ledger = foldAll(EMPTY_LEDGER, seal(0, EMPTY_LEDGER.hash, events));
   t.match(ledger.groups[GROUP]?.holds, { '80': { row: 80, component: null, heldMs: 500 } });
 });
+
+t.test(
+  'a region with hundreds of components is lost at once: each is told of, and the turn comes to rest',
+  async (t) => {
+    const names = Array.from({ length: 250 }, (_, n) => `svc-${n}`);
+    const many = Object.fromEntries(
+      names.map((name) => [
+        name,
+        {
+          kind: 'http' as const,
+          tier: 2 as const,
+          instances: { [A]: `http://a.test/${name}`, [B]: `http://b.test/${name}` },
+        },
+      ]),
+    );
+    const each: MatrixRow = { ...EACH_POD, scope: 'http', when: 'bad(component.reachable)', for: '0s' };
+    const h = new History(
+      settingsWith({ matrix: [each], components: { ...GROUP_CONFIG.components, ...many }, autonomy: 'gated' }),
+    );
+    h.loseActive();
+    h.pass(1000);
+    h.give({
+      kind: 'observed',
+      observations: ['daemon', 'dublin'].flatMap((vantage) =>
+        names.map(
+          (component): Observation => ({
+            ...{ kind: 'http', component, group: GROUP, region: A, vantage, at: h.at, durationMs: 5, verdict: 'bad' },
+            ...{ reached: 'connect', code: 'timeout', message: null, facts: { status: null } },
+          }),
+        ),
+      ),
+    });
+    h.pass(2000);
+    t.equal(Object.keys(h.group.decisions).filter((key) => key.startsWith('80/')).length, 251);
+    const pages = h.events('page.queued').map(({ page }) => page.id);
+    t.equal(pages.length, 251);
+    t.equal(new Set(pages).size, 251, 'each page is one of its own');
+  },
+);
+
+t.test('so does the turn of a group with more rows than anybody reads', async (t) => {
+  const rows = Array.from(
+    { length: 120 },
+    (_, n): MatrixRow => ({ id: 100 + n, kind: 'decide', when: 'bad(postgres.reachable)', action: 'speak-up' }),
+  );
+  const h = new History(settingsWith({ matrix: rows, autonomy: 'gated' }));
+  h.pass(2000);
+  h.loseActive();
+  h.pass(2000);
+  t.equal(Object.keys(h.group.decisions).length, 120);
+});

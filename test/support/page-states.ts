@@ -43,6 +43,14 @@ const PAIR: GroupConfig = {
   ],
 };
 
+const sceneSettings = (change: Partial<GroupConfig>, alertmanager: Partial<AlertmanagerConfig> = {}) =>
+  settingsOf({
+    ...CONFIG,
+    prometheus: PROMETHEUS,
+    ...(CONFIG.alertmanager === undefined ? {} : { alertmanager: { ...CONFIG.alertmanager, ...alertmanager } }),
+    groups: { [GROUP]: { ...PAIR, ...change } },
+  });
+
 /** A history whose operations take time, and in which resolvers answer too. */
 class Scene extends History {
   readonly #open: { readonly operation: Perform; readonly askedMono: number }[] = [];
@@ -51,15 +59,11 @@ class Scene extends History {
   result: (operation: Perform) => OperationResult = (operation) => this.succeed(operation);
   dnsAnswer = '192.0.2.1';
 
+  /** What the servers that watch say of themselves; null = what asks for metrics is answered well. */
+  watching: (() => readonly Observation[]) | null = null;
+
   constructor(change: Partial<GroupConfig> = {}, alertmanager: Partial<AlertmanagerConfig> = {}) {
-    super(
-      settingsOf({
-        ...CONFIG,
-        prometheus: PROMETHEUS,
-        ...(CONFIG.alertmanager === undefined ? {} : { alertmanager: { ...CONFIG.alertmanager, ...alertmanager } }),
-        groups: { [GROUP]: { ...PAIR, ...change } },
-      }),
-    );
+    super(sceneSettings(change, alertmanager));
     this.answer = (operation) => {
       this.#open.push({ operation, askedMono: this.mono });
       return null;
@@ -96,7 +100,7 @@ class Scene extends History {
           facts: { resolver: '127.0.0.1:53', answers: [this.dnsAnswer], ttlSeconds: 30 },
         })),
     });
-    this.give({ kind: 'observed', observations: this.#prometheus() });
+    this.give({ kind: 'observed', observations: [...(this.watching?.() ?? this.#prometheus())] });
     this.#answerDue();
   }
 
@@ -138,12 +142,12 @@ class Scene extends History {
     }
   }
 
-  alert(name: string, summary: string): void {
+  alert(name: string, summary: string, labels: Readonly<Record<string, string>> = {}): void {
     const alert: InputOf<'webhook'>['alerts'][number] = {
       fingerprint: 'c0ffee00c0ffee00',
       status: 'firing',
       startsAt: this.at - 20_000,
-      labels: { alertname: name, region: A },
+      labels: { alertname: name, region: A, ...labels },
       summary,
     };
     this.give({ kind: 'webhook', request: `${name}-${this.mono}`, alerts: [alert] });
@@ -318,6 +322,121 @@ function report(): PageState {
   return running(scene);
 }
 
+/** Prometheus has refused to answer for a while, so that its metrics are unknown; one Alertmanager was never heard. */
+function unwatched(): PageState {
+  const scene = new Scene({}, { apis: ['https://a.alertmanager.test', 'https://b.alertmanager.test'] });
+  scene.pass(60_000);
+  const deaf = 'connect ECONNREFUSED 192.0.2.40:9090';
+  scene.watching = () => {
+    const seen = { vantage: 'daemon', at: scene.at, durationMs: 2.1 } as const;
+    const gone = { ...seen, verdict: 'bad', reached: 'connect', code: 'refused', message: deaf } as const;
+    const log = ['+0 ms asking 192.0.2.40:9090', '+2 ms ECONNREFUSED'];
+    const server = { server: 'main', replica: 0, region: W } as const;
+    return [
+      { ...gone, ...server, log, kind: 'prometheus', facts: null },
+      ...['customer_error_ratio', 'backup_age'].map(
+        (fact) =>
+          ({ ...gone, ...server, log, kind: 'metric', group: GROUP, fact, verdict: 'unknown', facts: null }) as const,
+      ),
+      {
+        ...{ ...seen, kind: 'alertmanager', server: 'alertmanager', replica: 0, region: B },
+        ...{ verdict: 'ok', reached: 'read', code: null, message: null, facts: { cluster: 'ready', peers: 2 } },
+      },
+    ];
+  };
+  scene.pass(120_000);
+  return running(scene);
+}
+
+/** A row of its own for each workload; one of them fails. */
+function scoped(): PageState {
+  const workloads = ['web', 'jobs', 'mail-relay-for-outgoing-invoices-and-reminders'];
+  const scene = new Scene(
+    {
+      components: {
+        ...PAIR.components,
+        ...Object.fromEntries(workloads.map((id) => [id, { kind: 'workload' as const, tier: 2 as const }])),
+      },
+      matrix: [
+        ...(PAIR.matrix ?? []).filter(({ id }) => id !== 80),
+        { id: 82, kind: 'decide', scope: 'workload', when: 'bad(component.healthy)', for: '10m', action: 'speak-up' },
+      ],
+    },
+    {
+      facts: [
+        { match: ['alertname="Watchdog"'], fact: 'watchdog', group: GROUP, region: A },
+        ...workloads.map((component) => ({
+          match: ['alertname="PodFailing"', `workload="${component}"`],
+          fact: 'workload-degraded' as const,
+          ...{ group: GROUP, region: A, component },
+        })),
+      ],
+    },
+  );
+  scene.alert('Watchdog', 'it barks');
+  scene.pass(20_000);
+  scene.alert('PodFailing', '3 of 8 replicas crash at the start', { workload: workloads[2] ?? '' });
+  scene.pass(190_000);
+  return running(scene);
+}
+
+/** The config asks for more than is agreed. */
+function raise(): PageState {
+  const scene = new Scene({ autonomy: 'observe' });
+  scene.pass(60_000);
+  const by = { request: 'reload-1', by: 'ann', configHash: 'c0ffee'.repeat(10) };
+  scene.give({ kind: 'reloaded', ...by, settings: sceneSettings({ autonomy: 'auto' }), restartNeeded: [] });
+  scene.pass(300_000);
+  return running(scene);
+}
+
+/** The file on disk is not what is in force. */
+function refused(): PageState {
+  const scene = new Scene();
+  scene.pass(60_000);
+  const problems = [40, 41, 42, 45, 50, 60, 70].map(
+    (line) =>
+      `failoverd.yaml:${line}:5  groups.platform.matrix: \`when\` reads <b>metrics.nobody</b>, which is no fact here; facts are ${'reports.corruption, '.repeat(4)}…`,
+  );
+  scene.give({ kind: 'reload-refused', by: 'SIGHUP', configHash: null, problems });
+  scene.pass(30_000);
+  return running(scene);
+}
+
+/** A bad night that is over: each failure in its own words, with its log. */
+function failures(): PageState {
+  const scene = new Scene();
+  const troubles = [
+    ['timeout', 'connect', 'no answer within 2 s'],
+    ['refused', 'connect', 'connect ECONNREFUSED 192.0.2.10:443'],
+    ['tls', 'handshake', 'the certificate of api.test has expired: not after 2026-01-12T06:59:59Z'],
+    ['status', 'respond', '503 where 200 is expected: <h1>upstream connect error</h1>'],
+    ['reset', 'respond', 'the connection ended in the middle'],
+  ] as const;
+  for (const [code, reached, message] of troubles)
+    for (let times = 0; times < 5; times += 1) {
+      scene.pass(2_000);
+      scene.give({
+        kind: 'observed',
+        observations: [A, B].map((region) => ({
+          ...{
+            kind: 'http',
+            group: GROUP,
+            component: 'api',
+            region,
+            vantage: 'dublin',
+            at: scene.at,
+            durationMs: 2000,
+          },
+          ...{ verdict: 'bad', reached, code, message, facts: { status: code === 'status' ? 503 : null } },
+          log: ['+0 ms resolved a.test to 192.0.2.10', '+1 ms connecting', `+2000 ms ${message}`],
+        })),
+      });
+    }
+  scene.pass(60_000);
+  return running(scene);
+}
+
 function failed(): PageState {
   const scene = new Scene();
   scene.pass(60_000);
@@ -325,11 +444,14 @@ function failed(): PageState {
 }
 
 /** More groups than are shown whole. */
-function many(): PageState {
-  const names = ['orders', 'search', 'mail', 'identity', 'media', 'ledger'];
+const many = (): PageState => among(['orders', 'search', 'mail', 'identity', 'media', 'ledger']);
+/** Two that are shown whole, one below the other. */
+const two = (): PageState => among(['orders']);
+
+function among(names: readonly string[]): PageState {
   const groups: Config['groups'] = { [GROUP]: PAIR };
   for (const name of names) groups[name] = { ...PAIR, title: name };
-  const history = new History(settingsOf({ ...CONFIG, groups }));
+  const history = new History(settingsOf({ ...CONFIG, prometheus: PROMETHEUS, groups }));
   history.pass(30_000);
   history.loseActive();
   history.pass(60_000);
@@ -359,7 +481,22 @@ export const PAGE_STATES: Readonly<Record<string, () => PageState>> = {
   isolated,
   planned,
   report,
+  unwatched,
+  scoped,
+  raise,
+  refused,
+  failures,
   failed,
   many,
+  two,
   hostile,
+};
+
+/** Pages of their own that explain a group, each with the state that it is looked at in. */
+export const EXPLAIN_PAGES: Readonly<Record<string, { readonly state: string; readonly path: string }>> = {
+  'explain-all': { state: 'hold', path: `/groups/${GROUP}/explain` },
+  'explain-hold': { state: 'hold', path: `/groups/${GROUP}/explain?row=40` },
+  'explain-unknown': { state: 'unwatched', path: `/groups/${GROUP}/explain?row=85` },
+  'explain-scoped': { state: 'scoped', path: `/groups/${GROUP}/explain?row=82` },
+  'explain-hostile': { state: 'hostile', path: `/groups/${GROUP}/explain` },
 };

@@ -91,7 +91,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ...witnessNotes(config, vantage),
     ...loaded.notSupported.map(({ path, what }) => finding('note', path, `${what}: declared; not supported yet`)),
     ...loaded.warnings.map((warning) => finding('warn', warning.path, warning.message, warning.remedy)),
-    ...rowFindings(rows),
+    ...rowFindings(rows, new Set(Object.keys(config.groups).filter((group) => config.groups[group]?.matrix == null))),
   ];
   return {
     ok: !findings.some(({ level }) => level === 'stop'),

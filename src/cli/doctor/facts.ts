@@ -1,12 +1,18 @@
-/** Every fact there is for a group: of each component and region as this vantage sees them, then those that rows read. PURE. */
+/** Every fact there is for a group: of each component and region as this vantage sees them, then those that rows read, of the group and of components. PURE. */
 import type { Observation } from '../../model/evidence.ts';
-import { metricFactName, type ReadableFact, ROW_FACTS } from '../../model/row-facts.ts';
-import { readFact } from '../../policies/rows.ts';
+import { expressionOf } from '../../model/expression.ts';
+import { type ComponentFactName, isComponentFact, metricFactName, ROW_FACTS } from '../../model/row-facts.ts';
+import { componentsOf, readFact } from '../../policies/rows.ts';
 import type { View } from '../../policies/view.ts';
 import type { FactLine } from './report.ts';
 
 export function factLines(view: View, observations: readonly Observation[], vantage: string): FactLine[] {
-  return [...vantageFacts(view), ...componentFacts(view, observations, vantage), ...groupFacts(view)];
+  return [
+    ...vantageFacts(view),
+    ...componentFacts(view, observations, vantage),
+    ...groupFacts(view),
+    ...scopedFacts(view),
+  ];
 }
 
 const vantageFacts = (view: View): FactLine[] =>
@@ -20,14 +26,14 @@ const vantageFacts = (view: View): FactLine[] =>
 
 function componentFacts(view: View, observations: readonly Observation[], vantage: string): FactLine[] {
   return view.settings.components.flatMap(({ id, kind, supported, regions }): FactLine[] => {
-    const line = (fact: string, region: string, value: FactLine['value'], why: string): FactLine => ({
+    const line = (fact: string, region: string | null, value: FactLine['value'], why: string): FactLine => ({
       group: view.group,
       fact,
-      subject: `${id} ${region}`,
+      subject: region === null ? id : `${id} ${region}`,
       value,
       why,
     });
-    if (!supported) return [line(`${kind}.*`, '', 'unknown', `${kind} components of this make are not probed yet`)];
+    if (!supported) return [line(`${kind}.*`, null, 'unknown', `${kind} components of this make are not probed yet`)];
     const mine = observations.filter(
       (one) => 'component' in one && one.group === view.group && one.component === id && one.vantage === vantage,
     );
@@ -67,13 +73,24 @@ function componentFacts(view: View, observations: readonly Observation[], vantag
   });
 }
 
-const namesOf = (view: View): readonly ReadableFact[] => [
-  ...ROW_FACTS.map(({ name }) => name),
-  ...view.settings.metrics.map(({ id }) => metricFactName(id)),
-];
-
 const groupFacts = (view: View): FactLine[] =>
-  namesOf(view).map((name) => {
+  [
+    ...ROW_FACTS.map(({ name }) => name).filter((name) => !isComponentFact(name)),
+    ...view.settings.metrics.map(({ id }) => metricFactName(id)),
+  ].map((name) => {
     const { value, why } = readFact(view, name);
     return { group: view.group, fact: name, subject: '', value: value ?? 'unknown', why };
   });
+
+/** Those that rows read of one component, once each: the others say what its probes said above. */
+function scopedFacts(view: View): FactLine[] {
+  const read = new Map<string, { readonly fact: ComponentFactName; readonly subject: string }>();
+  for (const row of view.settings.rows)
+    for (const subject of componentsOf(view.settings, row))
+      for (const fact of expressionOf(row.when, view.settings.metrics).facts)
+        if (subject !== null && isComponentFact(fact)) read.set(`${fact} ${subject}`, { fact, subject });
+  return [...read.values()].map(({ fact, subject }) => {
+    const { value, why } = readFact(view, fact, subject);
+    return { group: view.group, fact, subject, value: value ?? 'unknown', why };
+  });
+}

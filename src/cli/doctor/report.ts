@@ -38,6 +38,8 @@ export type FactLine = {
 export type RowLine = {
   readonly group: string;
   readonly row: number;
+  /** Which component it was judged for; null for the group. */
+  readonly component: string | null;
   readonly kind: string;
   readonly action: string;
   readonly when: string;

@@ -48,8 +48,12 @@ function groupLines({ facts, rows }: DoctorReport, group: string, paint: Paint):
     paint('bold', `Rows of ${group}`),
     ...rows
       .filter((row) => row.group === group)
-      .flatMap(({ row, kind, action, when, state, why }) =>
-        entry(state, `${row} ${kind} ${action}, ${when}: ${why}`, (text) => paint(STATE[state], text)),
+      .flatMap(({ row, component, kind, action, when, state, why }) =>
+        entry(
+          state,
+          `${row} ${kind} ${action}${component === null ? '' : ` of ${component}`}, ${when}: ${why}`,
+          (text) => paint(STATE[state], text),
+        ),
       ),
   ];
 }

@@ -82,7 +82,12 @@ function answerNotFound(app: App): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = [...new Set(routes.filter((route) => route.pattern.test(path)).flatMap((route) => route.methods))];
-    if (allowed.length === 0) return refuse(reply, 'not-found', { field: 'path', value: path });
+    if (allowed.length === 0)
+      return refuse(reply, 'not-found', {
+        field: 'path',
+        value: path,
+        remedy: 'GET /api/v1/openapi.json names every address',
+      });
     reply.header('allow', allowed.join(', '));
     return refuse(reply, 'method-not-allowed', { field: 'method', value: request.method, remedy: `use ${allowed[0]}` });
   });

@@ -75,7 +75,7 @@ export const PROBLEMS = {
     title: 'The body has the wrong media type',
     remedy: 'send `Content-Type: application/json`',
   },
-  invalid: { status: 422, title: 'The body does not fit the schema' },
+  invalid: { status: 422, title: 'What was sent does not fit the schema' },
   'unsupported-version': {
     status: 422,
     title: 'This version of the payload is not known',

@@ -4,6 +4,7 @@
  */
 import type { FastifyReply } from 'fastify';
 import Type from 'typebox';
+import Value from 'typebox/value';
 import { Duration, durationMs, Name, type Role } from '../../model/primitives.ts';
 import { type Review, Reviews } from '../../model/review.ts';
 import { reviewOf } from '../../policies/review.ts';
@@ -22,9 +23,7 @@ const MOST_GROUPS = 50;
 const Query = Type.Object(
   {
     group: Type.Optional(Type.Unsafe<string>({ ...Name, description: 'Only this group' })),
-    since: Type.Optional(
-      Type.Unsafe<string>({ ...Duration, maxLength: 40, description: 'How far to look back, such as 7d; default 7d' }),
-    ),
+    since: Type.Optional(Type.String({ maxLength: 40, description: 'How far to look back, such as 7d; default 7d' })),
   },
   { additionalProperties: false },
 );
@@ -64,9 +63,13 @@ export function reviewRoutes(app: App, context: Context, desk: OrderDesk, limits
     async (request, reply) => {
       const { group, since = DEFAULT_SINCE } = request.query;
       const to = clock.wall();
-      const spanMs = durationMs(since);
+      const spanMs = Value.Check(Duration, since) ? durationMs(since) : 0;
       if (spanMs <= 0 || spanMs > MOST_SINCE_MS)
-        return refuse(reply, 'invalid', { field: 'since', value: since, remedy: 'write from 1ms to 400d' });
+        return refuse(reply, 'invalid', {
+          field: 'since',
+          value: since,
+          remedy: 'write a span from 1ms to 400d, such as 7d or 12h',
+        });
       const all = Object.keys(engine.state().settings.groups);
       if (group !== undefined && !all.includes(group))
         return refuse(reply, 'not-found', { field: 'group', value: group, remedy: `groups are ${all.join(', ')}` });

@@ -4,11 +4,10 @@ import { rowName } from '../../model/matrix.ts';
 import { missing } from '../../model/run.ts';
 import type { Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
+import { utcText } from '../span.ts';
 import type { View } from '../view.ts';
 
 type Question = { readonly view: View; readonly row: Row; readonly report: GateReport };
-
-const utc = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 const OPENS: Readonly<Record<string, (question: Question) => string>> = {
   'one-run': ({ view }) => `${view.ledger.run?.id ?? 'the open run'} must end first`,
@@ -16,7 +15,7 @@ const OPENS: Readonly<Record<string, (question: Question) => string>> = {
     const last = view.ledger.ended.at(-1);
     return last === undefined
       ? 'it opens by itself'
-      : `it opens by itself at ${utc(last.endedAt + view.settings.cooldownMs)}`;
+      : `it opens by itself at ${utcText(last.endedAt + view.settings.cooldownMs)}`;
   },
   'no-report': ({ view }) =>
     Object.keys(view.ledger.reports)
@@ -33,7 +32,7 @@ const OPENS: Readonly<Record<string, (question: Question) => string>> = {
   vetoes: () => 'people approve it; or what can’t be told is seen again',
   attempts: ({ view }) => {
     const first = view.ledger.autoRunsAt.filter((at) => at > view.at - view.settings.attemptsWithinMs)[0];
-    return `people approve it${first === undefined ? '' : `; or it opens by itself at ${utc(first + view.settings.attemptsWithinMs)}`}`;
+    return `people approve it${first === undefined ? '' : `; or it opens by itself at ${utcText(first + view.settings.attemptsWithinMs)}`}`;
   },
   monitoring: () => 'people approve it; or the alert mapped to watchdog is heard again',
   'loss-budget': ({ view }) =>

@@ -126,10 +126,15 @@ function liveSecrets(loaded: Loaded, uses: readonly Use[], sources: SecretSource
     async renew() {
       const { values: fetched, problems } = await fetchAll(loaded, uses, sources);
       const next: Values = new Map([...values, ...fetched]);
-      for (const { problem, uses: concerned } of faultsOf(loaded, uses, next)) {
-        problems.push(problem);
-        // A certificate without its key, or a token that two share, is worth less than the ones of before.
-        for (const use of concerned) next.set(nameOf(use), values.get(nameOf(use)) ?? '');
+      // What is taken back may be what another was renewed to, so it is looked at again; all of before was in order.
+      for (let faults = faultsOf(loaded, uses, next); faults.length > 0; faults = faultsOf(loaded, uses, next)) {
+        const before = new Map(next);
+        for (const { problem, uses: concerned } of faults) {
+          problems.push(problem);
+          // A certificate without its key, or a token that two share, is worth less than the ones of before.
+          for (const use of concerned) next.set(nameOf(use), values.get(nameOf(use)) ?? '');
+        }
+        if (uses.every((use) => next.get(nameOf(use)) === before.get(nameOf(use)))) break;
       }
       const changed = uses.filter((use) => next.get(nameOf(use)) !== values.get(nameOf(use)));
       values = next;

@@ -95,15 +95,15 @@ t.test('failoverd explain', async (t) => {
     [80],
   );
   for (const [argv, says] of [
-    [['explain', 'nobody'], 'groups are orders'],
-    [['explain', 'orders', '--row', '41'], 'rows of orders are 40, 80'],
-    [['explain', '--row', '41'], 'no group has a row 41'],
+    [['explain', 'nobody'], 'there is no group nobody help: groups are orders'],
+    [['explain', 'orders', '--row', '41'], 'there is no row 41 help: rows of orders are 40, 80'],
+    [['explain', '--row', '41'], 'no group has a row 41 help: rows of orders are 40, 80'],
     [['explain', 'orders', '--row', 'x'], 'is no number of a row'],
     [['explain', 'orders', 'more'], 'one group at most'],
     [['explain', 'orders', '--at', 'noon'], 'write it like'],
   ] as const) {
     const ended = await call([...argv, '--url', h.url]);
-    t.not(ended.code, 0, argv.join(' '));
+    t.equal(ended.code, 2, argv.join(' '));
     t.match(ended.err.replace(/\s+/g, ' '), says);
   }
 });

@@ -83,13 +83,13 @@ t.test('the past is not asked for without end; the present is', async (t) => {
   t.equal((await h.get('/api/v1/groups/orders/explain')).status, 200);
 });
 
-t.test('guessing tokens is slowed, and by guesses alone', async (t) => {
+t.test('guessing tokens is slowed, and locks nobody out', async (t) => {
   const h = await serve(t, { rates: { ...RATES, guess: FEW } });
   const order = (token: string) => h.post(REPORTS, { report: 'corruption', what: 'sums' }, bearer(token));
   for (let i = 0; i < 10; i += 1) t.equal((await order(TOKENS.ann)).status, 200);
   for (let i = 0; i < 3; i += 1) t.equal((await order(`guess-${i}`)).status, 401);
   t.equal((await order('guess-3')).status, 429);
-  t.equal((await order(TOKENS.ann)).status, 429, 'also the one that would have been right');
+  t.equal((await order(TOKENS.ann)).status, 200, 'whoever stands behind the same proxy can still give orders');
   t.equal((await h.get('/status')).status, 200, 'whoever only looks is not concerned');
 });
 

@@ -195,7 +195,9 @@ t.test('many at once are taken one after the other', async (t) => {
     answers.map(({ status }) => status),
     Array.from({ length: 8 }, () => 200),
   );
-  t.equal(h.done.length, 8);
+  t.equal(new Set(answers.map(({ body }) => body['configHash'])).size, 1);
+  t.ok(h.done.length > 0 && h.done.length <= 8, 'those of one person that wait are one');
+  t.ok(h.done.every((one) => one === 'taken'));
 });
 
 t.test('more autonomy waits for two people, who are shown the hash they approve', async (t) => {
@@ -284,4 +286,40 @@ t.test('the hash is of what the config says, not of how it is written', async (t
   t.equal((await h.reload()).body['configHash'], one);
   const loaded = await loadConfig(h.file, '/');
   t.equal(loaded.kind === 'loaded' ? hashOf(loaded.config) : '', one);
+});
+
+t.test('a storm of signals is two reloads: the one under way, and one that reads what is there after it', async (t) => {
+  const log = { error: () => undefined } as never;
+  const reads: ((read: Read) => void)[] = [];
+  const begun = (count: number) => until(`read ${count}`, () => (reads.length === count ? true : null));
+  let refused = 0;
+  const reloader = createReloader({
+    read: () => new Promise((resolve) => reads.push(resolve)),
+    engine: {
+      submit: async () => {
+        refused += 1;
+      },
+      state: () => ({ incarnation: 'one' }) as never,
+    },
+    replies: { waitFor: () => t.fail('no config was read') as never },
+    log,
+    redact: () => (text: string) => text,
+    started: { config: config('gated'), folder: '.' } as never,
+    prepare: () => t.fail('no config was read') as never,
+  });
+  const first = reloader.reload('SIGHUP');
+  await begun(1);
+  const storm = Array.from({ length: 100 }, () => reloader.reload('SIGHUP'));
+  const other = reloader.reload('ann');
+  for (let n = 0; n < 3; n += 1) {
+    await begun(n + 1);
+    reads[n]?.({ kind: 'refused', problems: [] });
+  }
+  t.match(await Promise.all([first, ...storm, other]), [{ kind: 'refused' }]);
+  t.equal(reads.length, 3, 'another person is answered by a reload of their own');
+  t.equal(refused, 3);
+  const next = reloader.reload('SIGHUP');
+  await begun(4);
+  reads[3]?.({ kind: 'refused', problems: [] });
+  t.match(await next, { kind: 'refused' }, 'and the next signal is heard again');
 });

@@ -39,7 +39,7 @@ export function renderExplanation(told: ToldExplanation, { row, at }: Asked): st
           ${row === null ? null : html`<p><a href=${explainLink(group, { row: null, at })}>All rows</a></p>`}
           ${at === null ? null : html`<p><a href=${explainLink(group, { row, at: null })}>As it is now</a></p>`}
         </section>
-        ${rows.map((one) => rowSection(group, at, one))}
+        ${rows.map((one) => rowSection(group, at, one, row === null))}
       </main>
       <footer>The same as JSON: <a href=${json}>${json}</a></footer>
     </body>
@@ -51,20 +51,37 @@ function rowSection(
   group: string,
   at: string | null,
   { row, component, says, paragraphs }: ToldExplanation['rows'][number],
+  leads: boolean,
 ): VNode {
   const place = `row-${row}${component === null ? '' : `-${component}`}`;
   return html`<section class="block" id=${place} aria-labelledby=${`${place}-title`}>
-    <h2 id=${`${place}-title`}><a href=${explainLink(group, { row: String(row), at })}>${says}</a></h2>
+    <h2 id=${`${place}-title`}>${leads ? html`<a href=${explainLink(group, { row: String(row), at })}>${says}</a>` : says}</h2>
     ${paragraphs.map(
-      ({ label, lines }) => html`<section class="part" aria-labelledby=${`${place}-${idOf(label)}`}>
-        <h3 id=${`${place}-${idOf(label)}`}>${LABELS[label] ?? label}</h3>
-        <ul>${lines.map((line) => html`<li>${line.replace(/^- /, '')}</li>`)}</ul>
+      ({ label, lines }) => html`<section class="part">
+        <h3>${LABELS[label] ?? label}</h3>
+        <ul>
+          ${nested(lines).map(
+            ({ line, below }) =>
+              html`<li>${line}${below.length === 0 ? null : html`<ul>${below.map((one) => html`<li>${one}</li>`)}</ul>`}</li>`,
+          )}
+        </ul>
       </section>`,
     )}
   </section>` as VNode;
 }
 
-const idOf = (label: string): string => label.replaceAll(' ', '-');
+const BELOW = '- ';
+
+/** What a line stands on is said in lines that begin with a dash. */
+function nested(lines: readonly string[]): readonly { readonly line: string; readonly below: readonly string[] }[] {
+  const all: { line: string; below: string[] }[] = [];
+  for (const line of lines) {
+    const above = all.at(-1);
+    if (line.startsWith(BELOW) && above !== undefined) above.below.push(line.slice(BELOW.length));
+    else all.push({ line, below: [] });
+  }
+  return all;
+}
 
 const LABELS: Readonly<Record<string, string>> = {
   says: 'What the row says',

@@ -41,7 +41,7 @@ export function glance({ summary, timeZone, group }: GroupStatus, at: number): V
       ${answer('What is wrong', wrong)}
       ${answer('What failoverd will do', next)}
       ${answer('Who says so', list(voices))}
-      ${answer(mood === 'waiting' || mood === 'watching' ? 'Why not sooner' : 'Because', list(because.filter((why) => why !== waitsFor)))}
+      ${answer(countdown !== null && mood !== 'acting' ? 'Why not sooner' : 'Why', list(because.filter((why) => why !== waitsFor)))}
       ${answer('What it waits for', waitsFor)}
     </dl>
   </div>` as VNode;

@@ -7,13 +7,26 @@ import { spanBar } from './bars.ts';
 import { glance, reportNotices } from './glance.ts';
 import { decisionsPart, gatePart, rowPart } from './matrix.ts';
 import { failureList, metricTable } from './metrics.ts';
-import { age, folded, list, type Part, pairs, table, tag, tagOf, titled, verdictTag } from './parts.ts';
+import {
+  age,
+  command,
+  folded,
+  foldedAs,
+  idOf,
+  list,
+  type Part,
+  pairs,
+  table,
+  tag,
+  tagOf,
+  titled,
+  verdictTag,
+} from './parts.ts';
 import { endedRuns, proposalPanel, runPanel } from './run.ts';
 
 export function groupSection(group: GroupStatus, at: number): VNode {
-  const { autonomy, timeZone, group: id } = group;
-  const part = (name: string, title: string, ...content: readonly Part[]): Part =>
-    titled(`${name}-${id}`, title, ...content);
+  const { group: id } = group;
+  const parts = partsOf(group).filter(({ content }) => content.some((one) => one !== null));
   return html`<section class="group" id=${`group-${id}`} aria-labelledby=${`title-${id}`}>
     <div class="top">
       <h2 id=${`title-${id}`}>${group.title}</h2>
@@ -21,36 +34,56 @@ export function groupSection(group: GroupStatus, at: number): VNode {
       <span class="soft">${group.active} is active, ${group.standby} stands by</span>
     </div>
     ${glance(group, at)}
-    ${part('reports', 'Reported, and in the way', reportNotices(group))}
-    ${group.proposal === null ? null : part('proposal', 'Waits for people', proposalPanel(group.proposal, timeZone))}
-    ${group.raise === null ? null : part('raise', 'More autonomy waits for people', raisePanel(group.raise, timeZone))}
-    ${group.run === null ? null : part('run', 'Run under way', runPanel(group.run, timeZone))}
-    ${part('maintenance', 'Planned work', maintenanceTable(group))}
-    ${part('holds', 'Holds', holdTable(group))}
-    ${part('ended', 'Last runs', endedRuns(group))}
-    ${part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why)))}
-    ${part('decisions', 'Decisions that stand', decisionsPart(group))}
-    ${part('gates', 'Gates, as they answer now', gatePart(group))}
-    ${part('rows', 'Matrix', rowPart(group))}
-    ${part('findings', 'Diagnoses', findingTable(group))}
-    ${part('alerts', 'Alerts', alertTable(group), silencedTable(group))}
-    ${part('vantages', 'Vantages', vantageTable(group))}
-    ${part('metrics', 'Metrics', metricTable(group.metrics, timeZone))}
-    ${part('facts', 'Facts', factTable(group.facts, timeZone))}
+    <nav aria-label=${`Parts of ${group.title}`}>
+      ${parts.map(({ name, title }) => html`<a href=${`#${name}-${id}`}>${title}</a> `)}
+    </nav>
+    ${parts.map(({ name, title, content }) => titled(`${name}-${id}`, title, ...content))}
   </section>` as VNode;
+}
+
+type GroupPart = { readonly name: string; readonly title: string; readonly content: readonly Part[] };
+
+/** Everything below the answers, what is acted upon first; what is empty is not shown. */
+function partsOf(group: GroupStatus): readonly GroupPart[] {
+  const { autonomy, timeZone, proposal, raise, run } = group;
+  const part = (name: string, title: string, ...content: readonly Part[]): GroupPart => ({ name, title, content });
+  return [
+    part('reports', 'Reported, and in the way', reportNotices(group)),
+    part('proposal', 'Waits for people', proposal === null ? null : proposalPanel(proposal, timeZone)),
+    part('raise', 'More autonomy waits for people', raise === null ? null : raisePanel(raise, timeZone)),
+    part('run', 'Run under way', run === null ? null : runPanel(run, timeZone)),
+    part('maintenance', 'Planned work', maintenanceTable(group)),
+    part('holds', 'Holds', holdTable(group)),
+    part('ended', 'Last runs', endedRuns(group)),
+    part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why))),
+    part('decisions', 'Decisions that stand', decisionsPart(group)),
+    part('gates', 'Gates, as they answer now', gatePart(group)),
+    part('rows', 'Matrix', rowPart(group)),
+    part('findings', 'Diagnoses', findingPart(group)),
+    part('alerts', 'Alerts', alertTable(group), silencedTable(group)),
+    part('vantages', 'Vantages', vantageTable(group)),
+    part('metrics', 'Metrics', metricTable(group)),
+    part('facts', 'Facts', factPart(group)),
+  ];
 }
 
 function raisePanel(raise: RaiseStatus, timeZone: string | null): VNode {
   const given = raise.approvals.map(({ person, role }) => `${person} as ${role}`).join(', ');
-  return html`<div>
+  return html`<div class="panel">
     <p>The config asks for more than is agreed. Until people have approved it, what is agreed is in force.</p>
-    ${list(raise.widens)}
+    ${list(raise.widens.map((one) => one.replaceAll('->', '→')))}
+    <div class="commands">
+      ${command(`failoverd approve ${raise.id}`, 'Yes')}
+      ${command(`failoverd abort ${raise.id} --reason "…"`, 'No')}
+    </div>
     ${pairs([
-      ['Approve', html`<code>failoverd approve ${raise.id}</code>`],
+      ['Still to approve', raise.missing.length === 0 ? 'nobody' : raise.missing.join(' and ')],
       ['Approved by', given === '' ? 'nobody yet' : given],
-      ['Still needed', raise.missing.join(' and ')],
-      ['Expires', `${instantText(raise.expiresAt, timeZone)}, in ${spanText(raise.expiresInMs)}`],
-      ['Config', html`<code>${raise.configHash}</code>`],
+      [
+        'Expires',
+        html`in ${spanText(raise.expiresInMs)} <span class="soft">${instantText(raise.expiresAt, timeZone)}</span>`,
+      ],
+      ['Config hash', html`<span class="mono">${raise.configHash}</span>`, 'wide'],
     ])}
   </div>` as VNode;
 }
@@ -99,10 +132,23 @@ const holdTable = ({ holds, timeZone }: GroupStatus): Part =>
 /** A diagnosis that is bad is a finding; one that is not is good news. */
 const FINDING = { bad: ['bad', '✕ yes'], ok: ['ok', '✓ no'], unknown: ['', '? can’t tell'] } as const;
 
-const findingTable = ({ findings }: GroupStatus): Part =>
+/** What is found or can't be told; what is known not to be there is folded away. */
+function findingPart({ findings, group }: GroupStatus): Part {
+  const absent = findings.filter(({ verdict }) => verdict === 'ok');
+  if (findings.length === 0) return null;
+  return html`<div>
+    ${findingTable(
+      'Named situations that are there, or can’t be told',
+      findings.filter(({ verdict }) => verdict !== 'ok'),
+    )}
+    ${foldedAs(`findings-absent-${group}`, `${counted(absent.length, 'situation')} ${absent.length === 1 ? 'is' : 'are'} not there`, findingTable('Named situations that are not there', absent))}
+  </div>` as VNode;
+}
+
+const findingTable = (caption: string, findings: readonly FindingStatus[]): Part =>
   table(
-    'Named situations, and whether they are there',
-    [{ label: 'Diagnosis' }, { label: 'Found', kind: 'tight' }, { label: 'Why' }],
+    caption,
+    [{ label: 'Diagnosis', kind: 'name' }, { label: 'Found', kind: 'tight' }, { label: 'Why' }],
     findings.map((finding) => ({
       cells: [
         html`${finding.code} <span class="soft">${finding.says}</span>`,
@@ -173,22 +219,41 @@ const vantageTable = ({ vantages }: GroupStatus): Part =>
     })),
   );
 
-export const factTable = (
-  facts: readonly FactStatus[],
-  timeZone: string | null,
-  caption = 'What each vantage saw last, what is wrong first',
-): Part =>
+/** What is wrong, unknown, or failed lately stands open; the rest is folded, and the age of its oldest is told. */
+function factPart({ facts, timeZone, group }: GroupStatus): Part {
+  const isCalm = ({ verdict, failures }: FactStatus): boolean => verdict === 'ok' && failures.length === 0;
+  const calm = facts.filter(isCalm);
+  const oldestMs = Math.max(0, ...calm.flatMap(({ ageMs }) => (ageMs === null ? [] : [ageMs])));
+  if (facts.length === 0) return null;
+  return html`<div>
+    ${factTable(
+      facts.filter((fact) => !isCalm(fact)),
+      timeZone,
+      group,
+      'What each vantage saw last, where it is wrong, unknown, or failed lately',
+    )}
+    ${foldedAs(
+      `facts-well-${group}`,
+      `${calm.length === facts.length ? 'All ' : ''}${counted(calm.length, 'fact')} ${calm.length === 1 ? 'is' : 'are'} well; the oldest was seen ${age(oldestMs)}`,
+      factTable(calm, timeZone, group, 'What each vantage saw last, where all is well'),
+    )}
+  </div>` as VNode;
+}
+
+/** `of`: whose facts they are, which tells them from others on the page. */
+export const factTable = (facts: readonly FactStatus[], timeZone: string | null, of: string, caption: string): Part =>
   table(
     caption,
     [
       { label: 'Subject' },
       { label: 'Verdict', kind: 'tight' },
-      { label: 'Fact' },
+      { label: 'Fact', kind: 'name' },
       { label: 'From', kind: 'tight' },
       { label: 'Value' },
       { label: 'Age', kind: 'num' },
     ],
     facts.map((fact) => ({
+      id: idOf('fact', of, fact.fact, fact.subject, fact.vantage),
       kind: fact.expired || fact.ageMs === null ? 'stale' : '',
       cells: [
         fact.subject,

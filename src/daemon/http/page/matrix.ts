@@ -6,13 +6,13 @@ import { rowName } from '../../../model/matrix.ts';
 import type { GroupStatus, RowStatus } from '../../status-document.ts';
 import { counted, spanText } from '../../text.ts';
 import { explainLink } from './explain.ts';
-import { age, folded, list, type Part, table, tagOf, verdictTag } from './parts.ts';
+import { age, folded, foldedAs, idOf, list, type Part, table, tagOf, verdictTag } from './parts.ts';
 
 const GATE = { pass: ['ok', '✓ pass'], block: ['bad', '✕ block'], 'cannot-tell': ['warn', '? can’t tell'] } as const;
 
 /** Gates in their order. Those that pass are folded away where others don't; colour is for when something hangs on them. */
-export function gatePart({ gates, holds, proposal }: GroupStatus): Part {
-  const live = proposal !== null || holds.some((hold) => hold.action === 'failover');
+export function gatePart({ gates, holds, proposal, run, group }: GroupStatus): Part {
+  const live = run === null && (proposal !== null || holds.some((hold) => hold.action === 'failover'));
   const of = (caption: string, some: typeof gates): Part =>
     table(
       caption,
@@ -24,9 +24,14 @@ export function gatePart({ gates, holds, proposal }: GroupStatus): Part {
   const passing = gates.filter((gate) => gate.answer === 'pass');
   const blocking = gates.filter((gate) => gate.answer !== 'pass');
   if (gates.length === 0) return null;
+  // A run has passed them; how they would answer the next is not what anybody looks for now.
+  if (run !== null)
+    return html`<div>
+      ${foldedAs(`gates-passing-${group}`, `${counted(gates.length, 'gate')}, as they would answer another failover`, of('All gates', gates))}
+    </div>` as VNode;
   return html`<div>
     ${of('Gates that stand in the way of a failover', blocking)}
-    ${folded(`${counted(passing.length, 'gate')} would let a failover pass`, of('Gates that pass', passing))}
+    ${foldedAs(`gates-passing-${group}`, `${counted(passing.length, 'gate')} would let a failover pass`, of('Gates that pass', passing))}
   </div>` as VNode;
 }
 
@@ -40,11 +45,23 @@ const askText = ({ kind, action, against, forMs }: RowStatus): string =>
     ? `${action}${forMs > 0 ? ` after ${spanText(forMs)}` : ' at once'}`
     : `bars ${against.join(', ')}${action === 'hold' ? '' : `; ${action}`}`;
 
-export const rowPart = ({ rows, group }: GroupStatus): Part =>
+/** Rows that match or can't tell; the others are folded away, so that what matters is not searched for among them. */
+export function rowPart({ rows, group }: GroupStatus): Part {
+  const quiet = rows.filter(({ verdict }) => verdict === 'ok');
+  const loud = rows.filter(({ verdict }) => verdict !== 'ok');
+  if (rows.length === 0) return null;
+  return html`<div>
+    ${rowTable('Rows that match, or can’t tell', loud, group)}
+    ${foldedAs(`rows-quiet-${group}`, `${counted(quiet.length, 'row')} ${quiet.length === 1 ? 'does' : 'do'} not match`, rowTable('Rows that do not match', quiet, group))}
+  </div>` as VNode;
+}
+
+const rowTable = (caption: string, rows: readonly RowStatus[], group: string): Part =>
   table(
-    'Rows of the matrix, as they answer now',
-    [{ label: 'Row' }, { label: 'Answer', kind: 'tight' }, { label: 'Asks for' }, { label: 'Sees' }],
+    caption,
+    [{ label: 'Row', kind: 'name' }, { label: 'Answer', kind: 'tight' }, { label: 'Asks for' }, { label: 'Sees' }],
     rows.map((row) => ({
+      id: idOf('row', group, row.row, row.component),
       cells: [
         html`${row.row} <span class="soft">${row.kind}</span>${row.component === null ? null : html` ${row.component}`} <code>${row.when}</code> <a href=${explainLink(group, { row: String(row.row), at: null })} aria-label=${`Why ${rowName(row.row, row.component)} answers so`}>why</a>`,
         tagOf([rowTone(row), MATCHES[row.verdict]]),
@@ -90,11 +107,15 @@ export const decisionPart = (decision: DecisionRecord): VNode =>
   </div>` as VNode;
 
 /** Decisions that stand; one that a proposal or a run came from is told there. */
-export const decisionsPart = ({ decisions, group }: GroupStatus): Part =>
-  decisions.length === 0
+export function decisionsPart({ decisions, group, proposal, run }: GroupStatus): Part {
+  const told = [proposal, run].flatMap((one) => (one === null ? [] : [one.decision]));
+  const shown = decisions.filter(
+    (one) => !told.some(({ row, component }) => row === one.row && component === one.component),
+  );
+  return shown.length === 0
     ? null
     : (html`<div>
-        ${decisions.map(
+        ${shown.map(
           (
             decision,
           ) => html`<div class="panel calm" id=${`decision-${group}-${decision.row}${decision.component === undefined ? '' : `-${decision.component}`}`}>
@@ -104,3 +125,4 @@ export const decisionsPart = ({ decisions, group }: GroupStatus): Part =>
           </div>`,
         )}
       </div>` as VNode);
+}

@@ -10,7 +10,7 @@ import { counted, spanText, utcText } from '../../text.ts';
 import { MOOD } from './glance.ts';
 import { factTable, groupSection } from './group.ts';
 import { SCRIPT } from './live.ts';
-import { type Part, table, tag, tagOf } from './parts.ts';
+import { folded, list, type Part, table, tag, tagOf } from './parts.ts';
 import { STYLE } from './style.ts';
 
 export { SCRIPT, STYLE };
@@ -48,7 +48,8 @@ export function renderPage(status: StatusDocument, { refresh, group }: PageOptio
         </p>
       </header>
       <main id="main">
-        ${engineNotice(status)} ${configNotice(status)} ${pageNotice(status)} ${groupsOf(status, group)}
+        ${engineNotice(status)} ${configNotice(status)} ${monitorNotice(status)} ${pageNotice(status)}
+        ${groupsOf(status, group)}
         ${monitorBlock(status)} ${pageBlock(status)}
       </main>
       <footer>
@@ -109,17 +110,25 @@ const engineNotice = ({ engine }: StatusDocument): Part =>
         The engine has ${engine}: failoverd acts on nothing and takes no webhooks. Facts below grow old.
       </p>` as VNode);
 
+/** More are read in the terminal, where the file is mended. */
+const MOST_PROBLEMS = 5;
+
 /** A config that is not in force misleads whoever reads the file. */
 function configNotice({ config: { refused, restartNeeded } }: StatusDocument): Part {
   if (refused !== null)
     return html`<div class="notice bad" role="alert">
       <p>
-        The config on disk was refused at ${utcText(refused.at)}, asked for by ${refused.by}; the one in force stays:
+        The config on disk was refused at ${utcText(refused.at)}, asked for by ${refused.by}; the one in force stays.
       </p>
-      <ul>
-        ${refused.problems.slice(0, 5).map((problem) => html`<li>${problem}</li>`)}
-        ${refused.problems.length > 5 ? html`<li>and ${refused.problems.length - 5} more</li>` : null}
-      </ul>
+      <div class="plain">
+        ${folded(
+          counted(refused.problems.length, 'problem'),
+          list([
+            ...refused.problems.slice(0, MOST_PROBLEMS),
+            ...(refused.problems.length > MOST_PROBLEMS ? [`and ${refused.problems.length - MOST_PROBLEMS} more`] : []),
+          ]),
+        )}
+      </div>
     </div>` as VNode;
   if (restartNeeded.length === 0) return null;
   return html`<p class="notice warn">The config in force waits for a restart: ${restartNeeded.join('; ')}.</p>` as VNode;
@@ -131,12 +140,20 @@ function pageNotice({ pages }: StatusDocument): Part {
   return html`<p class="notice warn"><a href="#pages">${counted(open, 'page')}</a> nobody has taken yet.</p>` as VNode;
 }
 
+/** Who watches for failoverd is told where it does not: nothing else may look wrong meanwhile. */
+function monitorNotice({ monitors }: StatusDocument): Part {
+  const amiss = monitors.filter(({ verdict }) => verdict !== 'ok');
+  if (amiss.length === 0) return null;
+  const words = amiss.map(({ subject, verdict }) => `${subject} ${verdict === 'bad' ? 'is bad' : 'is unknown'}`);
+  return html`<p class="notice warn"><a href="#monitors">Monitoring</a>: ${words.join('; ')}.</p>` as VNode;
+}
+
 const monitorBlock = ({ monitors }: StatusDocument): Part =>
   monitors.length === 0
     ? null
     : (html`<section class="block" id="monitors">
         <h2>Monitoring</h2>
-        ${factTable(monitors, null, 'Servers that watch for failoverd, what is wrong first')}
+        ${factTable(monitors, null, '', 'Servers that watch for failoverd, what is wrong first')}
       </section>` as VNode);
 
 function pageBlock({ pages, at }: StatusDocument): Part {

@@ -168,8 +168,8 @@ export function endedRuns({ ended, timeZone, rtoMs, rpoMs }: GroupStatus): Part 
       { label: 'Run' },
       { label: 'Ended', kind: 'tight' },
       ...CLOCKS.map(([name]) => ({ label: name === 'impact' ? 'Impact' : name, kind: 'num' as const })),
-      { label: 'RTO', kind: 'tight' },
-      { label: 'RPO', kind: 'tight' },
+      { label: 'RTO', kind: 'num' },
+      { label: 'RPO', kind: 'num' },
     ],
     ended.map((run) => ({
       cells: [

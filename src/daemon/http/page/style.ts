@@ -21,7 +21,8 @@ body {
 main, header, footer { max-width: 76rem; margin: 0 auto; padding: 0 1rem; }
 header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; padding-top: 1rem; }
 header h1 { font-size: 1.15rem; margin: 0; }
-header p, footer { color: var(--soft); font-size: .85rem; margin: 0; }
+header p, footer { color: var(--soft); font-size: .85rem; }
+header p { margin: 0; }
 #live:empty { display: none; }
 #live { font-weight: 600; padding: 0 .5rem; border-radius: .35rem; }
 footer { padding-top: 1rem; padding-bottom: 1.5rem; }
@@ -35,11 +36,14 @@ section.part { margin: 0; }
 .group { padding-bottom: .5rem; }
 .group > .top { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline; padding-top: .9rem; padding-bottom: .5rem; }
 h2 { font-size: 1.25rem; margin: 0; }
+section.block { padding-bottom: .8rem; }
 section.block h2 { padding: .9rem 0 .2rem; font-size: 1.05rem; }
 h3 { font-size: .8rem; letter-spacing: .04em; text-transform: uppercase; color: var(--soft); margin: 1.5rem 0 .35rem; }
 h4 { font-size: 1rem; margin: .9rem 0 .3rem; }
 p { margin: .4rem 0; }
 ul { margin: 0; padding-left: 1.1rem; }
+.group > nav { display: flex; flex-wrap: wrap; gap: 0 1rem; padding-top: .4rem; font-size: .85rem; }
+.group > nav a { padding: .25rem 0; }
 .tag {
   display: inline-block; border-radius: .35rem; padding: .05rem .5rem; font-size: .82rem; font-weight: 600;
   white-space: nowrap; background: var(--unknown-bg); color: var(--unknown);
@@ -78,11 +82,12 @@ ul { margin: 0; padding-left: 1.1rem; }
 .notice .plain { font-weight: 400; }
 .commands { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .5rem 0; }
 .command { flex: 1 1 20rem; min-width: 0; }
-.command span { color: var(--soft); font-size: .8rem; }
+.command > span { color: var(--soft); font-size: .8rem; }
 pre {
   background: var(--code); border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .8rem; margin: .1rem 0;
   white-space: pre-wrap; user-select: all;
 }
+.keep { white-space: nowrap; }
 code, pre, .mono { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .bar { display: block; width: 100%; height: .8rem; margin: .3rem 0; background: var(--unknown-bg); border-radius: .2rem; overflow: hidden; }
 .bar .budget { fill: var(--axis); }
@@ -94,8 +99,10 @@ code, pre, .mono { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas
 table { border-collapse: collapse; width: 100%; margin: .2rem 0 .9rem; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); font-size: .85rem; padding: 0 0 .35rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); }
-thead th { border-top: 0; color: var(--soft); font-weight: 600; font-size: .8rem; padding-top: 0; }
-tbody th { font-weight: 500; }
+thead th { white-space: nowrap; border-top: 0; color: var(--soft); font-weight: 600; font-size: .8rem; padding-top: 0; }
+tbody th { font-weight: 500; min-width: 8rem; }
+tbody .name { min-width: 13rem; }
+tbody td.name { min-width: 9rem; }
 td.num, th.num { white-space: nowrap; }
 td.wide { min-width: 14rem; width: 40%; }
 tr > :last-child { padding-right: 0; }
@@ -108,6 +115,7 @@ details { margin: .3rem 0; }
 summary { cursor: pointer; padding: .15rem 0; }
 details.fold > summary { padding: .45rem 0; font-weight: 500; border-top: 1px solid var(--line); }
 details.fold:last-child { padding-bottom: .6rem; }
+@media (max-width: 70rem) { thead th, td.num, th.num, td.tight, td .tag { white-space: normal; } }
 @media (max-width: 48rem) {
   main, header, footer { padding-left: .6rem; padding-right: .6rem; }
   section.block, .group > * { padding-left: .8rem; padding-right: .8rem; }
@@ -116,8 +124,9 @@ details.fold:last-child { padding-bottom: .6rem; }
   table.stack, table.stack caption, table.stack tbody { display: block; }
   table.stack tr { display: block; border-top: 1px solid var(--line); padding: .45rem 0; }
   table.stack tr.sub { border-top: 0; padding: .1rem 0 .1rem .8rem; }
-  table.stack th, table.stack td { border: 0; padding: 0; white-space: normal; }
+  table.stack th, table.stack td { border: 0; padding: 0; white-space: normal; min-width: 0; }
   table.stack th, table.stack td { display: inline-block; margin-right: .8rem; vertical-align: baseline; max-width: 100%; }
+  table.stack td:has(details) { display: block; }
   table.stack td.wide { display: block; width: auto; margin: 0; }
   table.stack tr:not(.main, .sub) td[data-label]:not(.tight)::before { content: attr(data-label) " "; color: var(--soft); font-size: .8rem; }
   table.stack td:empty { display: none; }
