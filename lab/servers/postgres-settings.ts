@@ -116,8 +116,8 @@ const TLS_HBA = `local all postgres trust
 local all all scram-sha-256
 host replication replicator 127.0.0.0/8 scram-sha-256
 host ${DATABASE} app 127.0.0.0/8 scram-sha-256
-hostssl ${DATABASE} failoverd,failoverd_ro 127.0.0.0/8 scram-sha-256 clientcert=verify-full
-hostssl ${DATABASE} failoverd,failoverd_ro ::1/128 scram-sha-256 clientcert=verify-full
+hostssl ${DATABASE},postgres failoverd,failoverd_ro 127.0.0.0/8 scram-sha-256 clientcert=verify-full
+hostssl ${DATABASE},postgres failoverd,failoverd_ro ::1/128 scram-sha-256 clientcert=verify-full
 `;
 const TLS_FILES = { ssl_cert_file: 'server.crt', ssl_key_file: 'server.key', ssl_ca_file: 'ca.crt' } as const;
 

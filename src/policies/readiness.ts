@@ -61,7 +61,7 @@ function ownOf(name: string, target: Readiness, found: Found): void {
   for (const database of target.databases) {
     if (database.closed !== null) {
       found.unknown.push(
-        `extensions and collations of database ${database.name} were not seen (${database.closed}): grant connect on it`,
+        `extensions and collations of database ${database.name} were not seen (${database.closed}): let this role connect to it (grant connect, pg_hba.conf)`,
       );
       continue;
     }
