@@ -90,6 +90,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
         ? [shelves.controls.shelf(observation.vantage), observation.target]
         : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
+    if (before !== undefined && isLate(observation, before.observation)) continue;
     shelf[key] = keptOf(observation, before, input);
     if (observation.kind === 'control') continue;
     // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
@@ -129,6 +130,19 @@ function keptOf(
     failures: [...withObservation(before?.failures ?? NO_FAILURES, observation, { at, mono })],
   };
 }
+
+/**
+ * How much later than a newer one a look may come in and still be known for late: a probe's deadline, and what a report takes.
+ * A clock that was set back by more is taken at its word, or nothing would be seen until it has caught up.
+ */
+const LATEST_MS = 5_000;
+
+/**
+ * A look that took its deadline to fail can come in after a later one that was answered at once. What it saw is over, and it
+ * would stand for the present if it were the last to be heard (invariants 16, 18).
+ */
+const isLate = (late: Observation, newest: Observation): boolean =>
+  late.at < newest.at && newest.at - late.at <= LATEST_MS;
 
 type Shelves = {
   /** This call's own copy, made once however many observations there are. */

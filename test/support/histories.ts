@@ -44,7 +44,7 @@ export const STANDBY_FACTS: PostgresFacts = {
   replayPaused: false,
 };
 
-const seen = (vantage: string, at: number, verdict: Verdict) => ({
+export const seen = (vantage: string, at: number, verdict: Verdict) => ({
   vantage,
   at,
   durationMs: 5,
