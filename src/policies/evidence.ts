@@ -90,7 +90,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
         ? [shelves.controls.shelf(observation.vantage), observation.target]
         : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
-    if (before !== undefined && isLate(observation, before.observation)) continue;
+    if (before !== undefined && isLateFailure(observation, before.observation)) continue;
     shelf[key] = keptOf(observation, before, input);
     if (observation.kind === 'control') continue;
     // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
@@ -131,18 +131,19 @@ function keptOf(
   };
 }
 
-/**
- * How much later than a newer one a look may come in and still be known for late: a probe's deadline, and what a report takes.
- * A clock that was set back by more is taken at its word, or nothing would be seen until it has caught up.
- */
+/** How much later than a newer one a look may come in and still be known for late: a probe's deadline, and what a report takes. */
 const LATEST_MS = 5_000;
 
 /**
- * A look that took its deadline to fail can come in after a later one that was answered at once. What it saw is over, and it
- * would stand for the present if it were the last to be heard (invariants 16, 18).
+ * A look that took its deadline to fail must not undo a later one that was answered (invariant 18). An answer is always taken, and
+ * so is whatever a control target says: where a clock was set back, the error is to see a failure late, never to miss an answer.
  */
-const isLate = (late: Observation, newest: Observation): boolean =>
-  late.at < newest.at && newest.at - late.at <= LATEST_MS;
+const isLateFailure = (late: Observation, newest: Observation): boolean =>
+  late.kind !== 'control' &&
+  late.verdict === 'bad' &&
+  newest.verdict === 'ok' &&
+  late.at < newest.at &&
+  newest.at - late.at <= LATEST_MS;
 
 type Shelves = {
   /** This call's own copy, made once however many observations there are. */

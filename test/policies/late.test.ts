@@ -44,3 +44,17 @@ t.test(
     }
   },
 );
+
+t.test('an answer is taken whatever the clock says: one that was set back hides no recovery', async (t) => {
+  const h = new History(settingsWith());
+  h.pass(5_000);
+  h.sights.active = 'bad';
+  h.pass(3_000);
+  t.equal(reached(h), 'bad');
+  const base = { group: GROUP, region: A, ...seen('dublin', h.at - 4_000, 'ok') };
+  h.give({
+    kind: 'observed',
+    observations: [{ kind: 'http', component: 'api', ...base, facts: { status: 200 } }],
+  });
+  t.equal(reached(h), 'ok');
+});
