@@ -43,7 +43,7 @@ export const PROBLEMS = {
   'bad-url': 'An address that is not an http or https URL.',
   'bad-control-target': 'A control target that is neither tcp://host:port nor a URL.',
   'bad-file': 'A path of a file that is none.',
-  'bad-path': 'A URL path that does not begin with a slash.',
+  'bad-path': 'A path, of a URL or of this machine, that does not begin with a slash.',
   'bad-digits': 'An identifier that is not made of 10 to 20 digits.',
   'bad-time': 'A time of day that is not written as HH:MM.',
   'bad-date': 'A day that is not written as YYYY-MM-DD, or that no calendar has.',
