@@ -1,14 +1,15 @@
-/** Writes docs/configuration.md, the reference of the configuration, from the same schema that checks it. */
+/** Writes docs/configuration.md and docs/guard-configuration.md from the same schemas that check the files. */
 import { join } from 'node:path';
 import { COMPONENT_KINDS } from '../src/model/components.ts';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
 import { ROW_FACTS, type RowFactSpec } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
-import { CONFIG_SCHEMA, mappingOf, type Schema } from '../src/runtime/config/schema.ts';
+import { CONFIG_SCHEMA, GUARD_SCHEMA, mappingOf, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
 
 export const REFERENCE_FILE = join(ROOT, 'docs/configuration.md');
+export const GUARD_REFERENCE_FILE = join(ROOT, 'docs/guard-configuration.md');
 
 const FORM_NAMES: Readonly<Record<Form, string>> = {
   name: 'name',
@@ -214,4 +215,18 @@ export const referenceText = (): string =>
     ...problemLines(),
   ].join('\n')}\n`;
 
-if (import.meta.main) generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');
+export const guardReferenceText = (): string =>
+  `${[
+    '# Configuration of a guard',
+    '',
+    'Made from the schema by `node scripts/reference.ts`; do not edit it. `failoverd check FILE` knows a guard’s file by its keys,',
+    'and `config/guard.schema.json` tells an editor. `config/guard.yaml` is where to begin; how to choose its lease is in',
+    '[timings](timings.md). Forms of text are those of [the configuration](configuration.md#forms-of-text), where what `check`',
+    'may find is listed too; an absolute path begins with a slash.',
+    ...told(sectionsIn('', GUARD_SCHEMA)).flatMap(sectionLines),
+  ].join('\n')}\n`;
+
+if (import.meta.main) {
+  generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');
+  generate(GUARD_REFERENCE_FILE, guardReferenceText(), 'scripts/reference.ts');
+}

@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import Type, { type Static } from 'typebox';
 import { described, requiredSpan, spanWithoutDefault } from './forms.ts';
+import type { DeadManKind, Isolation, LeaseTimings } from './lease.ts';
 import { durationMs } from './primitives.ts';
-import { DEAD_MAN_KINDS, type DeadManKind, PROFILES, type ProfileName, type Timings } from './timings.ts';
+import { PROFILES, type ProfileName } from './timings.ts';
 
 export const CustomTimings = Type.Object(
   {
@@ -32,7 +33,7 @@ export const LeaseConfig = Type.Object(
           'strict: an isolated primary writes for 25s at most; patient: it outlives two minutes of isolation, within a hold of 5m. Or a mapping of each',
       }),
     ),
-    deadMan: Type.Enum([...DEAD_MAN_KINDS], {
+    deadMan: Type.Enum(['relative', 'absolute', 'none'], {
       description:
         'What every guard of the group runs under. relative: a kernel timer; absolute: a process apart from guard and PostgreSQL; none: then the end of a lease proves nothing',
     }),
@@ -66,12 +67,11 @@ export const LeaseConfig = Type.Object(
 );
 export type LeaseConfig = Static<typeof LeaseConfig>;
 
-export type Isolation = 'stop' | 'serve';
 export type OnCrash = 'restart' | 'release';
 
 /** What the controller and the guards must have in common. */
 export type LeaseTerms = {
-  readonly timings: Timings;
+  readonly timings: LeaseTimings;
   readonly deadMan: DeadManKind;
   readonly isolation: Isolation;
   readonly onCrash: OnCrash;
@@ -92,11 +92,11 @@ export function termsOf(lease: LeaseConfig): LeaseTerms {
   };
 }
 
-function timingsOf({ timings = 'patient' }: LeaseConfig): Timings {
+function timingsOf({ timings = 'patient' }: LeaseConfig): LeaseTimings {
   if (typeof timings === 'string') return PROFILES[timings];
   return {
     renewMs: durationMs(timings.renew),
-    attemptTimeoutMs: durationMs(timings.attemptTimeout),
+    attemptMs: durationMs(timings.attemptTimeout),
     electionGapMs: durationMs(timings.electionGap),
     demoteAfterMs: durationMs(timings.demoteAfter),
     stopWithinMs: durationMs(timings.stopWithin),
@@ -106,8 +106,8 @@ function timingsOf({ timings = 'patient' }: LeaseConfig): Timings {
   };
 }
 
-/** SHA-256 of the terms: what a lease record carries, so that a guard with other ones is refused. */
-export const termsHash = (terms: LeaseTerms): string =>
+/** SHA-256 of the terms, which a lease record carries (`timingsHash`): a guard with other ones is refused. */
+export const timingsHash = (terms: LeaseTerms): string =>
   createHash('sha256')
     .update(canonicalize(terms) ?? '')
     .digest('hex');

@@ -2,7 +2,7 @@
  * The lease of a group as the core reads it, and whether its end proves anything there. PURE.
  */
 import type { Config, GroupConfig } from './config.ts';
-import { type LeaseTerms, profileOf, termsHash, termsOf } from './lease-config.ts';
+import { type LeaseTerms, profileOf, termsOf, timingsHash } from './lease-config.ts';
 import type { RegionId } from './primitives.ts';
 import { durationMs, durationText } from './primitives.ts';
 import { deadManCounts, endedWithinMs, type ProfileName } from './timings.ts';
@@ -11,7 +11,7 @@ import { deadManCounts, endedWithinMs, type ProfileName } from './timings.ts';
 export type LeaseSettings = LeaseTerms & {
   readonly profile: ProfileName | 'custom';
   /** SHA-256 of the terms, which the lease record and every guard must share. */
-  readonly termsHash: string;
+  readonly timingsHash: string;
   /** What may be written by an unfenced primary and be nowhere else, by consent; null = no consent. */
   readonly partitionExposureMs: number | null;
   /** Regions whose PostgreSQL has a guard. */
@@ -64,7 +64,7 @@ export function leaseSettings(config: Config, group: GroupConfig): LeaseSettings
   return {
     ...terms,
     profile: profileOf(group.lease),
-    termsHash: termsHash(terms),
+    timingsHash: timingsHash(terms),
     partitionExposureMs,
     guards: [...new Set(guards)],
     storeRegion,
@@ -79,8 +79,8 @@ export const noProofByGuard = (lease: LeaseSettings | null): readonly string[] =
     : lease.expiredIsNoProof.map((why) => `the end of the lease proves nothing: ${why}`);
 
 /** What a plan acts on; terms under another name are the same terms. */
-export const boundLease = ({ termsHash, partitionExposureMs, storeRegion }: LeaseSettings) => ({
-  termsHash,
+export const boundLease = ({ timingsHash, partitionExposureMs, storeRegion }: LeaseSettings) => ({
+  timingsHash,
   partitionExposureMs,
   storeRegion,
 });

@@ -295,7 +295,7 @@ function probedHashOf({ primary, secondary, components }: GroupConfig): string {
 function fenceTimeoutMs({ fence }: GroupConfig, lease: LeaseSettings | null): number {
   if (fence?.driver === 'command') return span(fence.timeout, '20s');
   if (fence?.driver !== 'guard' || lease === null) return 0;
-  return lease.timings.stopWithinMs + 2 * lease.timings.attemptTimeoutMs;
+  return lease.timings.stopWithinMs + 2 * lease.timings.attemptMs;
 }
 
 function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {

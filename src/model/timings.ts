@@ -5,28 +5,9 @@
  * first on its own: the rules are what makes the one be over before the other is, whatever the two clocks do within
  * {@link CLOCK_RATE_ERROR}.
  */
+import type { DeadManKind, LeaseTimings } from './lease.ts';
 
-/** All in milliseconds on the clock of whoever counts them; the letter is the one of safety.md. */
-export type Timings = {
-  /** r: between the sends of two renewals. */
-  readonly renewMs: number;
-  /** q: after this an attempt without an answer is one that failed. */
-  readonly attemptTimeoutMs: number;
-  /** E: how long a store may be away while it chooses another leader. */
-  readonly electionGapMs: number;
-  /** G: demotion starts this long after the send of the last good renewal. */
-  readonly demoteAfterMs: number;
-  /** K: from then until no backend can commit, proven. Measured: it is what the stop sequence may take. */
-  readonly stopWithinMs: number;
-  /** H: the dead-man's. */
-  readonly deadManAfterMs: number;
-  /** L: what a renewal is good for. */
-  readonly leaseMs: number;
-  /** W: what a candidate waits on an unchanged revision. */
-  readonly waitMs: number;
-};
-
-/** rho: the most by which a clock's rate may be off, of any two of them in opposite directions. */
+/** rho: the most by which the rate of any clock may be off, either way: one second in 21, so that W is 1.1 L + 2 s. */
 export const CLOCK_RATE_ERROR = 1 / 21;
 /** What W has over the drift of the clocks: taking the record, and reading a clock, is not without time. */
 const WAIT_OVER_MS = 2000;
@@ -35,7 +16,7 @@ const WAIT_OVER_MS = 2000;
 export const PROFILES = {
   strict: {
     renewMs: 3000,
-    attemptTimeoutMs: 2000,
+    attemptMs: 2000,
     electionGapMs: 10_000,
     demoteAfterMs: 19_000,
     stopWithinMs: 6000,
@@ -45,7 +26,7 @@ export const PROFILES = {
   },
   patient: {
     renewMs: 3000,
-    attemptTimeoutMs: 2000,
+    attemptMs: 2000,
     electionGapMs: 10_000,
     demoteAfterMs: 128_000,
     stopWithinMs: 7000,
@@ -53,15 +34,8 @@ export const PROFILES = {
     leaseMs: 270_000,
     waitMs: 300_000,
   },
-} as const satisfies Record<string, Timings>;
+} as const satisfies Record<string, LeaseTimings>;
 export type ProfileName = keyof typeof PROFILES;
-
-/**
- * What ends PostgreSQL when its guard doesn't. `relative`: a kernel timer that each good renewal pets; `absolute`: a process
- * apart that is told the send time, its deadline being send + H; `none`: nothing does.
- */
-export const DEAD_MAN_KINDS = ['relative', 'absolute', 'none'] as const;
-export type DeadManKind = (typeof DEAD_MAN_KINDS)[number];
 
 /** Whether W without a change proves that the old side has stopped (safety.md, "The dead-man"). */
 export const deadManCounts = (kind: DeadManKind): boolean => kind !== 'none';
@@ -70,7 +44,7 @@ export const deadManCounts = (kind: DeadManKind): boolean => kind !== 'none';
  * When an isolated PostgreSQL is ended at the latest after the send of its guard's last good renewal, milliseconds on its
  * own clock. A freeze between a reply and its pet has a relative one start as much as H late. Infinity: never for sure.
  */
-export function endedWithinMs({ deadManAfterMs }: Timings, kind: DeadManKind): number {
+export function endedWithinMs({ deadManAfterMs }: LeaseTimings, kind: DeadManKind): number {
   switch (kind) {
     case 'relative':
       return 2 * deadManAfterMs;
@@ -97,23 +71,23 @@ export type TimingRuleId = 'timing-attempt' | 'timing-demote' | 'timing-dead-man
 export type TimingRule = {
   readonly id: TimingRuleId;
   /** The timing to change first where it is broken. */
-  readonly of: keyof Timings;
+  readonly of: keyof LeaseTimings;
   /** As safety.md writes it. */
   readonly formula: (kind: DeadManKind) => string;
   /** Why. */
   readonly says: string;
   /** `left` must be less than `right` where the formula says `<`, else at most that. */
-  readonly sides: (timings: Timings, kind: DeadManKind) => { readonly left: number; readonly right: number };
+  readonly sides: (timings: LeaseTimings, kind: DeadManKind) => { readonly left: number; readonly right: number };
   readonly strictly: boolean;
 };
 
 export const TIMING_RULES: readonly TimingRule[] = [
   {
     id: 'timing-attempt',
-    of: 'attemptTimeoutMs',
+    of: 'attemptMs',
     formula: () => 'q < r',
     says: 'an attempt is given up before the next one is due, so that there is one at a time',
-    sides: ({ attemptTimeoutMs, renewMs }) => ({ left: attemptTimeoutMs, right: renewMs }),
+    sides: ({ attemptMs, renewMs }) => ({ left: attemptMs, right: renewMs }),
     strictly: true,
   },
   {
@@ -121,8 +95,8 @@ export const TIMING_RULES: readonly TimingRule[] = [
     of: 'demoteAfterMs',
     formula: () => 'E + 3q + r <= G',
     says: 'a healthy primary outlives an election of the store: a renewal just before it, one that hangs, one read, one retry',
-    sides: ({ electionGapMs, attemptTimeoutMs, renewMs, demoteAfterMs }) => ({
-      left: electionGapMs + 3 * attemptTimeoutMs + renewMs,
+    sides: ({ electionGapMs, attemptMs, renewMs, demoteAfterMs }) => ({
+      left: electionGapMs + 3 * attemptMs + renewMs,
       right: demoteAfterMs,
     }),
     strictly: false,
@@ -161,7 +135,7 @@ export const TIMING_RULES: readonly TimingRule[] = [
 
 export type JudgedRule = {
   readonly id: TimingRuleId;
-  readonly of: keyof Timings;
+  readonly of: keyof LeaseTimings;
   readonly formula: string;
   readonly says: string;
   readonly strictly: boolean;
@@ -171,7 +145,7 @@ export type JudgedRule = {
 };
 
 /** Every rule with its numbers. */
-export function judgeTimings(timings: Timings, kind: DeadManKind): JudgedRule[] {
+export function judgeTimings(timings: LeaseTimings, kind: DeadManKind): JudgedRule[] {
   return TIMING_RULES.map(({ id, of, formula, says, sides, strictly }) => {
     const { left: leftMs, right: rightMs } = sides(timings, kind);
     const holds = strictly ? leftMs < rightMs : leftMs <= rightMs;

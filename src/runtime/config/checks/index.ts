@@ -11,6 +11,7 @@ import { checkComponents, checkPostgresAddresses } from './components.ts';
 import { type Check, gathering } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
+import { checkLease } from './lease.ts';
 import { checkMaintenance, checkSilences } from './maintenance.ts';
 import { checkMatrix } from './matrix.ts';
 import { checkFacts, checkPrometheus } from './metrics.ts';
@@ -37,6 +38,7 @@ const CHECKS: readonly Check[] = [
   checkMatrix,
   checkBudgets,
   checkHoldGap,
+  checkLease,
   checkAutonomy,
   checkAuthority,
   checkPager,
