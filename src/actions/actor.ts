@@ -99,6 +99,7 @@ export function createActor(options: ActorOptions): ConfiguredActor {
     timers,
     log,
     variable,
+    secret,
     postgres,
     certificates,
     route53,

@@ -332,7 +332,7 @@ export type GroupConfig = Static<typeof GroupConfig>;
 export const NOT_SUPPORTED_YET = {
   components: ['clickhouse', 'nats', 'workload', 'bucket', 'cache'] as const,
   dnsProviders: ['cloudflare'] as const,
-  postgresControl: ['guard', 'patroni', 'command'] as const,
+  postgresControl: ['guard'] as const,
   phases: ['clickhouse', 'nats', 'apps'] as const,
   authorityKeys: ['escalation'] as const,
 };
