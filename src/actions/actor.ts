@@ -100,6 +100,7 @@ export function createActor(options: ActorOptions): ConfiguredActor {
     timers,
     log,
     variable,
+    secret,
     postgres,
     certificates,
     route53,
