@@ -3,7 +3,7 @@
  * rebuilds that PostgreSQL (invariants 21 and 26). Started, it would go on writing over recycled segments; rewound, it would
  * lose them.
  */
-import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lsn, lsnBytes } from '../../model/primitives.ts';
 import { controlData } from './control-data.ts';
@@ -11,9 +11,10 @@ import { copyWhole, type Digest, digestOf, makeFolder, writeWhole } from './dura
 import type { EndOfWal } from './end-of-wal.ts';
 import { goOn, orDiskFull, systemCodeOf, WalError } from './errors.ts';
 import { type ArchiveManifest, readManifest, verifyArchive, writeManifest } from './manifest.ts';
-import { historyName, segmentHolding, segmentName, segmentOf, segmentsOf } from './segments.ts';
+import { segmentNamesOf, wayFrom } from './own-history.ts';
+import { segmentHolding, segmentOf } from './segments.ts';
 import { insistStopped, type Stopped } from './stopped.ts';
-import { type Fork, stretchesOf } from './timeline.ts';
+import type { Fork } from './timeline.ts';
 import type { Programs } from './tool.ts';
 
 export type ArchiveRequest = {
@@ -49,7 +50,9 @@ export async function archiveDivergent(request: ArchiveRequest, signal: AbortSig
   if ((await readManifest(folder)) !== null) return { folder, manifest: await verifyArchive(folder, signal) };
   const pgWal = join(dataDir, 'pg_wal');
   const names = await readdir(pgWal);
-  const needed = await neededSegments(request, pgWal);
+  const { segmentBytes } = end.control;
+  // Without these the divergent log is not whole.
+  const needed = (await wayFrom(fork, end, pgWal)).flatMap((way) => segmentNamesOf(way, segmentBytes));
   const wanted = names.filter((name) => belongs(name, fork, end)).sort();
   try {
     await makeFolder(folder);
@@ -61,7 +64,7 @@ export async function archiveDivergent(request: ArchiveRequest, signal: AbortSig
     const control = join(dataDir, 'global', CONTROL_FILE);
     files.push({ name: CONTROL_FILE, ...(await keep(control, join(folder, CONTROL_FILE), signal)) });
     await insistUntouched(request, signal);
-    const { systemIdentifier, segmentBytes } = end.control;
+    const { systemIdentifier } = end.control;
     await writeManifest(folder, {
       version: 1,
       systemIdentifier,
@@ -97,25 +100,6 @@ function belongs(name: string, fork: Fork, end: EndOfWal): boolean {
   const first = segmentHolding(fork.lsn, segmentBytes);
   const last = segmentHolding(end.lsn, segmentBytes);
   return lsnBytes(end.lsn) > lsnBytes(fork.lsn) && segment.number >= first && segment.number <= last;
-}
-
-/** Names of the segments without which the divergent log is not whole, along the old side's own history. */
-async function neededSegments({ fork, end }: ArchiveRequest, pgWal: string): Promise<readonly string[]> {
-  const { segmentBytes } = end.control;
-  const history = await readFile(join(pgWal, historyName(end.timeline)), 'utf8').catch((error: unknown) => {
-    if (systemCodeOf(error) === 'ENOENT' && end.timeline === 1) return null;
-    throw error;
-  });
-  const names: string[] = [];
-  let from = fork.lsn;
-  for (const stretch of stretchesOf(end.timeline, history)) {
-    if (stretch.timeline < fork.timeline) continue;
-    const to = stretch.end ?? end.lsn;
-    for (const number of segmentsOf(from, to, segmentBytes))
-      names.push(segmentName({ timeline: stretch.timeline, number }, segmentBytes));
-    if (lsnBytes(to) > lsnBytes(from)) from = to;
-  }
-  return names;
 }
 
 /** Said before the first byte rather than after the last that fits. */

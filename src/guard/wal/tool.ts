@@ -14,11 +14,16 @@ export type Programs = {
   readonly binDir: string;
   /** Where their libraries are, if not where the system looks. */
   readonly libDir?: string | undefined;
-  /** The owner of the data directory. Without it they run as the caller; some of them refuse root. */
+  /**
+   * The owner of the data directory: as whom those run that write into it, which refuse root. Those that only read run as the
+   * caller, who may look into an archive that the owner may not.
+   */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
 };
 
 export type Tool = 'pg_controldata' | 'pg_waldump' | 'pg_rewind' | 'pg_basebackup';
+
+const WRITING: readonly Tool[] = ['pg_rewind', 'pg_basebackup'];
 
 /** What is kept of the complaints. */
 const KEPT_CHARACTERS = 2000;
@@ -37,7 +42,7 @@ function begin(tool: Tool, args: readonly string[], programs: Programs, env: Rea
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(programs.user === undefined ? {} : programs.user),
+    ...(programs.user === undefined || !WRITING.includes(tool) ? {} : programs.user),
   });
   let complaint = '';
   child.stderr.setEncoding('utf8');

@@ -1,5 +1,5 @@
 // What the tests of the log share: servers of their own, clients that write until they are cut off, and the programs.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import type { Test } from 'tap';
@@ -11,6 +11,7 @@ import {
   createStandby,
   destroyPostgres,
   generatePasswords,
+  killPostgres,
   type LabPasswords,
   type PostgresInstance,
   query,
@@ -180,4 +181,44 @@ export async function openFolder(at: Place, name: string): Promise<string> {
   const folder = path.join(at.dir, name);
   await mkdir(folder, { mode: 0o755 });
   return folder;
+}
+
+/** From now on the standby receives nothing; what it has it keeps. */
+export async function cutOff(standby: PostgresInstance): Promise<void> {
+  await query(standby, "alter system set primary_conninfo = ''");
+  await query(standby, 'select pg_reload_conf()');
+  await until({ what: 'the receiver gone', timeoutMs: 20_000 }, async () => {
+    const [row] = await query<{ n: string }>(standby, 'select count(*) n from pg_stat_wal_receiver');
+    return row?.n === '0' ? true : undefined;
+  });
+}
+
+export type Parted = {
+  readonly standby: PostgresInstance;
+  /** Acknowledged by the primary after the standby received nothing more. */
+  readonly divergent: readonly string[];
+  /** Of the new primary. */
+  readonly history: string;
+};
+
+/** A primary that went on alone for a while and was then killed; its standby was promoted without that part. */
+export async function parted(at: Place, more?: (primary: PostgresInstance) => Promise<void>): Promise<Parted> {
+  const { primary } = at;
+  const standby = await standbyOf(at);
+  await query(primary, "insert into app.writes (id, region) values ('shared', 'a')", [], 'app');
+  const [row] = await query<{ lsn: string }>(primary, 'select pg_current_wal_flush_lsn()::text lsn');
+  await until({ what: 'caught up', timeoutMs: 20_000 }, async () => {
+    const [there] = await query<{ ok: boolean }>(standby, `select pg_last_wal_replay_lsn() >= '${row?.lsn}' ok`);
+    return there?.ok === true ? true : undefined;
+  });
+  await cutOff(standby);
+  const load = writers(primary, 2, 'alone');
+  await until({ what: 'rows', timeoutMs: 20_000 }, async () => (load.acknowledged.length > 30 ? true : undefined));
+  load.stop();
+  await load.ended;
+  await more?.(primary);
+  await killPostgres(primary);
+  await query(standby, 'select pg_promote()');
+  const history = await readFile(path.join(standby.dataDir, 'pg_wal', '00000002.history'), 'utf8');
+  return { standby, divergent: load.acknowledged.map(({ id }) => id), history };
 }
