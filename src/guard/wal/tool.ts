@@ -30,10 +30,19 @@ const KEPT_CHARACTERS = 2000;
 
 export type ToolEnd = { readonly exit: number | null; readonly complaint: string };
 
-function begin(tool: Tool, args: readonly string[], programs: Programs, env: Readonly<Record<string, string>>) {
+type Surroundings = {
+  readonly env?: Readonly<Record<string, string>>;
+  /**
+   * A program that changes a data directory works in it, as the server's own processes do: where it outlives its caller, the
+   * proof that nothing runs there fails as long as it does.
+   */
+  readonly cwd?: string;
+};
+
+function begin(tool: Tool, args: readonly string[], programs: Programs, { env, cwd }: Surroundings) {
   const path = join(programs.binDir, tool);
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(path, args, {
-    cwd: '/',
+    cwd: cwd ?? '/',
     env: {
       PATH: '/usr/local/bin:/usr/bin:/bin',
       LC_ALL: 'C',
@@ -100,10 +109,10 @@ export async function runTool(
   args: readonly string[],
   programs: Programs,
   signal: AbortSignal,
-  env: Readonly<Record<string, string>> = {},
+  around: Surroundings = {},
 ): Promise<ToolEnd & { readonly output: string }> {
   goOn(signal, `starting ${tool}`);
-  const { child, end } = begin(tool, args, programs, env);
+  const { child, end } = begin(tool, args, programs, around);
   const stop = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', stop, { once: true });
   let output = '';

@@ -22,6 +22,7 @@ import { describeInstance } from '../../../lab/servers/postgres-settings.ts';
 import { scanProcesses } from '../../../lab/servers/processes.ts';
 import { serverUser } from '../../../lab/servers/user.ts';
 import { until } from '../../../lab/servers/wait.ts';
+import type { Ask } from '../../../src/guard/wal/new-primary.ts';
 import type { Stopped } from '../../../src/guard/wal/stopped.ts';
 import type { Programs } from '../../../src/guard/wal/tool.ts';
 import { log, scratch } from '../../lab-parts/real-servers.ts';
@@ -222,3 +223,47 @@ export async function parted(at: Place, more?: (primary: PostgresInstance) => Pr
   const history = await readFile(path.join(standby.dataDir, 'pg_wal', '00000002.history'), 'utf8');
   return { standby, divergent: load.acknowledged.map(({ id }) => id), history };
 }
+
+/** A statement to a server on its socket, over a connection of its own. */
+export const askOf =
+  (socketDir: string, port: number): Ask =>
+  async (sql, values = []) => {
+    const client = new pg.Client({ host: socketDir, port, user: 'postgres', database: 'postgres' });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query(sql, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  };
+
+export type RejoinWords = {
+  readonly dataDir: string;
+  readonly programs: Programs;
+  readonly archives: string;
+  readonly recordFile: string;
+  readonly keep: readonly string[];
+  readonly acceptMissing: boolean;
+  readonly socketDir: string;
+  readonly port: number;
+  /** Of the superuser on the socket, for the rewind. */
+  readonly conninfo: string;
+  /** Of the replicator over TCP, for a clone and the stream. */
+  readonly replication: string;
+  readonly rewind: boolean;
+};
+
+export const rejoinWords = (at: Place, newPrimary: PostgresInstance, rewind: boolean): RejoinWords => ({
+  dataDir: at.primary.dataDir,
+  programs: at.programs,
+  archives: path.join(at.dir, 'archive'),
+  recordFile: path.join(at.dir, 'rejoin.json'),
+  keep: [],
+  acceptMissing: false,
+  socketDir: newPrimary.socketDir,
+  port: newPrimary.port,
+  conninfo: `host=${newPrimary.socketDir} port=${newPrimary.port} user=postgres dbname=postgres`,
+  replication: `host=${newPrimary.host} port=${newPrimary.port} user=replicator password=${at.passwords.replicator} application_name=home sslmode=disable`,
+  rewind,
+});
