@@ -19,7 +19,12 @@ export type Declaration = {
 
 export const cellOf = (fault: string, step: string): string => `${fault}/${step}`;
 
-export type Cell = { readonly fault: string; readonly step: string; readonly hits: number; readonly why: string | null };
+export type Cell = {
+  readonly fault: string;
+  readonly step: string;
+  readonly hits: number;
+  readonly why: string | null;
+};
 
 export const cellsOf = ({ faults, steps, impossible }: Declaration, hits: Hits): readonly Cell[] =>
   faults.flatMap(({ name: fault }) =>
@@ -59,8 +64,13 @@ export function judgeCoverage(declaration: Declaration, hits: Hits): Judged {
 export function coverageFailures(declaration: Declaration, hits: Hits, histories: number): readonly string[] {
   const { empty, contradicted, undeclared } = judgeCoverage(declaration, hits);
   return [
-    ...(histories < declaration.fullFrom ? [] : empty.map(({ fault, step }) => `never happened: ${fault} during ${step}`)),
-    ...contradicted.map(({ fault, step, hits: times, why }) => `${fault} during ${step} happened ${times} times and is declared impossible: ${why}`),
+    ...(histories < declaration.fullFrom
+      ? []
+      : empty.map(({ fault, step }) => `never happened: ${fault} during ${step}`)),
+    ...contradicted.map(
+      ({ fault, step, hits: times, why }) =>
+        `${fault} during ${step} happened ${times} times and is declared impossible: ${why}`,
+    ),
     ...undeclared.map((cell) => `${cell} happened and is not declared`),
   ];
 }
@@ -75,7 +85,8 @@ export function coverageTable(declaration: Declaration, hits: Hits): readonly st
     `${name.padEnd(nameWidth)}${values.map((value, index) => value.padStart(widths[index] ?? 0)).join('')}`;
   const { possible, hit } = judgeCoverage(declaration, hits);
   const reasons = new Map<string, string[]>();
-  for (const { fault, step, why } of cells) if (why !== null) reasons.set(why, [...(reasons.get(why) ?? []), cellOf(fault, step)]);
+  for (const { fault, step, why } of cells)
+    if (why !== null) reasons.set(why, [...(reasons.get(why) ?? []), cellOf(fault, step)]);
   return [
     `coverage: ${hit} of ${possible} cells hit, ${cells.length - possible} declared impossible (histories in which the fault was there while the step was under way)`,
     row('', steps),
