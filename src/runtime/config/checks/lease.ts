@@ -88,7 +88,7 @@ export const checkLease: Check = eachGroup((subject) => {
       remedy: 'write control: guard and guards: in the component, or driver: command',
     });
   checkProof(subject);
-  checkIsolation(subject);
+  if (guarded) checkIsolation(subject);
 });
 
 type Postgres = Extract<GroupSubject['group']['components'][string], { kind: 'postgres' }>;
