@@ -76,8 +76,6 @@ export type GuardReport = {
   readonly peers: readonly string[];
   readonly driver: string;
   readonly deadManDriver: string;
-  /** Must be the one that `check` shows for the group. */
-  readonly timingsHash: string;
   readonly lease: TermsReport;
 };
 
@@ -101,13 +99,13 @@ export function refusedReport(file: string, problems: readonly Problem[], warnin
   return { ok: false, file, problems, warnings, ...none };
 }
 
-export function guardReportOf({ file, config, terms, timingsHash, warnings }: LoadedGuard): CheckReport {
+export function guardReportOf({ file, config, terms, warnings }: LoadedGuard): CheckReport {
   const { group, component, region, role, peers, postgres, deadMan } = config;
   return {
     ...refusedReport(file, [], warnings),
     ok: true,
     guard: {
-      ...{ group, component, region, role, timingsHash },
+      ...{ group, component, region, role },
       peers: Object.keys(peers),
       driver: postgres.driver,
       deadManDriver: deadMan.driver,

@@ -12,7 +12,7 @@ import {
   worstToWritable,
 } from '../guard/timings.ts';
 import type { LeaseTimings } from '../model/lease.ts';
-import type { LeaseTerms } from '../model/lease-config.ts';
+import { type LeaseTerms, timingsHash } from '../model/lease-config.ts';
 import { declaredAutonomy, type GroupSettings } from '../model/settings.ts';
 import { type JudgedRule, judgeTimings } from '../model/timings.ts';
 
@@ -20,6 +20,8 @@ import { type JudgedRule, judgeTimings } from '../model/timings.ts';
 export const ISOLATIONS_MS = [10_000, 43_000, 120_000, 300_000, 600_000] as const;
 
 export type TermsReport = LeaseTerms & {
+  /** SHA-256 of the terms: the same in the file of the group and of each guard. */
+  readonly timingsHash: string;
   readonly rules: readonly JudgedRule[];
   /** No isolation up to this demotes anybody. */
   readonly survivedMs: number;
@@ -53,7 +55,6 @@ export type WritableReport = {
 
 export type LeaseReport = TermsReport & {
   readonly profile: NonNullable<GroupSettings['lease']>['profile'];
-  readonly timingsHash: string;
   readonly storeRegion: string | null;
   readonly guards: readonly string[];
   readonly partitionExposureMs: number | null;
@@ -64,10 +65,15 @@ export type LeaseReport = TermsReport & {
 const bounded = (ms: number): number | null => (Number.isFinite(ms) ? ms : null);
 
 /** What the terms say by themselves; `moves`: the hold after which the group may be moved without anybody. */
-export function termsReport(terms: LeaseTerms, moves: number | null): TermsReport {
-  const { timings, deadMan, isolation, onCrash, crashRestarts } = terms;
+export function termsReport(
+  { timings, deadMan, isolation, onCrash, crashRestarts }: LeaseTerms,
+  moves: number | null,
+): TermsReport {
+  // Of settings, which are more than terms, only the terms are hashed.
+  const terms: LeaseTerms = { timings, deadMan, isolation, onCrash, crashRestarts };
   return {
     ...{ timings, deadMan, isolation, onCrash, crashRestarts },
+    timingsHash: timingsHash(terms),
     rules: judgeTimings(timings, deadMan),
     survivedMs: survivedMs(timings),
     isolated: ISOLATIONS_MS.map((forMs) => ({
@@ -83,12 +89,12 @@ export function termsReport(terms: LeaseTerms, moves: number | null): TermsRepor
 export function leaseReport(group: GroupSettings): LeaseReport | null {
   const { lease } = group;
   if (lease === null) return null;
-  const { profile, timingsHash, storeRegion, guards, partitionExposureMs: consent, expiredIsNoProof } = lease;
+  const { profile, storeRegion, guards, partitionExposureMs: consent, expiredIsNoProof } = lease;
   const rows = writableReports(group, lease);
   const alone = rows.filter(({ auto, expiredMs }) => auto && expiredMs !== null).map(({ forMs }) => forMs);
   return {
     ...termsReport(lease, alone.length === 0 ? null : Math.min(...alone)),
-    ...{ profile, timingsHash, storeRegion, guards, expiredIsNoProof, partitionExposureMs: consent },
+    ...{ profile, storeRegion, guards, expiredIsNoProof, partitionExposureMs: consent },
     writable: rows,
   };
 }

@@ -28,13 +28,13 @@ export function leaseLines(lease: LeaseReport, paint: Paint): string[] {
 
 /** The part that a guard's own file tells as well. */
 export function termsLines(terms: TermsReport, consent: string | null, paint: Paint): string[] {
-  const { deadMan, isolation, onCrash, crashRestarts, timings: t } = terms;
+  const { deadMan, isolation, onCrash, crashRestarts, timings: t, timingsHash } = terms;
   const crash = onCrash === 'release' ? 'releases at once' : `restarts in place, ${crashRestarts} times at most`;
   const span = durationText;
   return [
     ...entry(
       'terms',
-      `dead-man ${deadMan}; isolated it ${isolation === 'stop' ? 'stops' : 'serves on'}; crashed it ${crash}`,
+      `dead-man ${deadMan}; isolated it ${isolation === 'stop' ? 'stops' : 'serves on'}; crashed it ${crash} (${timingsHash.slice(0, 12)})`,
     ),
     ...entry(
       'timings',
