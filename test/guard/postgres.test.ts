@@ -111,11 +111,8 @@ t.test('a backend that outlives its postmaster is found and killed', async (t) =
   const backend = await busy(hands);
   t.equal(await groupKill(hands), 'stopped', 'so a kill of the group would claim');
   t.ok(alive(backend.pid), 'and the backend goes on');
-  t.match(
-    hands.postgres.prover.prove(),
-    { kind: 'running', pids: [backend.pid] },
-    'which proves that nothing has stopped',
-  );
+  const proof = hands.postgres.prover.prove();
+  t.ok(proof.kind === 'running' && proof.pids.includes(backend.pid), 'which proves that nothing has stopped');
   const stopped = await hands.does('stop', 6_000);
   t.match(stopped, { ok: true, seen: { state: 'stopped' } });
   t.notOk(alive(backend.pid));

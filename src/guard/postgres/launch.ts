@@ -2,9 +2,9 @@
  * How a PostgreSQL is started, asked to stop, and asked to promote: by `pg_ctl`, by systemd, or by programs of the
  * operator's. What came of it is for the caller to see: no answer here is proof of anything.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { throughGate } from '../gate.ts';
 import { giveToOwnerOf, replaceFile } from './files.ts';
 import { type Machine, signalAll, THIS_MACHINE } from './processes.ts';
 import { lastWords, runProgram, SERVER_ENV, type ServerUser } from './program.ts';
@@ -73,43 +73,30 @@ export function pgCtl(options: PgCtlOptions): Launcher {
 
 /**
  * Every process of a start stands in the data directory, and in its control group, before it does anything: so a stop that
- * cuts a start off finds whatever it has become by then. A shell waits to be put there, and then becomes the program.
+ * cuts a start off finds whatever it has become by then.
  */
-function throughTheGate(argv: readonly string[], options: PgCtlOptions, call: Call): Handed {
+function throughTheGate(argv: readonly string[], options: PgCtlOptions, { signal }: Call): Handed {
   const { dataDir, logFile, serverUser, cgroup } = options;
   return new Promise((resolve) => {
     const log = openSync(logFile, 'a', 0o600);
     giveToOwnerOf(dataDir, logFile);
     const said: Buffer[] = [];
-    const child = spawn('/bin/sh', ['-c', 'read -r go && exec "$@"', 'sh', ...argv], {
+    const child = throughGate(argv, {
       cwd: dataDir,
-      detached: true,
-      env: { ...SERVER_ENV },
-      stdio: ['pipe', log, 'pipe'],
-      signal: call.signal,
-      killSignal: 'SIGKILL',
-      timeout: Math.max(1, Math.ceil(call.timeoutMs)),
-      ...(serverUser ?? {}),
+      env: SERVER_ENV,
+      log,
+      cgroup,
+      user: serverUser,
+      signal,
+      heard: true,
     });
     closeSync(log);
     child.stderr?.on('data', (chunk: Buffer) => void said.push(chunk));
-    child.stdin?.on('error', () => undefined);
     child.once('error', (error) => resolve(textOf(error)));
-    child.once('exit', (exit, signal) => {
-      // The server keeps the other end for as long as it lives: nothing to wait for.
+    child.once('exit', (exit, how) => {
       child.stderr?.destroy();
-      resolve(
-        exit === 0 ? null : `pg_ctl start: ${exit ?? signal}: ${lastWords(Buffer.concat(said).toString('utf8'))}`,
-      );
+      resolve(exit === 0 ? null : `pg_ctl start: ${exit ?? how}: ${lastWords(Buffer.concat(said).toString('utf8'))}`);
     });
-    if (child.pid === undefined) return;
-    try {
-      if (cgroup !== null) writeFileSync(join(cgroup, 'cgroup.procs'), String(child.pid));
-      child.stdin?.end('go\n');
-    } catch (error) {
-      child.kill('SIGKILL');
-      resolve(`it can't be put into ${cgroup}: ${textOf(error)}`);
-    }
   });
 }
 
