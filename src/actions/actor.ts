@@ -36,6 +36,7 @@ const ACTIONS: Readonly<Record<StepKind, StepActions | null>> = {
   assess,
   'take-epoch': null,
   fence,
+  'acquire-lease': null,
   promote,
   'write-epoch-row': writeEpochRow,
   'cutover-dns': cutoverDns,

@@ -56,6 +56,18 @@ const common = {
   note: Type.Optional(Type.String(says('Words for people'))),
 };
 
+export const GuardAddress = Type.Object(
+  {
+    url: url('Where its API listens'),
+    token: secret(
+      'Opens the API of this guard, and is what it shows to the lease store; each guard has one of its own',
+    ),
+    tls: Type.Optional(tlsClient('it, by https')),
+  },
+  described('A guard: failoverd guard, beside the PostgreSQL of one region'),
+);
+export type GuardAddress = Static<typeof GuardAddress>;
+
 export const PatroniAddress = Type.Object(
   {
     urls: Type.Array(url('Address of one member'), {
@@ -116,9 +128,10 @@ export const PostgresComponent = Type.Object(
       Type.Enum(['direct', 'guard', 'patroni', 'command'], {
         default: 'direct',
         description:
-          'Who promotes it. direct: failoverd calls pg_promote, only where no manager owns the servers; patroni: its REST API; command: programs; guard: declared and not supported yet',
+          'Who promotes it. direct: failoverd calls pg_promote, only where no manager owns the servers; guard: the guard beside it, which needs lease; patroni: its REST API; command: programs',
       }),
     ),
+    guards: Type.Optional(perRegion(GuardAddress, 'The guard of each region, with control: guard')),
     patroni: Type.Optional(perRegion(PatroniAddress, 'The Patroni cluster of each region, with control: patroni')),
     command: Type.Optional(CommandControl),
     canarySchema: Type.Optional(
