@@ -228,8 +228,11 @@ t.test(
     const postmaster = postmasterOf(hands);
     t.match(cgroupOf(postmaster), { path: /\/failoverd-pg-/ });
     t.match(deadMan.counts(postmaster), { expired: true });
-    const listed = readFileSync(path.join(groups.postgres, 'cgroup.procs'), 'utf8').trim().split('\n').map(Number);
-    t.same(listed.sort(), [...(await pidsOf(hands))].sort(), 'PostgreSQL and nothing else is in its group');
+    await until({ what: 'PostgreSQL and nothing else in its group', timeoutMs: 5_000 }, async () => {
+      const listed = readFileSync(path.join(groups.postgres, 'cgroup.procs'), 'utf8').trim().split('\n').map(Number);
+      const working = await pidsOf(hands);
+      return listed.length === working.length && listed.every((pid) => working.includes(pid)) ? true : undefined;
+    });
     writeFileSync(path.join(groups.postgres, 'cgroup.freeze'), '1');
     deadMan.pet(clock.mono());
     await ended(hands, AFTER_MS + 2_000);

@@ -58,17 +58,27 @@ export function processDeadMan(options: ProcessOptions): DeadMan {
   let last: FromDeadMan | null = null;
   let lastSentMs: number | null = null;
   let startedMono = Number.NEGATIVE_INFINITY;
+  /** One that we started lives: it may not answer yet, and a second one would take its place when it ends. */
+  let isStarting = false;
   let isLeaving = false;
   let tell: (armed: boolean) => void = () => undefined;
 
   const start = (): void => {
-    if (startedBy !== 'guard' || clock.mono() < startedMono + RESTART_EVERY_MS) return;
+    if (startedBy !== 'guard' || isStarting || clock.mono() < startedMono + RESTART_EVERY_MS) return;
     startedMono = clock.mono();
+    isStarting = true;
     const log = openSync(options.log, 'a', 0o600);
     const argv = [...(options.program ?? programOf()), JSON.stringify(settings)];
     const child = throughGate(argv, { cwd: '/', env: SERVER_ENV, log, cgroup: options.cgroup, heard: false });
     closeSync(log);
-    child.once('error', (error) => say.error({ err: error }, 'the dead-man can’t be started'));
+    const over = (): void => {
+      isStarting = false;
+    };
+    child.once('exit', over);
+    child.once('error', (error) => {
+      over();
+      say.error({ err: error }, 'the dead-man can’t be started');
+    });
     // It is to outlive us, and we don't wait for it.
     child.unref();
   };
