@@ -45,6 +45,10 @@ export const GuardDurable = Type.Object(
     frozen: Maybe(Freeze),
     /** Deposed at this epoch: another has it. Not started before its divergent WAL is archived (invariant 21). */
     deposedBy: Maybe(Epoch),
+    /** What PostgreSQL was last started or promoted to be; null = never by this guard. */
+    lastRole: Maybe(Type.Enum(['primary', 'standby'])),
+    /** It released, and stays down until it is told to resume: for a run, or after a crash with `onCrash: release`. */
+    rests: Maybe(Type.Object({ run: Maybe(RunId), why: Text }, closed)),
   },
   closed,
 );
@@ -60,6 +64,8 @@ export const FRESH_DURABLE: GuardDurable = {
   promotion: null,
   frozen: null,
   deposedBy: null,
+  lastRole: null,
+  rests: null,
 };
 
 /** What a look at PostgreSQL found: processes first, then what the server says of itself. */
@@ -81,9 +87,19 @@ export type PostgresSeen = {
 /**
  * `start-standby`: with standby.signal, read-only. `start-fenced`: as primary, letting nobody in. `open`: lets clients in.
  * `promote`: asks for the promotion; its answer is never proof. `stop`: fast, then immediate, then killed; its answer is proof.
- * `freeze` and `thaw`: the recovery target, by a restart. `scan`: the end of valid WAL of a stopped one.
+ * `freeze` and `thaw`: the recovery target, by a restart. `scan`: the end of valid WAL of a stopped one. `rejoin`: archive what
+ * diverged, rewind or clone; it leaves a stopped standby (invariant 21).
  */
-export type PostgresTask = 'start-standby' | 'start-fenced' | 'open' | 'promote' | 'stop' | 'freeze' | 'thaw' | 'scan';
+export type PostgresTask =
+  | 'start-standby'
+  | 'start-fenced'
+  | 'open'
+  | 'promote'
+  | 'stop'
+  | 'freeze'
+  | 'thaw'
+  | 'scan'
+  | 'rejoin';
 
 export type PostgresResult = {
   readonly ok: boolean;
@@ -103,6 +119,10 @@ export const GuardOrder = Type.Union([
   Type.Object({ kind: Type.Literal('withdraw'), run: RunId, epoch: Epoch }, closed),
   /** As holder and primary: stop, prove it, and release: the fence of this side where it can be reached. */
   Type.Object({ kind: Type.Literal('release'), run: RunId, epoch: Epoch }, closed),
+  /** After a release that nobody has made use of: acquire anew and serve again (the end of an aborted switchover). */
+  Type.Object({ kind: Type.Literal('resume'), why: Text }, closed),
+  /** Deposed: archive what diverged, become a standby of who has the lease (invariant 21). */
+  Type.Object({ kind: Type.Literal('rejoin'), why: Text }, closed),
   Type.Object({ kind: Type.Literal('freeze'), why: Text }, closed),
   Type.Object({ kind: Type.Literal('thaw'), why: Text }, closed),
 ]);
@@ -196,6 +216,22 @@ export type GuardEffect =
   /** For logs and metrics; nothing comes back of it. */
   | { readonly kind: 'tell'; readonly code: string; readonly message: string };
 
+export type Ask = {
+  readonly number: number;
+  readonly sentMono: MonoMs;
+  readonly expected: Revision | null;
+  readonly set: LeaseRecord | null;
+};
+
+/** Why PostgreSQL is being stopped, or was. */
+export type StopReason =
+  | 'lapsed' // the lease was not renewed for G
+  | 'foreign' // another has it
+  | 'released' // ordered
+  | 'crashed' // its end is being proven, to release
+  | 'stranger' // it runs as what it may not be
+  | 'unresolved'; // a promotion that nobody knows the end of
+
 export type GuardState = {
   readonly settings: GuardSettings;
   readonly process: string;
@@ -223,18 +259,30 @@ export type GuardState = {
   readonly promisedUntilMono: MonoMs;
   /** When the present pin was made, or the process started. */
   readonly pinnedMono: MonoMs;
-  /** Send time, and the counter asked for, of each ask that may still be answered, by number. */
-  readonly asks: Readonly<Record<number, { readonly sentMono: MonoMs; readonly set: LeaseRecord | null }>>;
+  /** Asks whose set may have been made, or may be made yet, oldest first. */
+  readonly asks: readonly Ask[];
+  /** The one that is waited for; one renewal round at a time. */
+  readonly asking: number | null;
   /** Promises of the present round, by peer; a round is good when every promotable peer has promised. */
   readonly round: {
     readonly number: number;
     readonly sentMono: MonoMs;
     readonly epoch: number;
-    readonly waiting: readonly RegionId[];
+    readonly promisedBy: readonly RegionId[];
   } | null;
   readonly nextAskMono: MonoMs;
+  /** The set that was last made out of turn. */
+  readonly hurried: string | null;
   readonly task: { readonly number: number; readonly task: PostgresTask; readonly sinceMono: MonoMs } | null;
   readonly deadManArmed: boolean;
+  readonly stopping: StopReason | null;
+  /** Where its WAL ends, once it is proven stopped and known. */
+  readonly ended: { readonly timeline: number; readonly lsn: Lsn; readonly clean: boolean } | null;
+  /** When PostgreSQL was first seen to run after its last fenced start: a lease has to be acquired later (invariant 5). */
+  readonly startedMono: MonoMs | null;
+  /** When PostgreSQL was last asked to promote; every request stands (safety.md, "Promotion"). */
+  readonly askedPromotionMono: MonoMs | null;
+  readonly freezeDue: 'freeze' | 'thaw' | null;
   readonly crashes: number;
   readonly numbers: number;
 };
@@ -286,6 +334,7 @@ export const GuardStatus = Type.Object(
     ),
     frozen: Maybe(Freeze),
     deposedBy: Maybe(Epoch),
+    rests: Maybe(Type.Object({ run: Maybe(RunId), why: Text }, closed)),
   },
   closed,
 );

@@ -50,6 +50,11 @@ export const LeaseRecord = Type.Object(
     state: Type.Enum(['held', 'released']),
     /** Guards that may be promoted after this one: only the holder's set changes them. */
     peers: Type.Array(Name, { uniqueItems: true, maxItems: 16 }),
+    /**
+     * The region whose PostgreSQL took writes last, or was last allowed to. Set before a promotion is asked for; a holder that gives
+     * the lease back without it has changed nothing, and the writer may go on.
+     */
+    writer: Name,
     isolation: Isolation,
     /** Of the timings that holder keeps: a candidate with others waits for another span than it is promised. */
     timingsHash: Type.String({ maxLength: 64 }),

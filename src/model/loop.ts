@@ -131,7 +131,7 @@ export const Perform = Type.Object(
     timeoutMs: Type.Number(),
     preState: Type.Union([Facts, Type.Null()]),
     /** Promotion and everything after it re-reads this right before it acts. */
-    fence: Type.Enum(['command', 'none']),
+    fence: Type.Enum(['command', 'guard', 'none']),
   },
   { additionalProperties: false },
 );

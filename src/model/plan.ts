@@ -57,7 +57,7 @@ export const Plan = Type.Object(
     from: Type.String(),
     to: Type.String(),
     /** `none`: no fence step; a person must have been told that the old primary may still take writes. */
-    fence: Type.Enum(['command', 'none']),
+    fence: Type.Enum(['command', 'guard', 'none']),
     rtoMs: Type.Number(),
     /** What it acts on, as `boundHash` of the settings says it: a yes is for these addresses and no others. */
     bound: Type.Optional(Type.String()),
