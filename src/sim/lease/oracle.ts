@@ -131,6 +131,9 @@ export class Oracle {
     const world = this.#world;
     if (site === null || world === null || this.#writableSince[region] === null) return;
     if (site.settings.isolation === 'serve' || !site.running || site.frozen) return;
+    // With nobody on its list there is nobody who could be promoted, and nobody to be renewed against.
+    const record = this.#record;
+    if (record?.holder === nameOf(region) && record.state === 'held' && record.peers.length === 0) return;
     const { demoteAfterMs, stopWithinMs } = world.timings;
     const dueMs = (this.#renewedMs[region] ?? 0) + demoteAfterMs / site.clock.rate;
     const latestMs = Math.max(dueMs, site.scheduledSinceMs) + stopWithinMs / site.clock.rate + SLACK_MS;
@@ -156,8 +159,7 @@ export class Oracle {
     if (operation.kind !== 'set') return;
     const obeyed = disk?.obeyed ?? 0;
     // The acquisition itself raises the epoch, and is obeyed once it is granted.
-    const acquires = operation.record.epoch !== this.#record?.epoch;
-    if (!acquires && operation.record.holder === nameOf(region) && obeyed < operation.record.epoch)
+    if (operation.record.counter > 0 && operation.record.holder === nameOf(region) && obeyed < operation.record.epoch)
       this.violate(3, `${nameOf(region)} renews at epoch ${operation.record.epoch}, and ${obeyed} is durable`);
   }
   taskBegins(region: Region, task: PostgresTask, disk: GuardDurable | null): void {

@@ -56,6 +56,10 @@ export class StoreProcess {
     const kept: KeptLease = { ...NO_LEASE, record, setAt: record === null ? null : 0 };
     this.journal = { kept, floor: record?.epoch ?? 0, granted: null, starts: 1 };
     this.#synced = this.journal;
+    // Whoever the record names has been heard, and obeys this life.
+    const heard = { mono: -this.#startReading, pin: this.life, obeyed: record?.epoch ?? 0 };
+    const names = record === null ? [] : [record.holder, ...record.peers];
+    this.#seen = { ...NOT_SEEN, heard: Object.fromEntries(names.map((name) => [name, heard])) };
   }
   get life() {
     return { id: this.#id, start: this.journal.starts };
