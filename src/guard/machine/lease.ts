@@ -19,7 +19,7 @@ export function answered(turn: Turn, { number, answer }: GuardInput & { kind: 'a
     const first = turn.state.view === null;
     see(turn, answer);
     if (answer.kind === 'set' && found.set !== null) granted(turn, found, found.set);
-    else own(turn, answer, first || found.set !== null);
+    else own(turn, answer, first || answer.kind === 'conflict');
     forget(turn);
   }
   if (turn.state.renewedMono === before) withoutStore(turn);
@@ -140,7 +140,7 @@ function own(turn: Turn, { record }: LeaseAnswer, hurry: boolean): void {
   const lost = asks.find(({ set }) => set !== null && record.process === process && sameSet(set, record));
   if (lost !== undefined) renewed(turn, lost.sentMono);
   // Also where it lags, after a start of the store, or is of a former life of this guard: it is ours, and is set anew at once. Not
-  // so where it was merely read: a guard that has nothing to set yet would ask without a pause.
+  // so where it was merely read, or refused for now: that would ask without a pause.
   if (hurry) put(turn, { nextAskMono: turn.state.mono });
 }
 

@@ -55,7 +55,7 @@ export type LeaseReport = {
 };
 
 /** Far above what any history needs: something asks without a pause. */
-const MOST_EVENTS = 200_000;
+const MOST_EVENTS = 50_000;
 const MACHINE: Machine = { initial: initialGuard, step };
 
 export function runLeaseHistory(options: LeaseOptions): LeaseReport {
