@@ -119,7 +119,8 @@ function started(turn: Turn, { process, durable, seen, renewedMono, fresh }: Gua
     if (durable.promotion !== null) persist(turn, { promotion: null, candidacy: null, lastRole: 'primary' });
     return become(turn, 'primary', 'found running');
   }
-  if (seen.state === 'standby' && durable.promotion === null && durable.lastRole !== 'primary') {
+  // Whose file was lost may have asked for a promotion that takes effect yet (invariant 11): that server is not adopted.
+  if (seen.state === 'standby' && !fresh && durable.promotion === null && durable.lastRole !== 'primary') {
     put(turn, { renewedMono });
     const part = durable.holds !== null ? 'holding' : durable.candidacy !== null ? 'candidate' : 'standby';
     return become(turn, part, 'found running');

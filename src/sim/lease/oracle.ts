@@ -114,8 +114,12 @@ export class Oracle {
   #others(region: Region): readonly Region[] {
     return this.#sites.map((site) => site.region).filter((each) => each !== region);
   }
-  /** Invariant 5: not writable after a start before a lease acquired after that start. */
+  /**
+   * Invariant 5: not writable after a start before a lease acquired after that start. A server that was started as a standby is made
+   * writable by its promotion, which has rules of its own (invariants 4 and 11).
+   */
   #checkStart(region: Region): void {
+    if (this.#postgres(region)?.postmaster?.promoted) return;
     const startedMs = this.#postgres(region)?.startedAtMs ?? 0;
     const acquired = this.#acquired[region];
     if (startedMs > 0 && (acquired === null || acquired === undefined || acquired.atMs < startedMs))

@@ -34,6 +34,7 @@ type Postmaster = {
   open: boolean;
   /** A promotion was asked for, and takes effect some time unless this postmaster ends before. */
   promotionAsked: boolean;
+  promoted: boolean;
   readonly by: 'guard' | 'stranger';
 };
 
@@ -89,6 +90,7 @@ export class Postgres {
       listens: by === 'guard',
       open: false,
       promotionAsked: false,
+      promoted: false,
       by,
     };
     this.startedAtMs = now;
@@ -118,6 +120,7 @@ export class Postgres {
       if (this.frozen) return this.#takeEffect(postmaster, 100);
       postmaster.promotionAsked = false;
       postmaster.mode = 'primary';
+      postmaster.promoted = true;
       const next = this.#timelines.forks.size + 2;
       this.#timelines.forks.set(next, { from: this.timeline, at: this.flushed });
       this.timeline = next;
