@@ -41,6 +41,7 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'step.attempted': 'info',
   'step.done': 'info',
   'step.failed': 'error',
+  'step.undone': 'warn',
   'step.overdue': 'error',
   'loss.estimated': 'warn',
   'run.aborting': 'warn',

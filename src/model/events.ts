@@ -238,6 +238,7 @@ export const EventBody = Type.Union([
   }),
   event('step.done', { ...step, proof: Facts }),
   event('step.failed', { ...step, code: Type.String(), message: Text }),
+  event('step.undone', { ...step, message: Text }),
   event('step.overdue', { ...step, message: Text }),
   event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
   event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),

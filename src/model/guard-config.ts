@@ -185,9 +185,7 @@ export const GuardConfig = Type.Object(
     }),
     listen: Type.Optional(Type.Unsafe<string>({ ...hostPort('Where its API listens'), default: '127.0.0.1:8432' })),
     tls: Type.Optional(ListenTls),
-    token: secret(
-      'Opens its API, and is what it shows to the lease store; each guard has its own',
-    ),
+    token: secret('Opens its API, and is what it shows to the lease store; each guard has its own'),
     stateDir: Type.String({
       minLength: 1,
       description: 'Folder of what it must not forget, on a disk that keeps what was fsynced; relative to this file',

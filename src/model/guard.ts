@@ -119,8 +119,11 @@ export const GuardOrder = Type.Union([
   Type.Object({ kind: Type.Literal('withdraw'), run: RunId, epoch: Epoch }, closed),
   /** As holder and primary: stop, prove it, and release: the fence of this side where it can be reached. */
   Type.Object({ kind: Type.Literal('release'), run: RunId, epoch: Epoch }, closed),
-  /** After a release that nobody has made use of: acquire anew and serve again (the end of an aborted switchover). */
-  Type.Object({ kind: Type.Literal('resume'), why: Text }, closed),
+  /**
+   * After a release that nobody has made use of: acquire anew and serve again. With the run that was given up, so that its release
+   * is stale from then on, however late it arrives.
+   */
+  Type.Object({ kind: Type.Literal('resume'), run: Maybe(RunId), epoch: Maybe(Epoch), why: Text }, closed),
   /** Deposed: archive what diverged, become a standby of who has the lease (invariant 21). */
   Type.Object({ kind: Type.Literal('rejoin'), why: Text }, closed),
   Type.Object({ kind: Type.Literal('freeze'), why: Text }, closed),

@@ -46,9 +46,9 @@ export type Proposal = Static<typeof Proposal>;
 
 /**
  * Where one step stands. `intended` = its intent is durable and no outcome is known; `settling` = an outcome is known
- * and not yet verified. After a restart both are read before anything is repeated (invariant 8).
+ * and not yet verified, `undone` = done or not, it was taken back. After a restart both are read before anything is repeated (invariant 8).
  */
-export const StepStatus = Type.Enum(['pending', 'intended', 'settling', 'done', 'failed']);
+export const StepStatus = Type.Enum(['pending', 'intended', 'settling', 'done', 'failed', 'undone']);
 export const StepState = Type.Object({
   status: StepStatus,
   attempt: Type.Integer(),

@@ -13,6 +13,19 @@ export function intended(run: Run, kind: StepKind): boolean {
   return step !== undefined && (run.steps[step.id]?.attempt ?? 0) > 0;
 }
 
+/** Whether something was begun that nothing takes back: the first point of no return is passed (design §2). */
+export const irrevocable = (run: Run): boolean =>
+  run.plan.steps.some((step) => step.undo === 'forward' && (run.steps[step.id]?.attempt ?? 0) > 0);
+
+/** The last step whose effect may exist and can be taken back. */
+export const toUndo = (run: Run): PlanStep | undefined =>
+  run.plan.steps.findLast((step) => {
+    const state = run.steps[step.id];
+    return (
+      (step.undo === 'withdraw' || step.undo === 'resume') && (state?.attempt ?? 0) > 0 && state?.status !== 'undone'
+    );
+  });
+
 export function proven(run: Run, kind: StepKind): boolean {
   const step = stepOf(run, kind);
   return step !== undefined && run.steps[step.id]?.status === 'done';

@@ -6,7 +6,7 @@ import type { Facts } from '../model/events.ts';
 import type { GroupLedger, Proposal, Raise, Run } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended, isBroken } from '../model/run.ts';
+import { intended, irrevocable, isBroken, toUndo } from '../model/run.ts';
 import { overriddenBy } from './leases.ts';
 import { approveRaise, turnDown } from './raises.ts';
 import { page, say, type Turn } from './turn.ts';
@@ -181,8 +181,8 @@ function abortProposal(
 }
 
 /**
- * Before the fence is intended a run is undone; between fence and promotion it can only wait, and a second abort gives
- * it up; after the promotion's intent nothing cancels (invariant 11).
+ * Before the first point of no return a run is undone; between it and the promotion it can only wait, and a second abort gives
+ * it up, as it gives an undoing up that doesn't come to its end; after the promotion's intent nothing cancels (invariant 11).
  */
 function abortRun(turn: Turn, input: InputOf<'abort'>, group: GroupId, run: Run): void {
   const why = `${input.person.id}: ${input.why}`;
@@ -195,7 +195,7 @@ function abortRun(turn: Turn, input: InputOf<'abort'>, group: GroupId, run: Run)
       'the promotion was begun: going back would make a second history; the run goes forward, and a failback can be planned afterwards',
     );
   }
-  if (!intended(run, 'fence')) {
+  if (!irrevocable(run) && !(run.status === 'aborting' && toUndo(run) !== undefined)) {
     if (run.status === 'aborting') return refuse(turn, input, 'not-waiting', `${run.id} is being undone already`);
     say(turn, { kind: 'run.aborting', ...base, person: input.person.id, why });
     return reply(turn, input, 200, { run: run.id, status: 'aborting' });

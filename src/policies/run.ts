@@ -15,7 +15,7 @@ import type { InputOf, Operation, OperationResult, Volatile } from '../model/loo
 import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended, proven, READING_STEPS } from '../model/run.ts';
+import { intended, irrevocable, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { type Left, leftAtPromotion } from './ceilings.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { overriddenBy } from './leases.ts';
@@ -61,9 +61,27 @@ const waitsFor = (run: Run): string => {
 };
 
 function undo(turn: Turn, group: GroupId, run: Run): void {
+  const step = toUndo(run);
+  if (step !== undefined) return undoStep(turn, group, run, step);
   const { at } = turn.state;
   if (run.epochTaken) say(turn, { kind: 'epoch.released', at, group, run: run.id, epoch: run.epoch });
   end(turn, group, run, 'undone', run.why ?? 'aborted');
+}
+
+/** A compensation may be repeated until it is known to have worked; the page of an overdue run tells people of one that doesn't. */
+function undoStep(turn: Turn, group: GroupId, run: Run, step: PlanStep): void {
+  const state = run.steps[step.id];
+  if (state === undefined) throw new RangeError(`step ${step.id} has no state`);
+  const { volatile, mono } = turn.state;
+  if (busyGroupsIn(volatile.operations).some((busy) => busy.has(group))) return;
+  const notBefore = volatile.notBeforeMono[keyOf(run, step)] ?? 0;
+  if (notBefore > mono) return wakeAt(turn, notBefore);
+  ask(turn, group, run, step, state, 'undo');
+}
+
+function undone(turn: Turn, group: GroupId, run: Run, step: PlanStep, result: OperationResult): void {
+  if (result.kind !== 'ok' || run.status !== 'aborting') return later(turn, run, step);
+  say(turn, { kind: 'step.undone', at: turn.state.at, group, run: run.id, step: step.id, message: result.message });
 }
 
 function end(turn: Turn, group: GroupId, run: Run, outcome: 'verified' | 'unverified' | 'undone', why: string): void {
@@ -91,7 +109,7 @@ function overridden(turn: Turn, group: GroupId, run: Run): boolean {
   if (by === null) return false;
   const { at } = turn.state;
   const base = { at, group, run: run.id } as const;
-  if (!intended(run, 'fence') && !intended(run, 'promote')) {
+  if (!irrevocable(run)) {
     say(turn, { kind: 'run.aborting', ...base, person: null, why: by });
     return true;
   }
@@ -115,7 +133,7 @@ function overridden(turn: Turn, group: GroupId, run: Run): boolean {
 
 /** Before the first point of no return, proof that the old side serves undoes the run; anything less does not (design §7). */
 function recovered(turn: Turn, group: GroupId, run: Run): boolean {
-  if (intended(run, 'fence') || intended(run, 'promote')) return false;
+  if (intended(run, 'fence') || intended(run, 'acquire-lease') || intended(run, 'promote')) return false;
   const view = viewOf(turn.state, group);
   if (view.active !== run.plan.from) return false;
   const finding = DIAGNOSES.RegionUnreachable.judge(view);
@@ -132,7 +150,7 @@ function recovered(turn: Turn, group: GroupId, run: Run): boolean {
 }
 
 /**
- * A veto that came up after the decision: before the fence it undoes the run; between fence and promotion the run waits
+ * A veto that came up after the decision: before the first point of no return it undoes the run; before promotion the run waits
  * for a person; afterwards there is nothing left to veto.
  */
 function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
@@ -145,7 +163,7 @@ function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
   const why = veto === undefined ? standingReport(view.ledger) : `${rowName(veto.row.id, veto.of)} (veto): ${veto.why}`;
   if (why === null) return false;
   const base = { at: turn.state.at, group, run: run.id, person: null, why } as const;
-  if (!intended(run, 'fence')) {
+  if (!irrevocable(run)) {
     say(turn, { kind: 'run.aborting', ...base });
     return true;
   }
@@ -310,7 +328,9 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
   if (run === null || !input.operation.startsWith(`${run.id}/`)) return;
   const step = run.plan.steps.find((candidate) => candidate.id === asked.step);
   const state = run.steps[asked.step];
-  if (step === undefined || state === undefined || state.status === 'done') return;
+  if (step === undefined || state === undefined) return;
+  if (asked.operation === 'undo') return undone(turn, asked.group, run, step, input.result);
+  if (state.status === 'done') return;
   const key = keyOf(run, step);
   remember(turn, {
     lastAnswer: withKey(turn.state.volatile.lastAnswer, key, {

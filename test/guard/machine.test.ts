@@ -237,7 +237,7 @@ t.test('a released lease is taken at once', async (t) => {
   t.match(store.record, { holder: 'b', state: 'released', writer: 'a', release: { kind: 'unpromoted' } });
   a.run(8000);
   t.equal(a.state.part, 'stopped', 'it rests until it is told to resume');
-  t.equal(a.order({ kind: 'resume', why: 'aborted' }).taken, true);
+  t.equal(a.order({ kind: 'resume', run: RUN, epoch: 2, why: 'aborted' }).taken, true);
   a.run(8000);
   t.equal(a.state.part, 'primary');
   t.equal(store.record?.epoch, 3, 'a new epoch, also in place');

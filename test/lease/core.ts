@@ -27,6 +27,7 @@ export const withTimings = (settings: Settings, lease: StoreTimings = STRICT): S
 
 export type Core = StoreUnderTest & {
   readonly engine: () => Engine;
+  readonly clock: Ports['clock'];
   readonly events: () => readonly EventBody[];
   readonly replies: readonly Reply[];
   readonly inputs: readonly Input[];
@@ -35,7 +36,16 @@ export type Core = StoreUnderTest & {
   nowMs: number;
 };
 
-export async function startCore(settings: Settings = withTimings(settingsWith())): Promise<Core> {
+export async function startCore({
+  settings = withTimings(settingsWith()),
+  alsoReply = () => undefined,
+  newClocks = true,
+}: {
+  readonly settings?: Settings;
+  readonly alsoReply?: (reply: Reply) => void;
+  /** Whether each life counts time from its own start, as processes do. */
+  readonly newClocks?: boolean;
+} = {}): Promise<Core> {
   const replies: Reply[] = [];
   const inputs: Input[] = [];
   const waiting = new Map<string, (reply: Reply) => void>();
@@ -50,13 +60,14 @@ export async function startCore(settings: Settings = withTimings(settingsWith())
       reply(reply) {
         replies.push(reply);
         waiting.get(reply.request)?.(reply);
+        alsoReply(reply);
       },
     },
     observer: { appended: () => undefined, failed: () => undefined, clockSet: () => undefined },
   };
   const start = async (): Promise<Engine> => {
     lives += 1;
-    startedMs = core.nowMs - 1000;
+    startedMs = newClocks ? core.nowMs - 1000 : 0;
     const store = await openMemoryJournal({ disk, fault: () => core.fault });
     const options = { settings, store, ports, incarnation: `life-${lives}`, version: 'test', configHash: 'none' };
     return await startEngine({ ...options, record: (input) => void inputs.push(input) });
@@ -79,6 +90,7 @@ export async function startCore(settings: Settings = withTimings(settingsWith())
     replies,
     inputs,
     engine: () => engine,
+    clock: ports.clock,
     events,
     async ask(ask: LeaseRequest) {
       const { status, body } = await replied((request) => ({ kind: 'lease', request, ask }));

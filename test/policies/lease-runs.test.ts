@@ -47,7 +47,8 @@ const order = (h: History, kind: 'approve' | 'abort', target: string): number | 
   const person = { id: 'ada', roles: ['sre'] };
   const rest = kind === 'approve' ? { planHash: null, nonce: 'n', breakGlass: null } : { why: 'because' };
   h.give({ kind, request: 'order', person, target, ...rest } as never);
-  return h.effects.findLast((effect) => effect.kind === 'reply' && effect.request === 'order')?.status;
+  const reply = h.effects.findLast((effect) => effect.kind === 'reply' && effect.request === 'order');
+  return reply?.kind === 'reply' ? reply.status : undefined;
 };
 
 const at =

@@ -21,6 +21,7 @@ function obey(turn: Turn, order: GuardOrder): OrderAnswer {
     case 'release':
       return release(turn, order);
     case 'resume':
+      obeyed(turn, order.epoch);
       if (turn.state.durable.rests === null) return yes('it does not rest');
       persist(turn, { rests: null });
       put(turn, { stopping: null });
@@ -33,6 +34,11 @@ function obey(turn: Turn, order: GuardOrder): OrderAnswer {
     default:
       return order satisfies never;
   }
+}
+
+/** Of a run that was given up nothing is obeyed any more, however late it arrives. */
+function obeyed(turn: Turn, epoch: number | null): void {
+  if (epoch !== null && epoch > turn.state.durable.obeyed) persist(turn, { obeyed: epoch });
 }
 
 type OrderOf<K extends GuardOrder['kind']> = Extract<GuardOrder, { kind: K }>;
@@ -84,11 +90,13 @@ function promote(turn: Turn, { run, epoch, claim }: OrderOf<'promote'>): OrderAn
 export const fresh = ({ renewedMono, mono, settings }: GuardState): boolean =>
   renewedMono !== null && mono < renewedMono + settings.timings.demoteAfterMs;
 
-function withdraw(turn: Turn, { run }: OrderOf<'withdraw'>): OrderAnswer {
+function withdraw(turn: Turn, { run, epoch }: OrderOf<'withdraw'>): OrderAnswer {
   const { durable, part } = turn.state;
   if (durable.promotion !== null || part === 'promoting')
     return no('the promotion was asked for: it ends by proof only'); // invariant 11
-  if (part === 'primary' || durable.candidacy?.run !== run) return yes('it does not stand for that run');
+  if (part === 'primary') return no('it is promoted'); // invariant 11
+  obeyed(turn, epoch);
+  if (durable.candidacy?.run !== run) return yes('it does not stand for that run');
   persist(turn, { candidacy: null });
   if (part === 'candidate') become(turn, 'standby', `${run} was given up`);
   // A holder gives the lease back with its next set.
@@ -99,7 +107,7 @@ function withdraw(turn: Turn, { run }: OrderOf<'withdraw'>): OrderAnswer {
 function release(turn: Turn, { run, epoch }: OrderOf<'release'>): OrderAnswer {
   const { durable, part } = turn.state;
   if (durable.rests !== null) return yes('it rests already');
-  if (epoch < durable.obeyed) return no(`epoch ${epoch} is stale: ${durable.obeyed} was obeyed here`);
+  if (epoch <= durable.obeyed) return no(`epoch ${epoch} is stale: ${durable.obeyed} was obeyed here`);
   if (durable.promotion !== null) return no('a promotion is under way here');
   if (durable.holds === null && part !== 'stopped') return no(`it is ${part} and has no lease to release`);
   persist(turn, { rests: { run, why: 'released for a run' } });

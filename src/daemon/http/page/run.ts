@@ -61,7 +61,7 @@ export function proposalPanel(proposal: ProposalStatus, timeZone: string | null)
 }
 
 const PHASE = { pending: '', running: 'act', done: 'ok', failed: 'bad' } as const;
-const STEP = { pending: '', intended: 'act', settling: 'act', done: 'ok', failed: 'bad' } as const;
+const STEP = { pending: '', intended: 'act', settling: 'act', done: 'ok', failed: 'bad', undone: '' } as const;
 
 function stepTag({ status, overdue, attempt, message }: StepReport): VNode {
   const again = attempt > 1 ? `, attempt ${attempt}` : '';
