@@ -95,9 +95,12 @@ function take(turn: Turn, input: GuardInput): void {
 }
 
 /** Whatever was promised in an earlier life may have been promised a moment ago (invariant 6). */
-function started(turn: Turn, { process, durable, seen, renewedMono, fresh }: GuardInput & { kind: 'started' }): void {
+function started(turn: Turn, { process, durable, seen, fresh, ...input }: GuardInput & { kind: 'started' }): void {
   const { settings, mono } = turn.state;
   const { waitMs, demoteAfterMs, attemptMs } = settings.timings;
+  // The kernel's timer knows when it was petted, which is up to an attempt later than the send (invariant 30).
+  const renewedMono =
+    input.renewedMono === null ? null : input.renewedMono - (settings.deadMan === 'relative' ? attemptMs : 0);
   put(turn, {
     process,
     durable,
