@@ -13,7 +13,13 @@ import type { StoreProcess } from './store.ts';
 /** The worst rates, no latency, the stop takes all of K, and a promotion takes no time at all. */
 export function sharpened(plan: Plan, rules: WorldRules): Plan {
   const error = RHO * rules.clockError;
-  const manners = plan.manners.map((each) => ({ ...each, stopShare: 1, promotionDelayMs: 0, cleanStops: false, startMs: 20 }));
+  const manners = plan.manners.map((each) => ({
+    ...each,
+    stopShare: 1,
+    promotionDelayMs: 0,
+    cleanStops: false,
+    startMs: 20,
+  }));
   return {
     ...plan,
     sites: 2,
@@ -32,7 +38,11 @@ export function sharpened(plan: Plan, rules: WorldRules): Plan {
     isolation: 'stop',
     claim: plan.aim === 'fallback' ? 'confirmed' : 'expired',
     fenceLies: true,
-    endMs: 2 * plan.profile.timings.deadManAfterMs + plan.profile.timings.waitMs * 1.2 + 20_000 + (plan.aim === 'restart' ? plan.profile.timings.waitMs * 1.2 : 0),
+    endMs:
+      2 * plan.profile.timings.deadManAfterMs +
+      plan.profile.timings.waitMs * 1.2 +
+      20_000 +
+      (plan.aim === 'restart' ? plan.profile.timings.waitMs * 1.2 : 0),
   };
 }
 
@@ -44,7 +54,13 @@ export function analyticMarginMs({ deadMan, timings }: Profile): number {
 
 export function aim(
   what: Aim,
-  { world, holder, candidate, store, controller }: {
+  {
+    world,
+    holder,
+    candidate,
+    store,
+    controller,
+  }: {
     readonly world: Context;
     readonly holder: Site;
     readonly candidate: Site;
@@ -110,7 +126,7 @@ export function aim(
     switch (what) {
       case 'pet':
       case 'fallback':
-        holder.trap = { kind: 'pet', then: freezeHolder };
+        holder.trap = { kind: 'pet', act: freezeHolder };
         return strikeNow();
       case 'stop':
         net.cut(STORE, holder.region, 1e9);
@@ -128,7 +144,7 @@ export function aim(
         return strikeNow();
       }
       case 'restart':
-        holder.trap = { kind: 'pet', then: freezeHolder };
+        holder.trap = { kind: 'pet', act: freezeHolder };
         store.stop();
         time.after(1, () => store.start(false));
         return strikeNow();
@@ -148,7 +164,7 @@ export function aim(
     });
     world.oracle.onPromise = (count) => {
       if (count !== chosen || over) return;
-      holder.trap = { kind: 'pet', then: freezeHolder };
+      holder.trap = { kind: 'pet', act: freezeHolder };
       // Once the promise is on its way, and not before.
       time.after(0, strikeNow);
     };

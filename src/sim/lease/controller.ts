@@ -63,7 +63,8 @@ export class Controller {
     };
     this.#run = run;
     this.#toldMs = Number.NEGATIVE_INFINITY;
-    if (this.#world.tracing) this.#world.say('controller', `${run.id} at epoch ${run.epoch}: ${nameOf(from)} to ${nameOf(to)}, ${claim}`);
+    if (this.#world.tracing)
+      this.#world.say('controller', `${run.id} at epoch ${run.epoch}: ${nameOf(from)} to ${nameOf(to)}, ${claim}`);
     if (claim === 'confirmed') this.#fence(run);
     this.#go(run);
   }
@@ -123,7 +124,7 @@ export class Controller {
     this.#world.cover('withdrawn', run.target.region);
     const again = (left: number): void => {
       this.#order(run.target, { kind: 'withdraw', run: run.id, epoch: run.epoch });
-      this.#order(run.old, { kind: 'resume', why: 'given up' });
+      this.#order(run.old, { kind: 'resume', run: run.id, epoch: run.epoch, why: 'given up' });
       if (left > 0) this.#world.time.after(this.everyMs, () => again(left - 1));
     };
     again(3);
@@ -136,8 +137,7 @@ export class Controller {
       if (left > 0) this.#world.time.after(2000, () => rejoin(left - 1));
     };
     if (this.#plan.kind !== 'dies') rejoin(8);
-    if (this.#plan.back)
-      this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
+    if (this.#plan.back) this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
   }
   #order(site: Site, order: Parameters<Site['order']>[1]): void {
     this.#requests += 1;

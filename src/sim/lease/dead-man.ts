@@ -2,8 +2,9 @@
  * What ends PostgreSQL when the guard doesn't. `relative`: the kernel's timer, H from the pet by its own clock; it resets the
  * host. `absolute`: a process of its own, H from the send of the renewal by the host's clock; it kills PostgreSQL.
  */
-import type { Context, Region } from './context.ts';
+
 import type { HostClock } from './clock.ts';
+import type { Context, Region } from './context.ts';
 
 export class DeadMan {
   readonly kind: 'relative' | 'absolute';

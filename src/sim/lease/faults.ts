@@ -13,7 +13,8 @@ export function freeze(world: Context, site: Site, what: 'guard' | 'postgres' | 
   const { nowMs } = world.time;
   if (what === 'host' && world.rules.clocksStop) site.clock.stop(nowMs);
   const withDeadMan = what === 'host' || (world.rules.deadManFrozenWithGuard && what !== 'postgres');
-  if (withDeadMan && (site.deadMan.kind === 'absolute' || world.rules.deadManFrozenWithGuard)) site.deadMan.frozen = true;
+  if (withDeadMan && (site.deadMan.kind === 'absolute' || world.rules.deadManFrozenWithGuard))
+    site.deadMan.frozen = true;
   if (what !== 'guard') {
     site.postgres.freeze(true);
     thaws.push(() => site.postgres.freeze(false));
@@ -32,6 +33,7 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
   const met = (): void => world.cover(fault, region);
   const others = sites.filter((each) => each !== site);
   const frozen = (what: 'guard' | 'postgres' | 'container' | 'host'): void => {
+    if (site.unwatched) return;
     met();
     time.after(forMs, freeze(world, site, what));
   };
@@ -39,7 +41,7 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
     case 'guard-frozen':
       // Between two effects of a step, as often as between two steps.
       if (!site.running || random.chance(0.5)) return frozen('guard');
-      site.trap = { kind: 'any', then: () => frozen('guard') };
+      site.trap = { kind: 'any', act: () => frozen('guard') };
       return;
     case 'container-frozen':
       return frozen('container');
@@ -49,11 +51,12 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       return frozen('postgres');
     case 'guard-killed': {
       const kill = (): void => {
+        if (site.unwatched) return;
         met();
         site.restartGuard('killed', Math.min(forMs, 8000));
       };
       if (!site.running || random.chance(0.5)) return kill();
-      site.trap = { kind: 'any', then: kill };
+      site.trap = { kind: 'any', act: kill };
       return;
     }
     case 'disk-full':
@@ -63,6 +66,7 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       });
       return;
     case 'disk-lost':
+      if (site.unwatched) return;
       met();
       site.killGuard('its disk is lost');
       site.disk = { written: null, synced: null };
@@ -79,7 +83,8 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       postgres.killPostmaster(livesOn && postgres.sessions);
       site.postmasterEnded();
       // Idle ones notice, some time; busy ones don't.
-      if (livesOn && random.chance(0.3)) time.after(forMs, () => postgres.postmaster === null && postgres.killBackends());
+      if (livesOn && random.chance(0.3))
+        time.after(forMs, () => postgres.postmaster === null && postgres.killBackends());
       return;
     }
     case 'server-crashed':
@@ -87,6 +92,7 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       postgres.kill('crashed');
       return site.postmasterEnded();
     case 'dead-man-gone':
+      if (site.frozen || !site.running) return;
       met();
       site.deadManGone(true);
       time.after(forMs, () => site.deadManGone(false));

@@ -4,11 +4,11 @@
  */
 import type { GuardDurable, GuardState, Part, PostgresTask } from '../../model/guard.ts';
 import type { LeaseRecord, LeaseRequest } from '../../model/lease.ts';
-import { type Context, nameOf, RHO, type Region, regionOf } from './context.ts';
+import type { Violation } from '../contract.ts';
+import { type Context, nameOf, type Region, RHO, regionOf } from './context.ts';
 import type { Postgres, Timelines } from './postgres.ts';
 import type { Site } from './site.ts';
 
-export type Violation = { readonly invariant: number; readonly what: string; readonly atMs: number };
 export type Basis = 'first' | 'own' | 'released' | 'expired' | 'confirmed' | 'person' | 'none';
 type Acquisition = { readonly atMs: number; readonly epoch: number; readonly basis: Basis };
 type Promise = { readonly holder: string; readonly epoch: number; readonly atMs: number };
@@ -32,7 +32,15 @@ export class Oracle {
   leastMarginMs = Number.POSITIVE_INFINITY;
   takeovers = 0;
   overlapMs = 0;
-  readonly bases: Record<Basis, number> = { first: 0, own: 0, released: 0, expired: 0, confirmed: 0, person: 0, none: 0 };
+  readonly bases: Record<Basis, number> = {
+    first: 0,
+    own: 0,
+    released: 0,
+    expired: 0,
+    confirmed: 0,
+    person: 0,
+    none: 0,
+  };
 
   #world: Context | null = null;
   #sites: readonly Site[] = [];
@@ -191,12 +199,13 @@ export class Oracle {
     const waitMs = world.timings.waitMs / (1 + RHO);
     const proven =
       acquired !== null &&
-      (acquired.basis !== 'none') &&
+      acquired.basis !== 'none' &&
       (acquired.basis !== 'confirmed' ||
         this.readBack.has(`${name} ${acquired.epoch}`) ||
         this.#nowMs - acquired.atMs >= waitMs - SLACK_MS);
     if (!proven) this.violate(4, `${name} is promoted without a release, a fence read back, or a wait`);
-    if (this.#record?.holder !== name) this.violate(4, `${name} is promoted, and ${this.#record?.holder} has the lease`);
+    if (this.#record?.holder !== name)
+      this.violate(4, `${name} is promoted, and ${this.#record?.holder} has the lease`);
     this.#checkPromises(region, 'is promoted');
   }
   #given = 0;
@@ -276,7 +285,8 @@ export class Oracle {
     if (world.tracing) world.say('ORACLE', `${after.holder} acquires epoch ${after.epoch}: ${basis}`);
     this.bases[basis] += 1;
     if (basis === 'person') this.#byPerson = true;
-    if (basis === 'none') this.violate(4, `${after.holder} took epoch ${after.epoch} from ${before?.holder} without proof`);
+    if (basis === 'none')
+      this.violate(4, `${after.holder} took epoch ${after.epoch} from ${before?.holder} without proof`);
     this.#acquired[region] = { atMs: now, epoch: after.epoch, basis };
     if (basis !== 'own' && basis !== 'released') this.#checkPromises(region, 'takes the lease');
     for (const other of this.#others(region)) {

@@ -1,9 +1,8 @@
 /** What happens in one history: drawn from the seed before it begins. */
-import type { Part } from '../../model/guard.ts';
-import type { Claim } from '../../model/guard.ts';
+import type { Claim, Part } from '../../model/guard.ts';
 import type { LeaseTimings } from '../../model/lease.ts';
 import type { Random } from '../random.ts';
-import { RHO, type Region } from './context.ts';
+import { type Region, RHO } from './context.ts';
 import { FAULTS, type Fault, PARTS } from './coverage.ts';
 import type { NetworkFaults } from './network.ts';
 import type { WorldRules } from './rules.ts';
@@ -21,14 +20,42 @@ export const KINDS = ['quiet', 'dies', 'lonely', 'storm', 'switchover', 'confirm
 export type Kind = (typeof KINDS)[number];
 export const AIMS = ['pet', 'promise', 'stop', 'fallback', 'restart', 'freeze'] as const;
 export type Aim = (typeof AIMS)[number];
-export const LOSSES = ['standby-dies', 'standby-cut', 'store-ends', 'store-cut', 'store-restarts', 'controller-silent'] as const;
+export const LOSSES = [
+  'standby-dies',
+  'standby-cut',
+  'store-ends',
+  'store-cut',
+  'store-restarts',
+  'controller-silent',
+] as const;
 export type Loss = (typeof LOSSES)[number];
-export const DISASTERS = ['power', 'cut', 'frozen', 'server-crashed', 'backends-live-on', 'guard-killed', 'none'] as const;
+export const DISASTERS = [
+  'power',
+  'cut',
+  'frozen',
+  'server-crashed',
+  'backends-live-on',
+  'guard-killed',
+  'none',
+] as const;
 export type Disaster = (typeof DISASTERS)[number];
 
-export type Profile = { readonly name: string; readonly deadMan: 'relative' | 'absolute'; readonly timings: LeaseTimings };
+export type Profile = {
+  readonly name: string;
+  readonly deadMan: 'relative' | 'absolute';
+  readonly timings: LeaseTimings;
+};
 
-const timings = (r: number, q: number, E: number, G: number, K: number, H: number, L: number, W: number): LeaseTimings => ({
+const timings = (
+  r: number,
+  q: number,
+  E: number,
+  G: number,
+  K: number,
+  H: number,
+  L: number,
+  W: number,
+): LeaseTimings => ({
   renewMs: r * 1000,
   attemptMs: q * 1000,
   electionGapMs: E * 1000,
@@ -87,14 +114,29 @@ const CALM: NetworkFaults = { lost: 0, twice: 0, straggles: 0, latencyMs: 20 };
 export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind; profile?: Profile; aim?: Aim }): Plan {
   const kind =
     forced.kind ??
-    random.pick(['quiet', 'dies', 'dies', 'lonely', 'storm', 'storm', 'storm', 'storm', 'switchover', 'confirmed', 'person', 'aimed', 'aimed']);
+    random.pick([
+      'quiet',
+      'dies',
+      'dies',
+      'lonely',
+      'storm',
+      'storm',
+      'storm',
+      'storm',
+      'switchover',
+      'confirmed',
+      'person',
+      'aimed',
+      'aimed',
+    ]);
   const profile = forced.profile ?? random.pick(PROFILES);
   const t = profile.timings;
   const sites = kind === 'aimed' || random.chance(0.7) ? 2 : 3;
   const calm = kind === 'quiet' || kind === 'dies' || kind === 'lonely' || kind === 'aimed';
   const stormy = kind === 'storm';
   const error = RHO * rules.clockError;
-  const rate = (): number => (random.chance(0.5) ? 1 + error * random.pick([-1, 1]) : 1 + (error * random.int(-100, 100)) / 100);
+  const rate = (): number =>
+    random.chance(0.5) ? 1 + error * random.pick([-1, 1]) : 1 + (error * random.int(-100, 100)) / 100;
   const disasterAtMs = random.int(500, 4 * t.renewMs);
   const waitMs = t.waitMs * (1 + 2 * error);
   const endMs = disasterAtMs + 2 * t.demoteAfterMs + waitMs + 20_000;
@@ -119,13 +161,17 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
     sites,
     aim,
     loss: kind === 'lonely' ? random.pick(LOSSES) : null,
-    disaster: kind === 'dies' ? 'power' : stormy || kind === 'confirmed' || kind === 'person' ? random.pick(DISASTERS) : 'none',
+    disaster:
+      kind === 'dies' ? 'power' : stormy || kind === 'confirmed' || kind === 'person' ? random.pick(DISASTERS) : 'none',
     disasterAtMs,
     disasterForMs: kind === 'dies' ? Number.POSITIVE_INFINITY : random.int(500, 2 * t.waitMs),
     claim: kind === 'confirmed' ? 'confirmed' : kind === 'person' ? 'person' : 'expired',
     orderAfterMs:
-      kind === 'quiet' || kind === 'lonely' || (stormy && random.chance(0.15)) ? null : random.int(0, 2 * t.demoteAfterMs),
-    withdrawAtMs: (stormy || kind === 'switchover') && random.chance(0.3) ? disasterAtMs + random.int(0, t.waitMs) : null,
+      kind === 'quiet' || kind === 'lonely' || (stormy && random.chance(0.15))
+        ? null
+        : random.int(0, 2 * t.demoteAfterMs),
+    withdrawAtMs:
+      (stormy || kind === 'switchover') && random.chance(0.3) ? disasterAtMs + random.int(0, t.waitMs) : null,
     fenceLies: random.chance(0.3),
     back: !calm && random.chance(0.3),
     isolation: stormy && random.chance(0.1) ? 'serve' : 'stop',

@@ -187,7 +187,14 @@ export class Postgres {
 
   look(nowWallMs: number): PostgresSeen {
     const postmaster = this.postmaster;
-    const state = postmaster === null ? (this.sessions && !this.#world.rules.groupKillOnly ? 'unknown' : 'stopped') : this.frozen ? 'unknown' : postmaster.mode;
+    const state =
+      postmaster === null
+        ? this.sessions && !this.#world.rules.groupKillOnly
+          ? 'unknown'
+          : 'stopped'
+        : this.frozen
+          ? 'unknown'
+          : postmaster.mode;
     const lsn = lsnText(this.flushed);
     return {
       state,

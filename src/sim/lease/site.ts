@@ -23,10 +23,7 @@ import type { Reply } from './store.ts';
 
 export type Machine = {
   initial(settings: GuardSettings): GuardState;
-  step(
-    state: GuardState,
-    input: GuardInput,
-  ): { readonly state: GuardState; readonly effects: readonly GuardEffect[] };
+  step(state: GuardState, input: GuardInput): { readonly state: GuardState; readonly effects: readonly GuardEffect[] };
 };
 
 /** What a site asks of the rest of the world. */
@@ -59,7 +56,7 @@ export type Manners = {
 };
 
 type Task = { readonly cancel: (() => void)[] };
-export type Trap = { readonly kind: GuardEffect['kind'] | 'any'; readonly then: () => void };
+export type Trap = { readonly kind: GuardEffect['kind'] | 'any'; readonly act: () => void };
 type Deliver = (at: number, mono: number) => GuardInput;
 
 export class Site {
@@ -123,6 +120,13 @@ export class Site {
 
   get running(): boolean {
     return this.state !== null;
+  }
+  /**
+   * It can write and no dead-man watches: that the guard fails as well, before it has noticed and stopped, is two faults at once,
+   * and outside of what is assumed.
+   */
+  get unwatched(): boolean {
+    return this.postgres.writable && !this.deadMan.armed && this.settings.isolation === 'stop';
   }
   get frozen(): boolean {
     return this.#frozen > 0;
@@ -239,7 +243,7 @@ export class Site {
       const { trap, life } = this;
       if (trap !== null && (trap.kind === effect.kind || (trap.kind === 'any' && effect.kind !== 'wake'))) {
         this.trap = null;
-        trap.then();
+        trap.act();
         if (this.life !== life || !this.running) return;
         if (this.frozen) {
           this.#rest.push(() => this.#perform(effects, i));
@@ -255,7 +259,7 @@ export class Site {
     const world = this.#world;
     switch (effect.kind) {
       case 'persist':
-        if (this.diskFull) {
+        if (this.diskFull && !this.unwatched) {
           world.cover('disk-full', this.region);
           // The loop stops the process where it can't be durable.
           return this.restartGuard('disk full', this.manners.restartGuardMs);
@@ -278,7 +282,10 @@ export class Site {
         return this.#tellArmed();
       case 'answer-order':
         if (world.tracing)
-          world.say(`guard ${this.name}`, `${effect.request}: ${effect.answer.taken ? 'taken' : 'refused'}, ${effect.answer.message}`);
+          world.say(
+            `guard ${this.name}`,
+            `${effect.request}: ${effect.answer.taken ? 'taken' : 'refused'}, ${effect.answer.message}`,
+          );
         return;
       case 'answer-promise':
         return this.#promises.get(effect.request)?.(effect.promised);
@@ -429,7 +436,12 @@ export class Site {
         mono,
         number,
         task,
-        result: { ok, message, seen: task === 'stop' || task === 'scan' ? this.postgres.look(at) : this.#look(), end: position },
+        result: {
+          ok,
+          message,
+          seen: task === 'stop' || task === 'scan' ? this.postgres.look(at) : this.#look(),
+          end: position,
+        },
       }));
     };
     this.#carryOut(task, after, end);
@@ -469,7 +481,8 @@ export class Site {
           after(answerMs, () => end(!manners.promotionAnswerLies && !postgres.promotionPending, 'pg_promote'));
         });
       case 'stop': {
-        const takesMs = (this.settings.timings.stopWithinMs * manners.stopShare * world.rules.stopOverrun) / this.clock.rate;
+        const takesMs =
+          (this.settings.timings.stopWithinMs * manners.stopShare * world.rules.stopOverrun) / this.clock.rate;
         return after(takesMs, () => {
           if (world.rules.groupKillOnly) postgres.killPostmaster(postgres.sessions);
           else if (manners.cleanStops && !postgres.frozen && postgres.postmaster !== null) postgres.shutDown();
@@ -490,7 +503,8 @@ export class Site {
       case 'rejoin':
         return after(2000, () => {
           const source = this.#around.primary();
-          if (source === null || source === postgres || postgres.alive) return end(false, 'there is no primary to rejoin');
+          if (source === null || source === postgres || postgres.alive)
+            return end(false, 'there is no primary to rejoin');
           world.oracle.archived(this.region);
           postgres.timeline = source.timeline;
           postgres.flushed = source.flushed;

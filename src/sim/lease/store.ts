@@ -67,7 +67,10 @@ export class StoreProcess {
   get record(): LeaseRecord | null {
     return this.#seen.record ?? this.journal.kept.record;
   }
+  /** Written to the journal in this history. */
+  entries = 0;
   #write(journal: Journal): void {
+    this.entries += 1;
     this.journal = journal;
     if (!this.#manners.journalLies) this.#synced = journal;
   }
@@ -113,7 +116,10 @@ export class StoreProcess {
       else
         this.#write({
           ...this.journal,
-          kept: { ...kept, halt: { at, guard: event.guard, code: event.code, epoch: event.epoch, start: event.start, why: event.why } },
+          kept: {
+            ...kept,
+            halt: { at, guard: event.guard, code: event.code, epoch: event.epoch, start: event.start, why: event.why },
+          },
         });
     }
     const { answer } = answered;
@@ -121,14 +127,20 @@ export class StoreProcess {
       this.acceptedMs[region] = Math.max(this.acceptedMs[region] ?? 0, sentMs);
       const { record } = request.operation;
       if (world.tracing)
-        world.say('store', `set by ${request.guard}: epoch ${record.epoch}, ${record.state}, counter ${record.counter}`);
+        world.say(
+          'store',
+          `set by ${request.guard}: epoch ${record.epoch}, ${record.state}, counter ${record.counter}`,
+        );
       world.oracle.stored(before, record);
       reply(answer, this.acceptedMs[region] ?? null);
       this.onSet?.(region, record);
       return;
     }
     if (world.tracing && answer.kind !== 'is')
-      world.say('store', `to ${request.guard}: ${answer.kind === 'refused' ? `${answer.code}, ${answer.message}` : answer.kind}`);
+      world.say(
+        'store',
+        `to ${request.guard}: ${answer.kind === 'refused' ? `${answer.code}, ${answer.message}` : answer.kind}`,
+      );
     const key = request.guard;
     if (answer.kind === 'is' && this.#manners.stale > 0) {
       const old = this.#said.get(key);

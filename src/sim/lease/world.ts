@@ -2,20 +2,22 @@
  * The world of the lease: the real guard machine and the real rules of the store, in virtual time, against everything that
  * safety.md lists. One seed and commit give one history.
  */
+
+import { initialGuard, step } from '../../guard/machine.ts';
 import { FRESH_DURABLE, type GuardDurable, type GuardSettings } from '../../model/guard.ts';
 import type { LeaseRecord, LeaseTimings } from '../../model/lease.ts';
-import { initialGuard, step } from '../../guard/machine.ts';
 import { answerLease } from '../../policies/lease-store.ts';
+import type { HistoryReport } from '../contract.ts';
 import { randomOf } from '../random.ts';
 import { Scheduler } from '../scheduler.ts';
 import { aim, analyticMarginMs, sharpened } from './aimed.ts';
 import { HostClock } from './clock.ts';
 import { type Context, nameOf, type Region } from './context.ts';
 import { Controller } from './controller.ts';
-import { CELLS, cellOf } from './coverage.ts';
+import { CELLS, cellNumber, hitsOf } from './coverage.ts';
 import { strike, type Things } from './faults.ts';
 import { CLIENT, CONTROLLER, Network, STORE } from './network.ts';
-import { type Basis, type Expectations, Oracle, type Violation } from './oracle.ts';
+import { type Basis, type Expectations, Oracle } from './oracle.ts';
 import { type Aim, type Kind, type Plan, type Profile, planOf } from './plan.ts';
 import { Timelines } from './postgres.ts';
 import { ASSUMED, type WorldRules } from './rules.ts';
@@ -36,22 +38,19 @@ export type LeaseOptions = {
   readonly storeRules?: StoreRules;
 };
 
-export type LeaseReport = {
-  readonly seed: number;
-  readonly kind: Kind;
+export type LeaseReport = HistoryReport & {
   readonly plan: Plan;
-  readonly violations: readonly Violation[];
-  readonly simulatedMs: number;
-  readonly events: number;
+  /** How often the writer moved, and by which right the lease was taken. */
   readonly takeovers: number;
   readonly bases: Readonly<Record<Basis, number>>;
   readonly acknowledged: number;
+  /** Least time between the last instant one could commit and the first at which the next could, by `expired`; less than 0 = both. */
   readonly leastMarginMs: number;
   readonly analyticMarginMs: number;
+  /** Two could commit for so long, whoever took the responsibility for it. */
   readonly overlapMs: number;
+  /** The store has found that it is older than what a guard has seen. */
   readonly halted: boolean;
-  /** Hits by cell, see coverage.ts. */
-  readonly coverage: Uint16Array;
 };
 
 /** Far above what any history needs: something asks without a pause. */
@@ -74,7 +73,7 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   const net = new Network(time, random, plan.network);
   const timelines = new Timelines();
   const oracle = new Oracle(timelines, expectationsOf(plan));
-  const coverage = new Uint16Array(CELLS);
+  const coverage = new Uint8Array(CELLS);
   const trace = options.trace;
   const sites: Site[] = [];
   const world: Context = {
@@ -87,15 +86,20 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     tracing: trace !== undefined,
     say: (who, what) => trace?.(`${(time.nowMs / 1000).toFixed(3).padStart(9)}  ${who.padEnd(12)} ${what}`),
     cover: (fault, region) => {
-      const part = sites[region]?.state?.part ?? 'unknown';
-      const cell = cellOf(fault, part);
-      coverage[cell] = (coverage[cell] ?? 0) + 1;
-      if (trace !== undefined) world.say('FAULT', `${fault} at ${nameOf(region)}, which is ${part}`);
+      const part = sites[region]?.state?.part ?? null;
+      coverage[cellNumber(fault, part)] = 1;
+      if (trace !== undefined) world.say('FAULT', `${fault} at ${nameOf(region)}, which is ${part ?? 'down'}`);
     },
   };
 
   const record = firstRecord(plan);
-  const store = new StoreProcess(world, options.storeRules ?? answerLease, new HostClock(plan.storeRate, 0), plan.store, record);
+  const store = new StoreProcess(
+    world,
+    options.storeRules ?? answerLease,
+    new HostClock(plan.storeRate, 0),
+    plan.store,
+    record,
+  );
   const stores = [store, store, store];
   const things: Things = { world, sites, store: (region) => stores[region] ?? store };
 
@@ -123,7 +127,18 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     const settings = settingsOf(plan, region);
     const durable = durableOf(region, store);
     sites.push(
-      new Site(world, around, machine, region, clock, plan.kernelRates[region] ?? 1, settings, manners, timelines, durable),
+      new Site(
+        world,
+        around,
+        machine,
+        region,
+        clock,
+        plan.kernelRates[region] ?? 1,
+        settings,
+        manners,
+        timelines,
+        durable,
+      ),
     );
   }
   oracle.watch(world, sites);
@@ -134,8 +149,7 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   clientOf(world, sites, plan);
   if (plan.aim !== null) {
     const [holder, candidate] = sites;
-    if (holder !== undefined && candidate !== undefined)
-      aim(plan.aim, { world, holder, candidate, store, controller });
+    if (holder !== undefined && candidate !== undefined) aim(plan.aim, { world, holder, candidate, store, controller });
   } else befall(plan, things, controller);
   if (rules.storeCopied || rules.storeRestored) misuse(rules, things, stores, store, plan);
 
@@ -151,11 +165,15 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   oracle.ends();
   return {
     seed: options.seed,
-    kind: plan.kind,
     plan,
     violations: oracle.violations,
-    simulatedMs: plan.endMs,
+    simulatedMs: Math.round(plan.endMs),
     events,
+    entries: stores.reduce((sum, each) => sum + each.entries, 0),
+    outcome: outcomeOf(plan, oracle),
+    completed: oracle.takeovers > 0,
+    hits: hitsOf(coverage),
+    least: leastOf(plan, oracle),
     takeovers: oracle.takeovers,
     bases: oracle.bases,
     acknowledged: oracle.acknowledged.length,
@@ -163,9 +181,17 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     analyticMarginMs: analyticMarginMs(profile),
     overlapMs: oracle.overlapMs,
     halted: stores.some((each) => each.journal.kept.halt !== null),
-    coverage,
   };
 }
+
+const outcomeOf = ({ kind, aim, loss }: Plan, { takeovers, violations }: Oracle): string => {
+  const what =
+    violations.length > 0 ? 'broken' : takeovers > 1 ? 'there and back' : takeovers === 1 ? 'taken over' : 'as it was';
+  return `${kind}${aim === null ? '' : ` ${aim}`}${loss === null ? '' : ` ${loss}`}: ${what}`;
+};
+/** Named by profile: each has an analytic margin of its own. */
+const leastOf = ({ profile }: Plan, { leastMarginMs }: Oracle): Readonly<Record<string, number>> =>
+  leastMarginMs === Number.POSITIVE_INFINITY ? {} : { [profile.name]: leastMarginMs };
 
 function firstRecord(plan: Plan): LeaseRecord {
   return {
@@ -320,7 +346,13 @@ function lose(plan: Plan, { world, sites, store }: Things): void {
   }
 }
 
-function misuse(rules: WorldRules, { world, sites }: Things, stores: StoreProcess[], store: StoreProcess, plan: Plan): void {
+function misuse(
+  rules: WorldRules,
+  { world, sites }: Things,
+  stores: StoreProcess[],
+  store: StoreProcess,
+  plan: Plan,
+): void {
   const { time, net } = world;
   const journal = store.journal;
   time.at(plan.disasterAtMs / 2, () => {
