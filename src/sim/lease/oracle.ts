@@ -2,7 +2,7 @@
  * Judges by what is true: PostgreSQL's processes and files, the store's record, the client's ledger, the messages that arrived.
  * What a guard believes is never asked.
  */
-import type { GuardDurable, GuardState, Part, PostgresTask } from '../../model/guard.ts';
+import type { Claim, GuardDurable, GuardState, Part, PostgresTask } from '../../model/guard.ts';
 import type { LeaseRecord, LeaseRequest } from '../../model/lease.ts';
 import type { Violation } from '../contract.ts';
 import { type Context, nameOf, type Region, RHO, regionOf } from './context.ts';
@@ -52,6 +52,10 @@ export class Oracle {
   readonly #acquired: (Acquisition | null)[] = [null, null, null];
   readonly #holders = new Map<number, string>();
   readonly #promises: Promise[][] = [[], [], []];
+  /** Leases that were given back: what was promised to them binds nobody, however late it was. */
+  readonly #released = new Set<string>();
+  /** By which right each acquisition was asked for, when it was. */
+  readonly #claims = new Map<string, Claim | null>();
   readonly #rounds = new Map<string, number>();
   /** Fences that were read back right before the order to promote, by epoch ordered. */
   readonly readBack = new Set<string>();
@@ -170,6 +174,8 @@ export class Oracle {
     const { operation } = request;
     if (operation.kind !== 'set') return;
     const obeyed = disk?.obeyed ?? 0;
+    if (operation.record.counter === 0)
+      this.#claims.set(`${nameOf(region)} ${operation.record.epoch}`, disk?.candidacy?.claim ?? null);
     // The acquisition itself raises the epoch, and is obeyed once it is granted.
     if (operation.record.counter > 0 && operation.record.holder === nameOf(region) && obeyed < operation.record.epoch)
       this.violate(3, `${nameOf(region)} renews at epoch ${operation.record.epoch}, and ${obeyed} is durable`);
@@ -228,7 +234,7 @@ export class Oracle {
     const world = this.#world;
     if (world === null) return;
     for (const { holder, epoch, atMs } of this.#promises[region] ?? [])
-      if (this.#nowMs - atMs < world.timings.waitMs / (1 + RHO) - SLACK_MS)
+      if (!this.#released.has(`${holder} ${epoch}`) && this.#nowMs - atMs < world.timings.waitMs / (1 + RHO) - SLACK_MS)
         this.violate(6, `${nameOf(region)} ${does}, and promised ${holder} at epoch ${epoch} not to be`);
   }
   archived(region: Region): void {
@@ -269,7 +275,7 @@ export class Oracle {
     if (world === null || site === null) return;
     const now = this.#nowMs;
     const waited = now - this.#changedMs >= world.timings.waitMs / (1 + RHO) - SLACK_MS;
-    const claim = site.disk.written?.candidacy?.claim ?? null;
+    const claim = this.#claims.get(`${after.holder} ${after.epoch}`) ?? null;
     const basis: Basis =
       before === null
         ? 'first'
@@ -302,9 +308,7 @@ export class Oracle {
     const postgres = this.#postgres(region);
     if (postgres?.promotionPending) this.violate(11, `${after.holder} releases, and may yet be promoted`);
     if (postgres?.writable) this.violate(4, `${after.holder} releases, and can commit`);
-    for (const promises of this.#promises)
-      for (let i = promises.length - 1; i >= 0; i -= 1)
-        if (promises[i]?.holder === after.holder && promises[i]?.epoch === after.epoch) promises.splice(i, 1);
+    this.#released.add(`${after.holder} ${after.epoch}`);
   }
 
   // ---- the client ----
