@@ -15,7 +15,7 @@ import type { LeaseRequest } from '../model/lease.ts';
 import { acquisition, mayResume, release, waitsFor } from './machine/candidate.ts';
 import { answered, promised, renewal } from './machine/lease.ts';
 import { ordered, promiseAsked } from './machine/orders.ts';
-import { attend, looked, performed, strange } from './machine/server.ts';
+import { attend, looked, mayStartPrimary, performed, strange } from './machine/server.ts';
 import { ask, become, mayWrite, persist, put, stop, type Turn, tell } from './machine/turn.ts';
 
 export function initialGuard(settings: GuardSettings): GuardState {
@@ -171,7 +171,8 @@ function hurryFor(state: GuardState): string | null {
   const { record } = rest;
   const before = state.view?.record ?? null;
   const renews = before?.epoch === record.epoch && before.state === record.state && before.writer === record.writer;
-  return renews ? null : `${record.epoch}/${record.state}/${record.writer}/${state.startedMono}`;
+  if (renews && state.part !== 'stopped') return null;
+  return `${record.epoch}/${record.state}/${record.writer}/${state.startedMono}/${state.crashes}`;
 }
 
 function operation(state: GuardState): LeaseRequest['operation'] {
@@ -190,6 +191,9 @@ function operation(state: GuardState): LeaseRequest['operation'] {
     (stopping === 'released' || stopping === 'crashed')
   )
     return set(release(state));
+  // What was only read may be of a while ago: who starts as a primary has made a set first, and nobody came in between (invariant 21).
+  if (part === 'stopped' && view.record !== null && !view.proven && mayStartPrimary(state))
+    return set(renewal(state) ?? acquisition(state));
   if (part === 'holding' && durable.candidacy === null && durable.promotion === null) return set(release(state));
   if (part === 'candidate' && durable.holds === null && waitsFor(state) === null) return set(acquisition(state));
   if (durable.holds !== null && part !== 'stopped' && part !== 'stopping' && part !== 'deposed')

@@ -69,7 +69,7 @@ function obeys(turn: Turn, { incarnation, guards }: LeaseAnswer): boolean {
   return true;
 }
 
-function see(turn: Turn, { revision, record, floor, guards }: LeaseAnswer): void {
+function see(turn: Turn, { kind, revision, record, floor, guards }: LeaseAnswer): void {
   const { view, mono, durable, settings } = turn.state;
   const unchanged = view !== null && view.revision === revision;
   put(turn, {
@@ -80,6 +80,7 @@ function see(turn: Turn, { revision, record, floor, guards }: LeaseAnswer): void
       guards,
       heardMono: mono,
       unchangedMono: unchanged ? view.unchangedMono : mono,
+      proven: kind === 'set',
     },
   });
   if (record === null) return;
