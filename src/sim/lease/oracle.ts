@@ -52,8 +52,8 @@ export class Oracle {
   readonly #acquired: (Acquisition | null)[] = [null, null, null];
   readonly #holders = new Map<number, string>();
   readonly #promises: Promise[][] = [[], [], []];
-  /** Leases that were given back: what was promised to them binds nobody, however late it was. */
-  readonly #released = new Set<string>();
+  /** This lease was given back: what was promised to it, or to those it has followed, binds nobody, however late it was. */
+  #releasedUpTo = 0;
   /** By which right each acquisition was asked for, when it was. */
   readonly #claims = new Map<string, Claim | null>();
   readonly #rounds = new Map<string, number>();
@@ -109,6 +109,7 @@ export class Oracle {
       return;
     }
     this.#writableSince[region] = now;
+    this.#wrote.add(region);
     this.#checkStart(region);
     let margin = Number.POSITIVE_INFINITY;
     for (const other of this.#others(region)) {
@@ -185,7 +186,7 @@ export class Oracle {
     if (postgres === null) return;
     const name = nameOf(region);
     if (task === 'start-standby' || task === 'start-fenced') {
-      if (!postgres.alive && postgres.divergesFrom(this.#newestTimeline) && !this.dataLost)
+      if (!postgres.alive && this.#wrote.has(region) && postgres.divergesFrom(this.#newestTimeline))
         this.violate(21, `${name} is started (${task}) with WAL that the newest primary does not have`);
     }
     if (task === 'promote' && (disk?.promotion ?? null) === null)
@@ -234,13 +235,16 @@ export class Oracle {
     const world = this.#world;
     if (world === null) return;
     for (const { holder, epoch, atMs } of this.#promises[region] ?? [])
-      if (!this.#released.has(`${holder} ${epoch}`) && this.#nowMs - atMs < world.timings.waitMs / (1 + RHO) - SLACK_MS)
+      if (epoch > this.#releasedUpTo && this.#nowMs - atMs < world.timings.waitMs / (1 + RHO) - SLACK_MS)
         this.violate(6, `${nameOf(region)} ${does}, and promised ${holder} at epoch ${epoch} not to be`);
   }
   archived(region: Region): void {
+    this.#wrote.delete(region);
     const postgres = this.#postgres(region);
     if (postgres !== null) this.#archives.push({ region, timeline: postgres.timeline, lsn: postgres.flushed });
   }
+  /** Took writes, and has not been archived since. */
+  readonly #wrote = new Set<Region>();
   readonly #archives: { region: Region; timeline: number; lsn: number }[] = [];
 
   // ---- the store ----
@@ -263,6 +267,8 @@ export class Oracle {
     if (holder !== undefined && holder !== after.holder)
       this.violate(2, `epoch ${after.epoch} was ${holder}’s and is ${after.holder}’s`);
     this.#holders.set(after.epoch, after.holder);
+    // Until now there was nobody who could have been promoted, and nobody to be renewed against.
+    if (before?.state === 'held' && before.peers.length === 0) this.renewed(regionOf(before.holder), now);
     if (before === null || after.epoch > before.epoch) this.#acquires(before, after);
     else if (after.state === 'released' && before.state === 'held') this.#releases(after);
     this.#record = after;
@@ -308,7 +314,7 @@ export class Oracle {
     const postgres = this.#postgres(region);
     if (postgres?.promotionPending) this.violate(11, `${after.holder} releases, and may yet be promoted`);
     if (postgres?.writable) this.violate(4, `${after.holder} releases, and can commit`);
-    this.#released.add(`${after.holder} ${after.epoch}`);
+    this.#releasedUpTo = Math.max(this.#releasedUpTo, after.epoch);
   }
 
   // ---- the client ----

@@ -129,7 +129,7 @@ export class StoreProcess {
       if (world.tracing)
         world.say(
           'store',
-          `set by ${request.guard}: epoch ${record.epoch}, ${record.state}, counter ${record.counter}`,
+          `set by ${request.guard}: epoch ${record.epoch}, ${record.state}, counter ${record.counter}, peers ${record.peers.join(' ') || 'none'}`,
         );
       world.oracle.stored(before, record);
       reply(answer, this.acceptedMs[region] ?? null);
