@@ -7,12 +7,14 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../runtime/clock.ts';
 import { processEnvironment } from '../runtime/environment.ts';
+import { runMutants } from './mutants/run.ts';
 import { add, type Batch, emptySummary, type Summary } from './summary.ts';
 import { runHistory } from './world.ts';
 
 const environment = processEnvironment();
 const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--jobs J] [--json]
-       npm run sim -- --seed S [--trace]`;
+       npm run sim -- --seed S [--trace]
+       npm run sim -- --mutants [--only NN[,NN]] [--jobs J] [--json]`;
 const BATCH = 250;
 /** Every so many histories are replayed from their recorded inputs, to prove that the core is deterministic. */
 const REPLAY_EVERY = 10;
@@ -95,6 +97,8 @@ function argumentsOf() {
         jobs: { type: 'string' },
         trace: { type: 'boolean' },
         json: { type: 'boolean' },
+        mutants: { type: 'boolean' },
+        only: { type: 'string' },
         help: { type: 'boolean' },
       },
     }).values;
@@ -111,19 +115,16 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.seed !== undefined) return one(whole(values.seed, 1, 'seed'), values.trace ?? false, values.json ?? false);
+  const jobs = Math.max(1, whole(values.jobs, availableParallelism(), 'jobs'));
+  if (values.mutants) return runMutants({ only: values.only, jobs, json: values.json ?? false, environment });
   const beganMs = systemClock.mono();
   const seeds = whole(values.seeds, 1000, 'seeds');
   let told = beganMs;
-  const total = await many(
-    whole(values.from, 1, 'from'),
-    seeds,
-    Math.max(1, whole(values.jobs, availableParallelism(), 'jobs')),
-    (so) => {
-      if (values.json || systemClock.mono() - told < 5000) return;
-      told = systemClock.mono();
-      environment.complain(`${so.histories} of ${seeds} schedules, ${so.violations.length} violations\n`);
-    },
-  );
+  const total = await many(whole(values.from, 1, 'from'), seeds, jobs, (so) => {
+    if (values.json || systemClock.mono() - told < 5000) return;
+    told = systemClock.mono();
+    environment.complain(`${so.histories} of ${seeds} schedules, ${so.violations.length} violations\n`);
+  });
   if (values.json) environment.print(`${JSON.stringify(total)}\n`);
   else print(total, systemClock.mono() - beganMs);
   return total.violations.length === 0 ? 0 : 1;

@@ -76,6 +76,8 @@ export class Platform {
   readonly acknowledged: Write[] = [];
   fencedAtMs: number | null = null;
   promotedAtMs: number | null = null;
+  /** What B had of the log when it was promoted: whatever A wrote behind it is lost. */
+  promotedFlush: number | null = null;
 
   constructor(scheduler: Scheduler, random: Random, untilMs: number) {
     this.scheduler = scheduler;
@@ -147,6 +149,7 @@ export class Platform {
     this.b.replay = this.b.flush;
     this.b.streaming = false;
     this.promotedAtMs = this.scheduler.nowMs;
+    this.promotedFlush = this.b.flush;
   }
 
   #stream(): void {

@@ -24,8 +24,8 @@ export type ProcessOptions = {
   readonly random: Random;
   readonly settings: Settings;
   readonly mishaps: Mishap[];
-  /** Probability that a page is not taken. */
-  readonly pagerFaults: number;
+  /** Probability that a page is not taken now. */
+  readonly pagerFaults: () => number;
   readonly probeNow: () => void;
   readonly trace: (line: string) => void;
   readonly record: boolean;
@@ -113,6 +113,7 @@ export class DaemonProcess {
       scheduler.at(this.#frozenUntilMs, () => this.submit(submission, done));
       return;
     }
+    if (submission.kind === 'observed') this.#options.oracle.heard(submission.observations);
     engine.submit(submission).then(
       () => done(null),
       (error: Error) => done(error),
@@ -126,6 +127,8 @@ export class DaemonProcess {
     const mishap = mishaps[index];
     if (mishap === undefined) return 'well';
     mishaps.splice(index, 1);
+    // From now on nothing may follow, whether the process takes notice or not (invariant 14).
+    if (mishap.fate === 'fail-before' || mishap.fate === 'fail-after') this.#options.oracle.failedIncarnation = true;
     platform.scheduler.after(mishap.downMs, () => {
       if (!this.up) this.start();
     });
@@ -136,7 +139,6 @@ export class DaemonProcess {
   #exit(life: number): void {
     if (life !== this.#life) return;
     this.#options.trace('daemon exits: its journal failed');
-    this.#options.oracle.failedIncarnation = true;
     this.#life += 1;
     this.#engine = null;
   }
@@ -175,7 +177,7 @@ export class DaemonProcess {
       pager: {
         deliver: () =>
           new Promise((resolve) => {
-            const delivered = !random.chance(pagerFaults);
+            const delivered = !random.chance(pagerFaults());
             scheduler.after(random.int(5, 200), () => whenAble(() => resolve({ delivered, message: '' })));
           }),
       },

@@ -6,6 +6,8 @@ import { CONTROL, GROUP, METRIC, PROMETHEUS } from './vantages.ts';
 
 export const RTO_MS = 60_000;
 export const COOLDOWN_MS = 20_000;
+/** Within this a standby that streamed stands against a failover. */
+export const STREAMED_MS = 3000;
 
 export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Settings {
   const config: Config = {
@@ -66,7 +68,7 @@ export function simSettings(autonomy: 'auto' | 'gated', holdMs: number): Setting
         cooldown: `${COOLDOWN_MS}ms`,
         attempts: { most: 3, within: '10m' },
         holdGap: '10s',
-        standbyStreamedWithin: '3s',
+        standbyStreamedWithin: `${STREAMED_MS}ms`,
       },
     },
   };

@@ -2,7 +2,7 @@
  * One history: the real core, loop and executor over a seeded world (composition root of the simulator). First safety
  * under faults, then everything heals and progress is required.
  */
-import { initialState, turn } from '../engine/core.ts';
+import { initialState, type Turned, turn } from '../engine/core.ts';
 import { foldAll } from '../journal/fold.ts';
 import type { Alert, Observation } from '../model/evidence.ts';
 import { EMPTY_LEDGER } from '../model/ledger.ts';
@@ -49,8 +49,12 @@ const CONTROL_TIMEOUT_MS = 2000;
 
 /** Microtasks the engine needs, at most, to come to rest after one thing happened. */
 const HOPS = 40;
+/** How often a person's yes is sent a second time, by a client that heard no answer. */
+const RETRIED = 0.2;
 /** After everything healed: hold, gap, cooldown, people and the run itself, with room. */
 const PROGRESS_MS = 120_000;
+/** A page is sent again at least every half minute. */
+const UNTOLD_MS = 60_000;
 
 export async function runHistory(options: HistoryOptions): Promise<HistoryReport> {
   const history = new SimHistory(options);
@@ -92,7 +96,7 @@ class SimHistory {
       random: this.#random,
       settings: simSettings(this.#schedule.autonomy, this.#schedule.holdMs),
       mishaps: this.#schedule.mishaps,
-      pagerFaults: this.#schedule.pagerFaults,
+      pagerFaults: () => (this.#scheduler.nowMs < HEAL_MS ? this.#schedule.pagerFaults : 0),
       probeNow: () => {
         this.#probeAll('daemon', B, [5, 30]);
         this.#askPrometheus();
@@ -100,7 +104,15 @@ class SimHistory {
       trace: (line) => this.#trace(line),
       record: options.replay ?? false,
     });
-    this.#people = peopleOf(this.#daemon, (line) => this.#trace(line));
+    this.#oracle.listens = () => this.#daemon.up && !this.#daemon.frozen;
+    this.#people = peopleOf({
+      daemon: this.#daemon,
+      oracle: this.#oracle,
+      scheduler: this.#scheduler,
+      random: this.#random,
+      retries: options.faultFree ? 0 : RETRIED,
+      trace: (line) => this.#trace(line),
+    });
   }
 
   #trace(line: string): void {
@@ -332,6 +344,8 @@ class SimHistory {
     const delayMs = this.#random.int(5, 300);
     this.#scheduler.after(delayMs, () => {
       this.#requests += 1;
+      if (alert.status === 'resolved') this.#changesNothing(alert);
+      else this.#reopensNothing(alert);
       this.#daemon.submit({ kind: 'webhook', request: `r${this.#requests}`, alerts: [alert] }, (error) => {
         if (error !== null && tries > 1) this.#scheduler.after(1500, () => this.#post(alert, tries - 1));
         if (error === null) this.#repeat(alert);
@@ -339,18 +353,40 @@ class SimHistory {
     });
   }
 
+  /** What the core makes of an input, now; nothing comes of it. */
+  #asIf(input: { readonly kind: 'tick' } | { readonly kind: 'webhook'; readonly alerts: Alert[] }): Turned | null {
+    const state = this.#daemon.state();
+    if (state === null) return null;
+    const { at, mono } = state;
+    return turn(state, input.kind === 'tick' ? { ...input, at, mono } : { ...input, request: 'as-if', at, mono });
+  }
+
   /** Invariant 16: the same webhook again has nothing to add, whatever happened in between. */
   #repeat(alert: Alert): void {
-    const state = this.#daemon.state();
-    if (state === null) return;
-    const again = turn(state, { kind: 'webhook', request: 'again', alerts: [alert], at: state.at, mono: state.mono });
-    if (again.entries.some((entry) => entry.body.kind === 'alerts.received')) {
-      this.#oracle.violations.push({
-        invariant: 16,
-        what: 'a repeated webhook was written down again',
-        atMs: this.#scheduler.nowMs,
-      });
-    }
+    const again = this.#asIf({ kind: 'webhook', alerts: [alert] });
+    if (again?.entries.some(({ body }) => body.kind === 'alerts.received' || body.kind === 'alerts.reopened'))
+      this.#oracle.violate(16, 'a repeated webhook was written down again');
+  }
+
+  /** Invariant 16: a webhook that says *firing* after *resolved* was sent before it. */
+  #reopensNothing(firing: Alert): void {
+    const told = this.#asIf({ kind: 'webhook', alerts: [firing] });
+    if (told?.entries.some(({ body }) => body.kind === 'alerts.reopened'))
+      this.#oracle.violate(16, 'an alert that was resolved fires again by a webhook that was late');
+  }
+
+  /** Invariant 16: what holds and what runs is the same with a *resolved* and without. */
+  #changesNothing(resolved: Alert): void {
+    const [told, untold] = [this.#asIf({ kind: 'webhook', alerts: [resolved] }), this.#asIf({ kind: 'tick' })];
+    const standing = (turned: Turned | null): string => {
+      const group = turned?.state.ledger.groups[GROUP];
+      return `${Object.keys(group?.holds ?? {}).join()} ${group?.run?.status} ${group?.proposal?.id} ${group?.ended.length}`;
+    };
+    if (standing(told) !== standing(untold))
+      this.#oracle.violate(
+        16,
+        `a resolved alert changes what is decided: ${standing(untold)} becomes ${standing(told)}`,
+      );
   }
 
   #group() {
@@ -399,6 +435,12 @@ class SimHistory {
       if (this.#scheduler.nowMs >= HEAL_MS + PROGRESS_MS)
         say(10, `${group.run.id} is still open long after everything healed`);
     }
+    const nowAt = this.#daemon.state()?.at ?? 0;
+    const untold = Object.values(this.#daemon.state()?.ledger.pages ?? {}).find(
+      ({ deliveredAt, queuedAt }) => deliveredAt === null && nowAt - queuedAt > UNTOLD_MS,
+    );
+    if (untold !== undefined && this.#scheduler.nowMs >= HEAL_MS + PROGRESS_MS)
+      say(29, `${untold.page.id} is not delivered though the pager takes every page`);
     if (group?.active === B && b.inRecovery) say(10, 'the ledger calls B active and it is a standby');
     if (!b.inRecovery && group?.active !== B && !halted && !group?.run)
       say(10, 'B was promoted and the ledger does not know');
