@@ -39,7 +39,7 @@ export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: 
 
   const approve = (person: typeof ADA | typeof VERA, target: string, planHash: string | null): void => {
     const request = next(person.id);
-    if (planHash !== null) oracle.said({ person: person.id, proposal: target, planHash, nonce: request });
+    if (planHash !== null) oracle.auditor.said({ person: person.id, proposal: target, planHash, nonce: request });
     const send = (): void =>
       daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
     send();

@@ -113,7 +113,7 @@ export class DaemonProcess {
       scheduler.at(this.#frozenUntilMs, () => this.submit(submission, done));
       return;
     }
-    if (submission.kind === 'observed') this.#options.oracle.heard(submission.observations);
+    if (submission.kind === 'observed') this.#options.oracle.auditor.heard(submission.observations);
     engine.submit(submission).then(
       () => done(null),
       (error: Error) => done(error),

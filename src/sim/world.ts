@@ -104,7 +104,7 @@ class SimHistory {
       trace: (line) => this.#trace(line),
       record: options.replay ?? false,
     });
-    this.#oracle.listens = () => this.#daemon.up && !this.#daemon.frozen;
+    this.#oracle.auditor.listens = () => this.#daemon.up && !this.#daemon.frozen;
     this.#people = peopleOf({
       daemon: this.#daemon,
       oracle: this.#oracle,
@@ -353,6 +353,10 @@ class SimHistory {
     });
   }
 
+  #violate(invariant: number, what: string): void {
+    this.#oracle.violations.push({ invariant, what, atMs: this.#scheduler.nowMs });
+  }
+
   /** What the core makes of an input, now; nothing comes of it. */
   #asIf(input: { readonly kind: 'tick' } | { readonly kind: 'webhook'; readonly alerts: Alert[] }): Turned | null {
     const state = this.#daemon.state();
@@ -365,14 +369,14 @@ class SimHistory {
   #repeat(alert: Alert): void {
     const again = this.#asIf({ kind: 'webhook', alerts: [alert] });
     if (again?.entries.some(({ body }) => body.kind === 'alerts.received' || body.kind === 'alerts.reopened'))
-      this.#oracle.violate(16, 'a repeated webhook was written down again');
+      this.#violate(16, 'a repeated webhook was written down again');
   }
 
   /** Invariant 16: a webhook that says *firing* after *resolved* was sent before it. */
   #reopensNothing(firing: Alert): void {
     const told = this.#asIf({ kind: 'webhook', alerts: [firing] });
     if (told?.entries.some(({ body }) => body.kind === 'alerts.reopened'))
-      this.#oracle.violate(16, 'an alert that was resolved fires again by a webhook that was late');
+      this.#violate(16, 'an alert that was resolved fires again by a webhook that was late');
   }
 
   /** Invariant 16: what holds and what runs is the same with a *resolved* and without. */
@@ -383,10 +387,7 @@ class SimHistory {
       return `${Object.keys(group?.holds ?? {}).join()} ${group?.run?.status} ${group?.proposal?.id} ${group?.ended.length}`;
     };
     if (standing(told) !== standing(untold))
-      this.#oracle.violate(
-        16,
-        `a resolved alert changes what is decided: ${standing(untold)} becomes ${standing(told)}`,
-      );
+      this.#violate(16, `a resolved alert changes what is decided: ${standing(untold)} becomes ${standing(told)}`);
   }
 
   #group() {
