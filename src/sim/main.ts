@@ -14,7 +14,7 @@ import { runHistory } from './world.ts';
 const environment = processEnvironment();
 const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--jobs J] [--json]
        npm run sim -- --seed S [--trace]
-       npm run sim -- --mutants [--only NN[,NN]] [--jobs J] [--json]`;
+       npm run sim -- --mutants [--only NN[,NN]] [--from S] [--seeds N] [--jobs J] [--json]`;
 const BATCH = 250;
 /** Every so many histories are replayed from their recorded inputs, to prove that the core is deterministic. */
 const REPLAY_EVERY = 10;
@@ -116,7 +116,12 @@ async function main(): Promise<number> {
   }
   if (values.seed !== undefined) return one(whole(values.seed, 1, 'seed'), values.trace ?? false, values.json ?? false);
   const jobs = Math.max(1, whole(values.jobs, availableParallelism(), 'jobs'));
-  if (values.mutants) return runMutants({ only: values.only, jobs, json: values.json ?? false, environment });
+  const json = values.json ?? false;
+  const from = whole(values.from, 1, 'from');
+  if (values.mutants) {
+    const within = values.seeds === undefined ? null : whole(values.seeds, 0, 'seeds');
+    return runMutants({ only: values.only, from, within, jobs, json, environment });
+  }
   const beganMs = systemClock.mono();
   const seeds = whole(values.seeds, 1000, 'seeds');
   let told = beganMs;

@@ -20,7 +20,7 @@ export const isKilled = ({ kind }: Fate): boolean => kind === 'caught' || kind =
 
 /** A mutant may make the core turn in circles. */
 const LIMIT_MS = 300_000;
-const PLAIN = 20;
+const PLAIN = 12;
 
 export const diffsOf = (mutant: NamedMutant): readonly ({ readonly file: string } & Diff)[] =>
   editsOf(mutant).map((edit) => ({ file: edit.file, ...diffOf(readFileSync(new URL(edit.file, ROOT), 'utf8'), edit) }));
@@ -87,7 +87,7 @@ function passes(args: readonly string[]): Promise<boolean> {
 /** All of them, so many at a time; `done` hears of each as it is known. */
 export async function huntAll(
   mutants: readonly NamedMutant[],
-  jobs: number,
+  { from, jobs }: { readonly from: number; readonly jobs: number },
   told: {
     readonly done: (mutant: NamedMutant, fate: Fate) => void;
     readonly progress: (mutant: NamedMutant, seeds: number) => void;
@@ -97,7 +97,7 @@ export async function huntAll(
   const next = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const one = mutant;
-      told.done(one, await huntOne(one, { tell: (seeds) => told.progress(one, seeds) }));
+      told.done(one, await huntOne(one, { from, tell: (seeds) => told.progress(one, seeds) }));
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, mutants.length) }, next));

@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- --mutants [--only NN[,NN]] [--jobs J] [--json]`: each mutant with its diff, what caught it, and how many
+ * `npm run sim -- --mutants [--only NN[,NN]] [--from S] [--seeds N] [--jobs J] [--json]`: each mutant with its diff, what caught it, and how many
  * histories that took. Exit 0: every one was caught by an invariant that it declares. 1: one was not. 2: usage.
  */
 import { systemClock } from '../../runtime/clock.ts';
@@ -12,33 +12,50 @@ const TELL_EVERY_MS = 5000;
 
 export type MutantsOptions = {
   readonly only: string | undefined;
+  readonly from: number;
+  /** Histories for each, instead of those that it says must suffice. */
+  readonly within: number | null;
   readonly jobs: number;
   readonly json: boolean;
   readonly environment: Pick<Environment, 'print' | 'complain'>;
 };
 
-/** Throws a RangeError, to be told as a mistake of usage, where `only` names none that is there. */
-export async function runMutants({ only, jobs, json, environment }: MutantsOptions): Promise<number> {
-  const mutants = chosen(await allMutants(), only);
+/** The exit code. */
+export async function runMutants({ only, from, within, jobs, json, environment }: MutantsOptions): Promise<number> {
+  const all = await allMutants();
+  const unknown = wanted(only).find((number) => !all.some((mutant) => mutant.number === number));
+  if (unknown !== undefined) {
+    environment.complain(
+      `--only: there is no mutant ${unknown}; they go from ${all[0]?.number} to ${all.at(-1)?.number}\n`,
+    );
+    return 2;
+  }
+  const mutants = all
+    .filter(({ number }) => only === undefined || wanted(only).includes(number))
+    .map((mutant) => (within === null ? mutant : { ...mutant, within }));
   const say = (text: string): void => (json ? undefined : environment.print(`${text}\n`));
   const beganMs = systemClock.mono();
   const fates = new Map<NamedMutant, Fate>();
   const under = new Map<NamedMutant, number>();
   let told = beganMs;
-  await huntAll(mutants, jobs, {
-    done(mutant, fate) {
-      under.delete(mutant);
-      fates.set(mutant, fate);
-      say(report(mutant, fate));
+  await huntAll(
+    mutants,
+    { from, jobs },
+    {
+      done(mutant, fate) {
+        under.delete(mutant);
+        fates.set(mutant, fate);
+        say(report(mutant, fate));
+      },
+      progress(mutant, seeds) {
+        under.set(mutant, seeds);
+        if (json || systemClock.mono() - told < TELL_EVERY_MS) return;
+        told = systemClock.mono();
+        const now = [...under].map(([{ number }, count]) => `${number} at ${count} histories`).join(', ');
+        environment.complain(`${fates.size} of ${mutants.length} mutants; ${now}\n`);
+      },
     },
-    progress(mutant, seeds) {
-      under.set(mutant, seeds);
-      if (json || systemClock.mono() - told < TELL_EVERY_MS) return;
-      told = systemClock.mono();
-      const now = [...under].map(([{ number }, count]) => `${number} at ${count} histories`).join(', ');
-      environment.complain(`${fates.size} of ${mutants.length} mutants; ${now}\n`);
-    },
-  });
+  );
   const alive = mutants.filter((mutant) => !isKilled(fates.get(mutant) as Fate));
   if (json)
     environment.print(
@@ -55,16 +72,8 @@ export async function runMutants({ only, jobs, json, environment }: MutantsOptio
   return alive.length === 0 ? 0 : 1;
 }
 
-function chosen(mutants: readonly NamedMutant[], only: string | undefined): readonly NamedMutant[] {
-  if (only === undefined) return mutants;
-  const wanted = only.split(',').map((number) => number.trim().padStart(2, '0'));
-  const unknown = wanted.find((number) => !mutants.some((mutant) => mutant.number === number));
-  if (unknown !== undefined)
-    throw new RangeError(
-      `--only: there is no mutant ${unknown}; they go from ${mutants[0]?.number} to ${mutants.at(-1)?.number}`,
-    );
-  return mutants.filter(({ number }) => wanted.includes(number));
-}
+const wanted = (only: string | undefined): readonly string[] =>
+  only === undefined ? [] : only.split(',').map((number) => number.trim().padStart(2, '0'));
 
 function report(mutant: NamedMutant, fate: Fate): string {
   const diff = diffsOf(mutant).flatMap(({ file, removed, added }) => [

@@ -27,8 +27,9 @@ export type Catch =
 type World = {
   /** What one history broke. */
   attacked(seed: number): Promise<readonly Found[]>;
-  /** The same without faults; null where the seed is none in which nothing happens, and that was asked for. */
-  plain(seed: number, nothingHappens: boolean): Promise<readonly Found[] | null>;
+  /** Whether nothing but this happens in the history without faults: `nothing`, or the active side is `lost` for good. */
+  plainly(seed: number): 'nothing' | 'lost' | null;
+  plain(seed: number): Promise<readonly Found[]>;
 };
 
 /** Every tenth is replayed from its recorded inputs, as the simulator does it. */
@@ -40,13 +41,16 @@ async function worldOf(name: WorldName): Promise<World> {
   switch (name) {
     case 'platform': {
       const { runHistory } = await import('../world.ts');
+      const { scheduleOf } = await import('../schedule.ts');
+      const { randomOf } = await import('../random.ts');
       return {
         attacked: async (seed) =>
           (await runHistory({ seed, replay: seed % REPLAY_EVERY === 0 })).violations.map(at(seed)),
-        plain: async (seed, nothingHappens) => {
-          const { violations, schedule } = await runHistory({ seed, faultFree: true });
-          return nothingHappens && schedule.disaster !== 'none' ? null : violations.map(at(seed));
+        plainly(seed) {
+          const { disaster } = scheduleOf(randomOf(seed), true);
+          return disaster === 'none' ? 'nothing' : disaster === 'dies' ? 'lost' : null;
         },
+        plain: async (seed) => (await runHistory({ seed, faultFree: true })).violations.map(at(seed)),
       };
     }
     case 'lease':
@@ -61,7 +65,7 @@ const at =
   ({ invariant, what }: { readonly invariant: number; readonly what: string }): Found => ({ seed, invariant, what });
 
 /** A mutant may break the world itself. That is seen, and is no catch: no invariant has the number 0. */
-async function tried(seed: number, history: (seed: number) => Promise<readonly Found[] | null>) {
+async function tried(seed: number, history: (seed: number) => Promise<readonly Found[]>) {
   try {
     return await history(seed);
   } catch (error) {
@@ -75,17 +79,18 @@ async function hunt({ mutant, world: name, seeds, plain }: Hunt, tell: (seeds: n
   const missing = unplanted();
   if (missing.length > 0) return { kind: 'unplanted', files: missing.map(({ file }) => file) };
   for (let seed = 1, clean = 0; clean < plain; seed += 1) {
-    const found = await tried(seed, (one) => world.plain(one, mutant?.obvious ?? false));
-    if (found === null) continue;
+    const happens = world.plainly(seed);
+    if (happens === null || (happens === 'lost' && mutant?.obvious === true)) continue;
     clean += 1;
-    if (found[0] !== undefined) return { kind: 'unclean', by: found[0] };
+    const [found] = await tried(seed, world.plain);
+    if (found !== undefined) return { kind: 'unclean', by: found };
   }
   const declared = mutant?.caughtBy ?? [];
   const others: Found[] = [];
   let count = 0;
   for (const seed of 'count' in seeds ? range(seeds) : seeds) {
     count += 1;
-    const found = (await tried(seed, world.attacked)) ?? [];
+    const found = await tried(seed, world.attacked);
     const by = found.find(({ invariant }) => declared.includes(invariant));
     if (by !== undefined)
       return { kind: 'caught', by, seeds: count, others: [...new Set(others.map(({ invariant }) => invariant))] };
