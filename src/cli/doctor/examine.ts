@@ -147,9 +147,11 @@ const broken = (problems: readonly Problem[], place: KeyPath): boolean => {
 
 /** The config less what can't be asked, since a secret or a certificate of it can't be had. */
 function withoutBroken(config: Config, problems: readonly Problem[]): Config {
+  // Who promotes a PostgreSQL is no part of how it is probed.
+  const probed = problems.filter(({ path }) => !/^groups\.[^.]+\.components\.[^.]+\.(?:guards|patroni)\./.test(path));
   const groups = Object.entries(config.groups).map(([id, group]) => {
     const components = Object.entries(group.components).filter(
-      ([component]) => !broken(problems, ['groups', id, 'components', component]),
+      ([component]) => !broken(probed, ['groups', id, 'components', component]),
     );
     return [id, { ...group, components: Object.fromEntries(components) }] as const;
   });

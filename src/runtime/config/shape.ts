@@ -5,7 +5,7 @@ import Validate from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import type { Source } from './document.ts';
 import { type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
-import { CONFIG_SCHEMA, isMapping, kindsOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
+import { isMapping, kindsOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
 import { kindOf, shownAt, shownKey, valueAt } from './show.ts';
 import { specialise, type UnknownKey } from './specialise.ts';
 import { BAD_REFERENCE, choose, FORMS, listed, meant, typeRemedy, typeText } from './words.ts';
@@ -23,7 +23,7 @@ type Telling = {
 
 /** Everything in a value that the schema refuses; the value must be one that it refuses. */
 export function shapeProblems(source: Source): Problem[] {
-  const { schema, unknown } = specialise(CONFIG_SCHEMA, source.value);
+  const { schema, unknown } = specialise(source.schema, source.value);
   const misspelt = new Set<string>();
   const problems: Problem[] = [];
   for (const { path, key, schema: of } of unknown.slice(0, MOST_ERRORS)) {
@@ -33,7 +33,7 @@ export function shapeProblems(source: Source): Problem[] {
   }
   for (const error of errorsOf(schema, source.value)) {
     const path = pathOf(error.instancePath, source.value);
-    for (const [at, telling] of tellingsOf(error, path, source.value)) {
+    for (const [at, telling] of tellingsOf(error, path, source)) {
       // A misspelt key that must be there is one mistake: the key that is missing is what its remedy names.
       if (telling.code === 'missing-key' && misspelt.has(pathText(at))) continue;
       problems.push(problemAt(source, at, telling));
@@ -73,9 +73,9 @@ function pathOf(pointer: string, root: unknown): KeyPath {
   return path;
 }
 
-function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly (readonly [KeyPath, Telling])[] {
-  const value = valueAt(root, path);
-  const written = schemaAt(path, root) ?? {};
+function tellingsOf(error: SchemaError, path: KeyPath, source: Source): readonly (readonly [KeyPath, Telling])[] {
+  const value = valueAt(source.value, path);
+  const written = schemaAt(path, source.value, source.schema) ?? {};
   const schema = memberFor(written, value) ?? written;
   switch (error.keyword) {
     case 'required':
