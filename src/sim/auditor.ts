@@ -8,15 +8,13 @@ import type { Observation } from '../model/evidence.ts';
 import type { LossBracket } from '../model/plan.ts';
 import { Delivered } from './delivered.ts';
 import { FRESH_MS, groundless } from './grounds.ts';
+import type { Limits } from './limits.ts';
 import type { Platform } from './platform.ts';
 
-/** Budget of a step, and how much later than that a page may be queued by a process that listens. */
-const STEP_MS = 15_000;
+/** How much later than the budget of a step is over a page may be queued by a process that listens. */
 const PAGE_SLACK_MS = 3000;
 /** Writes come when they come: only more than so much over the 99th percentile of their rate is no chance. */
 const RATE_SLACK = 1.25;
-/** No business hours are configured, so every hour counts as one: two roles say yes (design §6). */
-const ROLES_NEEDED = 2;
 
 /** What a person said yes to. */
 export type Yes = {
@@ -29,6 +27,7 @@ export type Yes = {
 export class Auditor {
   readonly #platform: Platform;
   readonly #holdMs: number;
+  readonly #limits: Limits;
   readonly #violate: (invariant: number, what: string) => void;
   readonly #delivered = new Delivered();
   readonly #yeses: Yes[] = [];
@@ -46,9 +45,15 @@ export class Auditor {
   /** Whether the process is up and not frozen. */
   listens = (): boolean => false;
 
-  constructor(platform: Platform, holdMs: number, violate: (invariant: number, what: string) => void) {
+  constructor(
+    platform: Platform,
+    holdMs: number,
+    limits: Limits,
+    violate: (invariant: number, what: string) => void,
+  ) {
     this.#platform = platform;
     this.#holdMs = holdMs;
+    this.#limits = limits;
     this.#violate = violate;
   }
 
@@ -74,7 +79,7 @@ export class Auditor {
     const open = this.#unpaged;
     if (open === null) return;
     if (this.listens()) open.listenedMs += passedMs;
-    if (open.listenedMs <= STEP_MS + PAGE_SLACK_MS) return;
+    if (open.listenedMs <= this.#limits.stepMs + PAGE_SLACK_MS) return;
     this.#unpaged = null;
     this.#violate(
       29,
@@ -137,7 +142,7 @@ export class Auditor {
   }
 
   #opened(body: EventOf<'run.opened'>): void {
-    const truth = { delivered: this.#delivered, nowMs: this.#platform.scheduler.nowMs, holdMs: this.#holdMs };
+    const truth = { delivered: this.#delivered, nowMs: this.#platform.scheduler.nowMs, holdMs: this.#holdMs, limits: this.#limits };
     for (const [invariant, what] of groundless(body, truth)) this.#violate(invariant, `${body.run} ${what}`);
     this.#approve(body);
   }
@@ -147,7 +152,7 @@ export class Auditor {
     const proposal = this.#approved;
     this.#approved = null;
     if (trigger === 'auto') return;
-    if (new Set(approvals.map(({ role }) => role)).size < ROLES_NEEDED)
+    if (new Set(approvals.map(({ role }) => role)).size < this.#limits.roles)
       this.#violate(22, `${run} has too few approvals`);
     if (new Set(approvals.map(({ person }) => person)).size < approvals.length)
       this.#violate(22, `${run} counts one person twice`);

@@ -4,14 +4,12 @@
  */
 import type { EventOf, Sign } from '../model/events.ts';
 import type { Delivered } from './delivered.ts';
-import { STREAMED_MS } from './settings.ts';
+import type { Limits } from './limits.ts';
 
 /** Nothing that was told longer ago may stand in a decision. */
 export const FRESH_MS = 8000;
-/** Vantages that must agree, of the two that there are. */
-const QUORUM = 2;
 
-export type Truth = { readonly delivered: Delivered; readonly nowMs: number; readonly holdMs: number };
+export type Truth = { readonly delivered: Delivered; readonly nowMs: number; readonly holdMs: number; readonly limits: Limits };
 
 export const badVantages = (signs: readonly Sign[]): ReadonlySet<string> =>
   new Set(signs.filter((sign) => sign.class === 'client-probe' && sign.verdict === 'bad').map((sign) => sign.vantage));
@@ -27,10 +25,10 @@ function twoPaths(signs: readonly Sign[]): boolean {
 type Fault = readonly [invariant: number, what: string];
 
 /** What a run that was opened lacks. */
-export function* groundless(body: EventOf<'run.opened'>, { delivered, nowMs, holdMs }: Truth): Generator<Fault> {
+export function* groundless(body: EventOf<'run.opened'>, { delivered, nowMs, holdMs, limits }: Truth): Generator<Fault> {
   const { signs, vetoes, gates } = body.decision;
   const vantages = badVantages(signs);
-  if (vantages.size < QUORUM) yield [15, `stands on ${vantages.size} vantages`];
+  if (vantages.size < limits.quorum) yield [15, `stands on ${vantages.size} vantages`];
   const missing = delivered.missing(nowMs, FRESH_MS);
   if ([...vantages].some((vantage) => !missing.includes(vantage)))
     yield [
@@ -42,7 +40,7 @@ export function* groundless(body: EventOf<'run.opened'>, { delivered, nowMs, hol
   if (heldMs < holdMs)
     yield [17, `acts ${Math.round(heldMs)} ms after the region was told to be well; its row asks for ${holdMs}`];
   const streamedAgoMs = delivered.streamedAgoMs(nowMs, FRESH_MS);
-  if (streamedAgoMs !== null && streamedAgoMs <= STREAMED_MS)
+  if (streamedAgoMs !== null && streamedAgoMs <= limits.streamedMs)
     yield [17, `acts though the standby streamed ${Math.round(streamedAgoMs)} ms ago`];
   if (vetoes.some((veto) => veto.verdict === 'bad')) yield [17, 'was vetoed'];
   if (body.trigger !== 'auto') return;

@@ -13,7 +13,10 @@ const WORDS = 'drawn by the seed';
 export type People = {
   /** Approves what is proposed, lets a paused run go on, and says of corruption what is thought of it. */
   look(): void;
+  /** Says stop; the answer must be no once the promotion is intended (invariant 11). */
   abort(): void;
+  /** Nobody approves anything. */
+  away: boolean;
   /** From now on corruption is believed in, or no longer; it is told whenever the daemon listens. */
   believe(corrupted: boolean): void;
 };
@@ -43,7 +46,7 @@ export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: 
     const send = (): void =>
       daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
     send();
-    if (random.chance(retries)) scheduler.after(random.int(1000, 40_000), send);
+    if (retries > 0 && random.chance(retries)) scheduler.after(random.int(1000, 40_000), send);
   };
 
   const tell = (): void => {
@@ -57,19 +60,30 @@ export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: 
   };
 
   return {
+    away: false,
     look() {
+      if (!daemon.up || daemon.frozen) return;
       tell();
+      if (this.away) return;
       const group = ledger();
       if (group?.run?.status === 'paused') approve(ADA, group.run.id, null);
-      if (group === undefined || group.proposal === null) return;
-      for (const person of [ADA, VERA]) approve(person, group.proposal.id, group.proposal.planHash);
+      if (group === undefined) return;
+      const { proposal, raise } = group;
+      for (const person of [ADA, VERA]) {
+        if (proposal !== null) approve(person, proposal.id, proposal.planHash);
+        if (raise !== null) approve(person, raise.id, raise.configHash);
+      }
     },
     abort() {
       const group = ledger();
       const target = group?.proposal?.id ?? group?.run?.id;
-      // A run that waits already would be given up, which is a person's own responsibility.
-      if (target === undefined || group?.run?.status === 'paused' || group?.run?.status === 'halted') return;
-      trace(`ada aborts ${target}`);
+      if (target === undefined) return;
+      const steps = Object.entries(group?.run?.steps ?? {});
+      const begun = (kind: string): boolean =>
+        steps.some(([step, { attempt }]) => step.startsWith(kind) && attempt > 0);
+      // Between the fence and the promotion giving up leaves nobody writable: that is a person's own responsibility.
+      if (begun('fence') && !begun('promote')) return;
+      trace(`ada says stop to ${target}`);
       daemon.submit({ kind: 'abort', request: next(ADA.id), person: ADA, target, why: WORDS });
     },
     believe(now) {

@@ -50,7 +50,7 @@ export async function huntOne(
   { from = 1, plain = PLAIN, tell = () => undefined }: { from?: number; plain?: number; tell?: Progress } = {},
 ): Promise<Fate> {
   if (mutant.unit !== undefined) return huntByTest(mutant, mutant.unit);
-  const world: WorldName = mutant.world ?? 'platform';
+  const world: WorldName = mutant.world ?? 'whole';
   let looked = 0;
   const seeds = { from, count: mutant.within ?? WITHIN };
   const fate = await inThread({ mutant, world, seeds, plain }, (count) => {

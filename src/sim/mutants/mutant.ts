@@ -6,9 +6,8 @@
 /** `find` stands exactly once in `file`, a path from the root of the repository. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
-/** Where a mutant has to be caught: the whole system over its platform, or guards and their lease. */
-export const WORLDS = ['platform', 'lease'] as const;
-export type WorldName = (typeof WORLDS)[number];
+/** Where a mutant has to be caught (`worlds.ts`): the whole system over its platform, or guards and their lease. */
+export type WorldName = 'whole' | 'lease';
 
 export type Mutant = Edit & {
   /** What the bug is, in the words of whoever might make it. */
@@ -17,6 +16,7 @@ export type Mutant = Edit & {
   readonly caughtBy: readonly number[];
   /** The same rule where it is kept a second time: what is kept twice has to be broken twice. Counts into the lines. */
   readonly also?: readonly Edit[];
+  /** Default: the whole. */
   readonly world?: WorldName;
   /** Histories that must suffice. Default {@link WITHIN}. */
   readonly within?: number;

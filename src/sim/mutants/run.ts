@@ -2,26 +2,23 @@
  * `npm run sim -- --mutants [--only NN[,NN]] [--from S] [--seeds N] [--jobs J] [--json]`: each mutant with its diff, what caught it, and how many
  * histories that took. Exit 0: every one was caught by an invariant that it declares. 1: one was not. 2: usage.
  */
+import { availableParallelism } from 'node:os';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Environment } from '../../runtime/environment.ts';
+import type { Options } from '../options.ts';
 import { allMutants } from './catalogue.ts';
 import { diffsOf, type Fate, foundText, huntAll, isKilled } from './hunt.ts';
 import type { NamedMutant } from './mutant.ts';
 
 const TELL_EVERY_MS = 5000;
 
-export type MutantsOptions = {
-  readonly only: string | undefined;
-  readonly from: number;
-  /** Histories for each, instead of those that it says must suffice. */
-  readonly within: number | null;
-  readonly jobs: number;
-  readonly json: boolean;
-  readonly environment: Pick<Environment, 'print' | 'complain'>;
-};
+type MutantsOptions = Pick<Options, 'only' | 'from' | 'seeds' | 'seedsGiven' | 'jobs' | 'json'>;
 
 /** The exit code. */
-export async function runMutants({ only, from, within, jobs, json, environment }: MutantsOptions): Promise<number> {
+export async function runMutants(
+  { only, from, seeds, seedsGiven, jobs, json }: MutantsOptions,
+  environment: Pick<Environment, 'print' | 'complain'>,
+): Promise<number> {
   const all = await allMutants();
   const unknown = wanted(only).find((number) => !all.some((mutant) => mutant.number === number));
   if (unknown !== undefined) {
@@ -31,8 +28,8 @@ export async function runMutants({ only, from, within, jobs, json, environment }
     return 2;
   }
   const mutants = all
-    .filter(({ number }) => only === undefined || wanted(only).includes(number))
-    .map((mutant) => (within === null ? mutant : { ...mutant, within }));
+    .filter(({ number }) => only === null || wanted(only).includes(number))
+    .map((mutant) => (seedsGiven ? { ...mutant, within: seeds } : mutant));
   const say = (text: string): void => (json ? undefined : environment.print(`${text}\n`));
   const beganMs = systemClock.mono();
   const fates = new Map<NamedMutant, Fate>();
@@ -40,7 +37,7 @@ export async function runMutants({ only, from, within, jobs, json, environment }
   let told = beganMs;
   await huntAll(
     mutants,
-    { from, jobs },
+    { from, jobs: jobs ?? availableParallelism() },
     {
       done(mutant, fate) {
         under.delete(mutant);
@@ -72,8 +69,8 @@ export async function runMutants({ only, from, within, jobs, json, environment }
   return alive.length === 0 ? 0 : 1;
 }
 
-const wanted = (only: string | undefined): readonly string[] =>
-  only === undefined ? [] : only.split(',').map((number) => number.trim().padStart(2, '0'));
+const wanted = (only: string | null): readonly string[] =>
+  only === null ? [] : only.split(',').map((number) => number.trim().padStart(2, '0'));
 
 function report(mutant: NamedMutant, fate: Fate): string {
   const diff = diffsOf(mutant).flatMap(({ file, removed, added }) => [

@@ -3,6 +3,7 @@
  * goes through histories until one breaks an invariant that the mutant says it breaks.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { HistoryReport, RunOptions, World } from '../contract.ts';
 import type { Mutant, WorldName } from './mutant.ts';
 import { plant } from './plant.ts';
 
@@ -24,73 +25,61 @@ export type Catch =
   | { readonly kind: 'unclean'; readonly by: Found }
   | { readonly kind: 'unplanted'; readonly files: readonly string[] };
 
-type World = {
-  /** What one history broke. */
-  attacked(seed: number): Promise<readonly Found[]>;
-  /** Whether nothing but this happens in the history without faults: `nothing`, or the active side is `lost` for good. */
-  plainly(seed: number): 'nothing' | 'lost' | null;
-  plain(seed: number): Promise<readonly Found[]>;
-};
-
 /** Every tenth is replayed from its recorded inputs, as the simulator does it. */
 const REPLAY_EVERY = 10;
 const OTHERS_KEPT = 20;
 const TELL_EVERY = 25;
 
-async function worldOf(name: WorldName): Promise<World> {
-  switch (name) {
-    case 'platform': {
-      const { runHistory } = await import('../world.ts');
-      const { scheduleOf } = await import('../schedule.ts');
-      const { randomOf } = await import('../random.ts');
-      return {
-        attacked: async (seed) =>
-          (await runHistory({ seed, replay: seed % REPLAY_EVERY === 0 })).violations.map(at(seed)),
-        plainly(seed) {
-          const { disaster } = scheduleOf(randomOf(seed), true);
-          return disaster === 'none' ? 'nothing' : disaster === 'dies' ? 'lost' : null;
-        },
-        plain: async (seed) => (await runHistory({ seed, faultFree: true })).violations.map(at(seed)),
-      };
-    }
-    case 'lease':
-      throw new RangeError('the world of the lease is not there yet');
-    default:
-      return name satisfies never;
-  }
+/**
+ * Whether nothing but this happened in a history without faults, by what came of it: `nothing`, or the active side was
+ * `lost` for good. In the whole world the disasters that are faults of a link are none of these.
+ */
+function happened(world: WorldName, outcome: string): 'nothing' | 'lost' | null {
+  if (world !== 'whole') return 'lost';
+  return outcome.startsWith('none:') ? 'nothing' : outcome.startsWith('dies:') ? 'lost' : null;
 }
 
-const at =
-  (seed: number) =>
-  ({ invariant, what }: { readonly invariant: number; readonly what: string }): Found => ({ seed, invariant, what });
+const foundIn = (seed: number, { violations }: HistoryReport): readonly Found[] =>
+  violations.map(({ invariant, what }) => ({ seed, invariant, what }));
 
 /** A mutant may break the world itself. That is seen, and is no catch: no invariant has the number 0. */
-async function tried(seed: number, history: (seed: number) => Promise<readonly Found[]>) {
+async function tried(world: World, seed: number, options: RunOptions) {
   try {
-    return await history(seed);
+    const report = await world.run(seed, options);
+    return { found: foundIn(seed, report), outcome: report.outcome };
   } catch (error) {
-    return [{ seed, invariant: 0, what: error instanceof Error ? error.message : String(error) }];
+    const what = error instanceof Error ? error.message : String(error);
+    return { found: [{ seed, invariant: 0, what }], outcome: '' };
   }
 }
 
-async function hunt({ mutant, world: name, seeds, plain }: Hunt, tell: (seeds: number) => void): Promise<Catch> {
+/** What shows without any fault, or null. */
+async function unclean(world: World, { mutant, world: name, plain }: Hunt): Promise<Found | null> {
+  for (let seed = 1, clean = 0; clean < plain; seed += 1) {
+    const { found, outcome } = await tried(world, seed, { faultFree: true });
+    const happens = happened(name, outcome);
+    if (outcome !== '' && (happens === null || (happens === 'lost' && mutant?.obvious === true))) continue;
+    if (found[0] !== undefined) return found[0];
+    clean += 1;
+  }
+  return null;
+}
+
+async function hunt(order: Hunt, tell: (seeds: number) => void): Promise<Catch> {
+  const { mutant, seeds } = order;
   const unplanted = mutant === null ? () => [] : plant(mutant);
-  const world = await worldOf(name);
+  const { worldNamed } = await import('../worlds.ts');
   const missing = unplanted();
   if (missing.length > 0) return { kind: 'unplanted', files: missing.map(({ file }) => file) };
-  for (let seed = 1, clean = 0; clean < plain; seed += 1) {
-    const happens = world.plainly(seed);
-    if (happens === null || (happens === 'lost' && mutant?.obvious === true)) continue;
-    clean += 1;
-    const [found] = await tried(seed, world.plain);
-    if (found !== undefined) return { kind: 'unclean', by: found };
-  }
+  const world = worldNamed(order.world);
+  const shown = await unclean(world, order);
+  if (shown !== null) return { kind: 'unclean', by: shown };
   const declared = mutant?.caughtBy ?? [];
   const others: Found[] = [];
   let count = 0;
   for (const seed of 'count' in seeds ? range(seeds) : seeds) {
     count += 1;
-    const found = await tried(seed, world.attacked);
+    const { found } = await tried(world, seed, { replay: seed % REPLAY_EVERY === 0 });
     const by = found.find(({ invariant }) => declared.includes(invariant));
     if (by !== undefined)
       return { kind: 'caught', by, seeds: count, others: [...new Set(others.map(({ invariant }) => invariant))] };
