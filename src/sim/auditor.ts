@@ -45,12 +45,7 @@ export class Auditor {
   /** Whether the process is up and not frozen. */
   listens = (): boolean => false;
 
-  constructor(
-    platform: Platform,
-    holdMs: number,
-    limits: Limits,
-    violate: (invariant: number, what: string) => void,
-  ) {
+  constructor(platform: Platform, holdMs: number, limits: Limits, violate: (invariant: number, what: string) => void) {
     this.#platform = platform;
     this.#holdMs = holdMs;
     this.#limits = limits;
@@ -142,7 +137,12 @@ export class Auditor {
   }
 
   #opened(body: EventOf<'run.opened'>): void {
-    const truth = { delivered: this.#delivered, nowMs: this.#platform.scheduler.nowMs, holdMs: this.#holdMs, limits: this.#limits };
+    const truth = {
+      delivered: this.#delivered,
+      nowMs: this.#platform.scheduler.nowMs,
+      holdMs: this.#holdMs,
+      limits: this.#limits,
+    };
     for (const [invariant, what] of groundless(body, truth)) this.#violate(invariant, `${body.run} ${what}`);
     this.#approve(body);
   }

@@ -9,7 +9,12 @@ import type { Limits } from './limits.ts';
 /** Nothing that was told longer ago may stand in a decision. */
 export const FRESH_MS = 8000;
 
-export type Truth = { readonly delivered: Delivered; readonly nowMs: number; readonly holdMs: number; readonly limits: Limits };
+export type Truth = {
+  readonly delivered: Delivered;
+  readonly nowMs: number;
+  readonly holdMs: number;
+  readonly limits: Limits;
+};
 
 export const badVantages = (signs: readonly Sign[]): ReadonlySet<string> =>
   new Set(signs.filter((sign) => sign.class === 'client-probe' && sign.verdict === 'bad').map((sign) => sign.vantage));
@@ -25,7 +30,10 @@ function twoPaths(signs: readonly Sign[]): boolean {
 type Fault = readonly [invariant: number, what: string];
 
 /** What a run that was opened lacks. */
-export function* groundless(body: EventOf<'run.opened'>, { delivered, nowMs, holdMs, limits }: Truth): Generator<Fault> {
+export function* groundless(
+  body: EventOf<'run.opened'>,
+  { delivered, nowMs, holdMs, limits }: Truth,
+): Generator<Fault> {
   const { signs, vetoes, gates } = body.decision;
   const vantages = badVantages(signs);
   if (vantages.size < limits.quorum) yield [15, `stands on ${vantages.size} vantages`];

@@ -8,10 +8,10 @@ import type { Perform } from '../model/loop.ts';
 import { Auditor } from './auditor.ts';
 import type { Violation } from './contract.ts';
 import { type Phase, PhaseWatch } from './faults.ts';
-import type { Truth } from './lanes.ts';
-import { A, B, type Platform, W } from './platform.ts';
 import { badVantages } from './grounds.ts';
+import type { Truth } from './lanes.ts';
 import type { Limits } from './limits.ts';
+import { A, B, type Platform, W } from './platform.ts';
 import { FAILOVER_ROW, WATCHDOG_WITHIN_MS } from './settings.ts';
 import type { Disk } from './store.ts';
 

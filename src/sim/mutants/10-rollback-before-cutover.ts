@@ -7,19 +7,9 @@ export const mutant: Mutant = {
   replace: `const reversible = step.kind === 'assess' || step.kind === 'take-epoch' || step.kind === 'fence';`,
   also: [
     {
-      file: 'src/journal/fold-run.ts',
-      find: `      if (!run.epochTaken || intended(run, 'fence') || intended(run, 'promote'))`,
-      replace: `      if (!run.epochTaken || intended(run, 'promote'))`,
-    },
-    {
-      file: 'src/journal/fold-run.ts',
-      find: `      if (intended(run, 'fence') || intended(run, 'promote')) refuse(event, 'the first point of no return is passed');`,
-      replace: `      if (intended(run, 'promote')) refuse(event, 'the first point of no return is passed');`,
-    },
-    {
-      file: 'src/journal/fold-run.ts',
-      find: `      if (run.epochTaken || intended(run, 'fence') || intended(run, 'promote'))`,
-      replace: `      if (run.epochTaken || intended(run, 'promote'))`,
+      file: 'src/model/run.ts',
+      find: `  run.plan.steps.some((step) => step.undo === 'forward' && `,
+      replace: `  run.plan.steps.some((step) => step.kind === 'promote' && `,
     },
   ],
   caughtBy: [10],

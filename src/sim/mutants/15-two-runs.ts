@@ -9,7 +9,7 @@ export const mutant: Mutant = {
     {
       file: 'src/policies/gates/index.ts',
       find: '    view.ledger.run === null ? pass',
-      replace: "    view.ledger.run?.id !== '' ? pass",
+      replace: '    view.ledger.run === null || view.ledger.run.epoch >= 0 ? pass',
     },
     {
       file: 'src/journal/fold-run.ts',

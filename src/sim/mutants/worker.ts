@@ -31,35 +31,43 @@ const OTHERS_KEPT = 20;
 const TELL_EVERY = 25;
 
 /**
- * Whether nothing but this happened in a history without faults, by what came of it: `nothing`, or the active side was
- * `lost` for good. In the whole world the disasters that are faults of a link are none of these.
+ * Whether nothing but this happens in the history without faults of a seed: `nothing`, or the active side is `lost` for
+ * good. In the whole world the other disasters are faults of links, or of a server that comes back.
  */
-function happened(world: WorldName, outcome: string): 'nothing' | 'lost' | null {
-  if (world !== 'whole') return 'lost';
-  return outcome.startsWith('none:') ? 'nothing' : outcome.startsWith('dies:') ? 'lost' : null;
+async function happenings(world: WorldName): Promise<(seed: number) => 'nothing' | 'lost' | null> {
+  if (world !== 'whole') return () => 'lost';
+  const [{ scheduleOf }, { randomOf }, { OWN_SETUP }] = await Promise.all([
+    import('../schedule.ts'),
+    import('../random.ts'),
+    import('../settings.ts'),
+  ]);
+  return (seed) => {
+    const { disaster } = scheduleOf(seed, randomOf(seed), OWN_SETUP, true);
+    return disaster === 'none' ? 'nothing' : disaster === 'dies' ? 'lost' : null;
+  };
 }
 
 const foundIn = (seed: number, { violations }: HistoryReport): readonly Found[] =>
   violations.map(({ invariant, what }) => ({ seed, invariant, what }));
 
 /** A mutant may break the world itself. That is seen, and is no catch: no invariant has the number 0. */
-async function tried(world: World, seed: number, options: RunOptions) {
+async function tried(world: World, seed: number, options: RunOptions): Promise<readonly Found[]> {
   try {
-    const report = await world.run(seed, options);
-    return { found: foundIn(seed, report), outcome: report.outcome };
+    return foundIn(seed, await world.run(seed, options));
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
-    return { found: [{ seed, invariant: 0, what }], outcome: '' };
+    return [{ seed, invariant: 0, what }];
   }
 }
 
 /** What shows without any fault, or null. */
 async function unclean(world: World, { mutant, world: name, plain }: Hunt): Promise<Found | null> {
+  const happensIn = await happenings(name);
   for (let seed = 1, clean = 0; clean < plain; seed += 1) {
-    const { found, outcome } = await tried(world, seed, { faultFree: true });
-    const happens = happened(name, outcome);
-    if (outcome !== '' && (happens === null || (happens === 'lost' && mutant?.obvious === true))) continue;
-    if (found[0] !== undefined) return found[0];
+    const happens = happensIn(seed);
+    if (happens === null || (happens === 'lost' && mutant?.obvious === true)) continue;
+    const [first] = await tried(world, seed, { faultFree: true });
+    if (first !== undefined) return first;
     clean += 1;
   }
   return null;
@@ -79,7 +87,7 @@ async function hunt(order: Hunt, tell: (seeds: number) => void): Promise<Catch> 
   let count = 0;
   for (const seed of 'count' in seeds ? range(seeds) : seeds) {
     count += 1;
-    const { found } = await tried(world, seed, { replay: seed % REPLAY_EVERY === 0 });
+    const found = await tried(world, seed, { replay: seed % REPLAY_EVERY === 0 });
     const by = found.find(({ invariant }) => declared.includes(invariant));
     if (by !== undefined)
       return { kind: 'caught', by, seeds: count, others: [...new Set(others.map(({ invariant }) => invariant))] };
