@@ -90,7 +90,7 @@ const claimIn = (operation: Perform): Claim | null => {
 /** A program that reads the old side back as off is the stronger claim; where it can't tell, the lease has to end. */
 async function claimNow(operation: Perform, context: OperationContext): Promise<Claim | OperationResult> {
   if (operation.fence === 'none') return 'person';
-  if (operation.fence === 'guard') return 'expired';
+  if (context.group.fence?.driver === 'guard') return 'expired';
   const fenced = await verifyFence(operation, context);
   if (fenced.kind === 'ok') return 'confirmed';
   return expires(context) ? 'expired' : fenced;

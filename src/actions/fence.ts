@@ -4,15 +4,26 @@ import { no, type OperationContext, type StepActions } from './context.ts';
 import { commandFence, verifyCommandFence } from './fence-command.ts';
 import { expires, guardFence, verifyGuardFence } from './fence-guard.ts';
 
-const driverOf = ({ fence }: Perform): StepActions | null =>
-  fence === 'command' ? commandFence : fence === 'guard' ? guardFence : null;
+function driverOf({ group }: OperationContext): StepActions | null {
+  const driver = group.fence?.driver ?? 'none';
+  switch (driver) {
+    case 'command':
+      return commandFence;
+    case 'guard':
+      return guardFence;
+    case 'none':
+      return null;
+    default:
+      return driver satisfies never;
+  }
+}
 const noDriver = async (): Promise<OperationResult> => no('unsupported', 'the group has no fence driver');
 
 export const fence: StepActions = {
-  check: (operation, context) => (driverOf(operation)?.check ?? noDriver)(operation, context),
-  do: (operation, context) => (driverOf(operation)?.do ?? noDriver)(operation, context),
+  check: (operation, context) => (driverOf(context)?.check ?? noDriver)(operation, context),
+  do: (operation, context) => (driverOf(context)?.do ?? noDriver)(operation, context),
   verify: verifyFence,
-  undo: (operation, context) => (driverOf(operation)?.undo ?? noDriver)(operation, context),
+  undo: (operation, context) => (driverOf(context)?.undo ?? noDriver)(operation, context),
 };
 
 /**
@@ -20,7 +31,7 @@ export const fence: StepActions = {
  * confirm it, and the end of the lease proves something, that is waited for instead.
  */
 export async function verifyFence(operation: Perform, context: OperationContext): Promise<OperationResult> {
-  if (operation.fence === 'guard') return verifyGuardFence(operation, context);
+  if (context.group.fence?.driver === 'guard') return verifyGuardFence(operation, context);
   const confirmed = await verifyCommandFence(operation, context);
   if (confirmed.kind === 'ok' || !expires(context)) return confirmed;
   const ended = await verifyGuardFence(operation, context);

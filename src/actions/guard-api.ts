@@ -1,6 +1,7 @@
 /** What the controller says to a guard, and reads of it (`GET /status`, `POST /v1/orders`). */
 import { Compile } from 'typebox/compile';
-import type { GuardAddress, PostgresComponent } from '../model/config.ts';
+import type { GuardAddress } from '../model/components.ts';
+import type { PostgresComponent } from '../model/config.ts';
 import { type GuardOrder, GuardStatus } from '../model/guard.ts';
 import type { RegionId } from '../model/primitives.ts';
 import type { OperationContext } from './context.ts';

@@ -211,8 +211,8 @@ function liveGuards(config: Config, secrets: Secrets): Guards {
     createGuards(
       Object.entries(config.groups).flatMap(([group, { components }]) =>
         Object.entries(components).flatMap(([component, settings]): GuardEntry[] => {
-          const guards = 'guards' in settings ? (settings.guards as Record<string, { readonly token: string }>) : {};
-          return Object.entries(guards).map(([region, { token }]) => ({
+          if (settings.kind !== 'postgres') return [];
+          return Object.entries(settings.guards ?? {}).map(([region, { token }]) => ({
             ...{ group, component, region },
             token: secrets.of(token).reveal(),
           }));

@@ -1,7 +1,7 @@
 /** Who may write, as the lease store knows it, and how its guards were last heard. PURE. */
 import type { State } from '../model/loop.ts';
 import { isPinned, recordOf } from '../policies/lease-store.ts';
-import { leaseOf, lifeOf, storeTimingsOf } from '../policies/leases.ts';
+import { leaseOf, lifeOf } from '../policies/leases.ts';
 import type { View } from '../policies/view.ts';
 import type { LeaseStatus } from './status-document.ts';
 
@@ -28,7 +28,7 @@ export function leasesOf(state: State, { group, settings }: View): LeaseStatus[]
         setAt: kept.setAt,
         renewedAgoMs: seen.changedMono === null ? null : Math.max(0, mono - seen.changedMono),
         unchangedMs: Math.max(0, mono - (seen.changedMono ?? storeStartMono)),
-        warmingMs: Math.max(0, storeStartMono + storeTimingsOf(settings).waitMs - mono),
+        warmingMs: Math.max(0, storeStartMono + (settings.lease?.timings.waitMs ?? 0) - mono),
         guards: regions.map((region) => {
           const heard = Object.hasOwn(seen.heard, region) ? seen.heard[region] : undefined;
           return {

@@ -5,9 +5,10 @@
  * 1. A set is of exactly the revision that stands, or it changes nothing. Revisions are numbered within one life of the store,
  *    so none of an earlier life ever matches.
  * 2. In a new life nothing is granted until the asker and every guard that may be promoted are pinned to it, and no acquisition
- *    before W: whatever an older life granted has lapsed by then. That goes for a holder's own restart in place as well.
+ *    before W: whatever an older life granted has lapsed by then. That goes for a holder's own restart in place as well. A holder
+ *    need not wait for peers that are silent: the loss of a standby's region must not stop it (invariant 28).
  * 3. Epochs only grow (invariant 2), and with them those of the group's runs.
- * 4. Only the holder's set changes what others rely on: who may be promoted after it, isolation, timings.
+ * 4. Only the holder's set changes what others rely on: who may be promoted after it, who wrote last, isolation, timings.
  * 5. A store that is older than what a guard has seen grants nothing more until a person clears it.
  */
 import type { EventBody } from '../model/events.ts';
@@ -40,8 +41,8 @@ export type LeaseGround = {
   /** W, and r. */
   readonly waitMs: number;
   readonly renewMs: number;
-  /** Of the timings that the config says; null = it says none. */
-  readonly timingsHash: string | null;
+  /** Of the terms that the config says. */
+  readonly timingsHash: string;
 };
 
 export type LeaseNow = { readonly at: WallMs; readonly mono: MonoMs };
@@ -58,7 +59,7 @@ type SetAsked = Extract<LeaseRequest['operation'], { kind: 'set' }>;
 type Code = Extract<LeaseAnswer, { kind: 'refused' }>['code'];
 type Refusal = { readonly code: Code; readonly message: string; readonly retryAfterMs: number | null };
 
-/** Silent for this many renew intervals: a peer that the holder may leave out without having heard of it in this life. */
+/** A guard that was not heard for so many renew intervals of this life is silent. */
 const SILENT_RENEWALS = 3;
 
 const refusal = (code: Code, message: string, retryAfterMs: number | null = null): Refusal => ({
@@ -160,6 +161,8 @@ function judgeSet(
     return refusal('not-holder', `a guard sets its own record: this one is of ${record.holder}, asked by ${ask.guard}`);
   if (record.peers.includes(ask.guard))
     return refusal('not-holder', `${ask.guard} can’t be promoted after itself: leave it out of the peers`);
+  if (record.writer !== ask.guard && record.writer !== standing?.writer)
+    return refusal('not-holder', `${ask.guard} can’t say that ${record.writer} wrote last`);
   return standing !== null && record.epoch === standing.epoch
     ? judgeOwn(lease, standing, ground, ask, record, now)
     : judgeAcquisition(lease, standing, ground, ask, record, now);
@@ -182,20 +185,17 @@ function judgeOwn(
     return refusal('not-holder', `counter ${record.counter} does not follow ${standing.counter}`);
   if ((record.state === 'released') !== (record.release !== null))
     return refusal('not-holder', 'a release says what it is, and nothing else does');
-  if (record.timingsHash !== standing.timingsHash && differs(ground, record))
+  if (record.timingsHash !== standing.timingsHash && record.timingsHash !== ground.timingsHash)
     return refusal('timings', 'these are neither the timings that the lease is held by nor those of the config');
-  const unpinned = unpinnedOf(lease, standing, ground, ask.guard, record, 'holder', now);
+  const unpinned = unpinnedOf(lease, standing, ground, record, 'holder', now);
   if (unpinned !== null) return unpinned;
   if (record.state === 'released') return { change: 'released' };
   return { change: reliedOn(record) === reliedOn(standing) ? 'renewed' : 'changed' };
 }
 
 /** What others rely on, and what therefore is durable before it is answered. Peers come in no order that means anything. */
-const reliedOn = ({ peers, isolation, timingsHash }: LeaseRecord): string =>
-  JSON.stringify([[...peers].sort(), isolation, timingsHash]);
-
-const differs = ({ timingsHash }: LeaseGround, record: LeaseRecord): boolean =>
-  timingsHash !== null && record.timingsHash !== timingsHash;
+const reliedOn = ({ peers, writer, isolation, timingsHash }: LeaseRecord): string =>
+  JSON.stringify([[...peers].sort(), writer, isolation, timingsHash]);
 
 function judgeAcquisition(
   lease: Lease,
@@ -217,10 +217,9 @@ function judgeAcquisition(
   const held = standing !== null && standing.state === 'held' && standing.holder !== guard ? standing : null;
   if (held !== null && !held.peers.includes(guard))
     return refusal('not-holder', `${held.holder} holds the lease and does not name ${guard} among its peers`);
-  if (differs(ground, record)) return refusal('timings', 'these are not the timings that the config says');
-  if (held !== null && held.timingsHash !== record.timingsHash)
-    return refusal('timings', `${held.holder} keeps other timings: ${guard} has waited for another span`);
-  const unpinned = unpinnedOf(lease, standing, ground, guard, record, held === null ? 'holder' : 'candidate', now);
+  if (record.timingsHash !== ground.timingsHash)
+    return refusal('timings', 'these are not the timings that the config says');
+  const unpinned = unpinnedOf(lease, standing, ground, record, held === null ? 'holder' : 'candidate', now);
   if (unpinned !== null) return unpinned;
   const leftMs = startMono + waitMs - now.mono;
   if (leftMs > 0)
@@ -229,22 +228,25 @@ function judgeAcquisition(
 }
 
 /**
- * Rule 2. Whom the record names must be pinned to this life; and whom it leaves out too, but for the holder's own set, which may
- * leave out one that was silent for long enough (safety.md, "The lease").
+ * Rule 2. Whom the record names, and whom it named before, must be pinned to this life. A guard that is silent counts only where
+ * somebody else than the holder asks: it might be promoted by another life (safety.md, "Embedded store").
  */
 function unpinnedOf(
   { seen }: Lease,
   standing: LeaseRecord | null,
   { incarnation, startMono, renewMs }: LeaseGround,
-  asker: RegionId,
   record: LeaseRecord,
   by: 'holder' | 'candidate',
   now: LeaseNow,
 ): Refusal | null {
   const silent = (guard: RegionId): boolean =>
     now.mono - Math.max(startMono, seen.heard[guard]?.mono ?? startMono) >= SILENT_RENEWALS * renewMs;
-  const dropped = (standing?.peers ?? []).filter((peer) => !record.peers.includes(peer));
-  const counted = [asker, ...record.peers, ...dropped.filter((peer) => by === 'candidate' || !silent(peer))];
+  const before = standing?.peers ?? [];
+  const counted = [
+    record.holder,
+    ...before.filter((peer) => by === 'candidate' || !silent(peer)),
+    ...record.peers.filter((peer) => !silent(peer)),
+  ];
   const missing = [...new Set(counted)].filter((guard) => !isPinned(seen, guard, incarnation));
   if (missing.length === 0) return null;
   const who = missing.join(' and ');

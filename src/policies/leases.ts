@@ -9,6 +9,7 @@
 import { withKey } from '../model/keyed.ts';
 import type { Incarnation, KeptLease, LeaseRequest } from '../model/lease.ts';
 import { leaseKey, NO_LEASE, NOT_SEEN } from '../model/lease.ts';
+import type { LeaseSettings } from '../model/lease-settings.ts';
 import type { GroupLedger } from '../model/ledger.ts';
 import type { InputOf, State } from '../model/loop.ts';
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
@@ -17,12 +18,6 @@ import type { GroupSettings } from '../model/settings.ts';
 import { answerLease, type Lease, type LeaseGround } from './lease-store.ts';
 import { page, remember, say, type Turn } from './turn.ts';
 import { groupLedger } from './view.ts';
-
-export type StoreTimings = Pick<LeaseGround, 'waitMs' | 'renewMs' | 'timingsHash'>;
-/** Where the config says no timings: those of `patient` (safety.md, "The lease"), and any hash is taken. */
-const UNSAID: StoreTimings = { waitMs: 300_000, renewMs: 3_000, timingsHash: null };
-export const storeTimingsOf = ({ lease = UNSAID }: GroupSettings & { readonly lease?: StoreTimings }): StoreTimings =>
-  lease;
 
 /** The life of the store that this process is. */
 export const lifeOf = ({ incarnation, ledger }: State): Incarnation => ({ id: incarnation, start: ledger.starts });
@@ -35,7 +30,7 @@ export const leaseOf = (state: State, group: GroupId, component: ComponentId): L
 export const keptLease = ({ leases }: Pick<GroupLedger, 'leases'>, component: ComponentId): KeptLease =>
   Object.hasOwn(leases, component) ? (leases[component] ?? NO_LEASE) : NO_LEASE;
 
-function groundOf(state: State, settings: GroupSettings): LeaseGround {
+function groundOf(state: State, settings: GroupSettings, { timings, timingsHash }: LeaseSettings): LeaseGround {
   const ledger = groupLedger(state, settings.id);
   const { run } = ledger;
   return {
@@ -44,29 +39,38 @@ function groundOf(state: State, settings: GroupSettings): LeaseGround {
     floor: ledger.epoch,
     granted: run?.epochTaken === true ? { epoch: run.epoch, to: run.plan.to } : null,
     active: ledger.active ?? settings.primary,
-    ...storeTimingsOf(settings),
+    waitMs: timings.waitMs,
+    renewMs: timings.renewMs,
+    timingsHash,
   };
 }
 
-/** The PostgreSQL that a request speaks of, and whether that guard stands beside one of it; in words where not. */
-function found(state: State, { group, component, guard }: LeaseRequest): GroupSettings | string {
+type Found = { readonly settings: GroupSettings; readonly terms: LeaseSettings };
+
+/** The PostgreSQL that a request speaks of, where it has a lease and that guard stands beside one of it; in words where not. */
+function found(state: State, { group, component, guard }: LeaseRequest): Found | string {
   const { groups } = state.settings;
   const settings = Object.hasOwn(groups, group) ? groups[group] : undefined;
   if (settings === undefined) return `no group is called ${group}`;
+  if (settings.lease === null) return `${group} has no lease: add lease to it in the config`;
   const postgres = settings.components.find(({ id, kind }) => id === component && kind === 'postgres');
   if (postgres === undefined) return `${group} has no PostgreSQL called ${component}`;
-  return postgres.regions.includes(guard) ? settings : `${component} of ${group} has no instance in ${guard}`;
+  if (postgres.control !== 'guard') return `${component} of ${group} is not controlled by guards`;
+  return postgres.regions.includes(guard)
+    ? { settings, terms: settings.lease }
+    : `${component} of ${group} has no instance in ${guard}`;
 }
 
 export function takeLease(turn: Turn, { ask, request, at, mono }: InputOf<'lease'>): void {
-  const settings = found(turn.state, ask);
-  if (typeof settings === 'string') {
-    turn.effects.push({ kind: 'reply', request, status: 404, body: { code: 'not-found', detail: settings } });
+  const where = found(turn.state, ask);
+  if (typeof where === 'string') {
+    turn.effects.push({ kind: 'reply', request, status: 404, body: { code: 'not-found', detail: where } });
     return;
   }
+  const { settings, terms } = where;
   const { group, component } = ask;
   const lease = leaseOf(turn.state, group, component);
-  const { seen, events, answer } = answerLease(lease, groundOf(turn.state, settings), ask, { at, mono });
+  const { seen, events, answer } = answerLease(lease, groundOf(turn.state, settings, terms), ask, { at, mono });
   remember(turn, { leases: withKey(turn.state.volatile.leases, leaseKey(group, component), seen) });
   say(turn, ...events);
   for (const event of events) if (event.kind === 'lease.halted') tellHalted(turn, settings, component, event.why);

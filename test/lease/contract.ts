@@ -9,11 +9,12 @@ export const GROUP = 'platform';
 export const COMPONENT = 'db';
 export const A = 'us-east-1';
 export const B = 'eu-central-1';
-export const TIMINGS = 'timings-1';
 
 export type StoreUnderTest = {
   readonly waitMs: number;
   readonly renewMs: number;
+  /** Of the terms it is configured with. */
+  readonly timingsHash: string;
   ask(request: LeaseRequest): Promise<LeaseAnswer>;
   /** The request arrives and is worked on; its answer reaches nobody. */
   askInVain(request: LeaseRequest): Promise<void>;
@@ -73,7 +74,8 @@ export class Guard {
       state: 'held',
       peers: standing !== null && own ? standing.peers : [],
       isolation: 'stop',
-      timingsHash: TIMINGS,
+      writer: standing?.writer ?? this.region,
+      timingsHash: this.store.timingsHash,
       sample: null,
       release: null,
       ...over,
@@ -220,7 +222,7 @@ export function leaseContract(t: Test, open: (t: Test) => Promise<StoreUnderTest
     t.equal(b.last?.record?.release, null);
   });
 
-  t.test('timings: the holder may keep those it has, whoever follows waits as long as it promised', async (t) => {
+  t.test('whoever takes the lease keeps the timings of the config', async (t) => {
     const store = await open(t);
     const { a, b } = await settled(store);
     t.equal(codeOf(await b.acquire({ timingsHash: 'other' })), 'timings');
@@ -242,6 +244,19 @@ export function leaseContract(t: Test, open: (t: Test) => Promise<StoreUnderTest
     t.equal(await store.written(), before + 3, 'a release');
     await a.acquire();
     t.equal(await store.written(), before + 4, 'an acquisition');
+  });
+
+  t.test('who wrote last is said by whoever is about to, and is durable', async (t) => {
+    const store = await open(t);
+    const { b } = await settled(store);
+    t.equal(b.last?.record?.writer, A);
+    t.equal(codeOf(await b.acquire({ writer: 'eu-west-1' })), 'not-holder');
+    t.equal(codeOf(await b.acquire()), 'set');
+    t.equal(b.last?.record?.writer, A, 'taking the lease is not writing');
+    const before = await store.written();
+    t.equal(codeOf(await b.set({ writer: B })), 'set');
+    t.equal(await store.written(), before + 1);
+    t.equal(codeOf(await b.set({ writer: A })), 'not-holder', 'there is no way back');
   });
 
   t.test('an answer that was lost leaves the set made or not, and a read tells which', async (t) => {
@@ -320,6 +335,34 @@ export function leaseContract(t: Test, open: (t: Test) => Promise<StoreUnderTest
     await b.read();
     t.equal(codeOf(await b.acquire()), 'not-holder', 'whoever was dropped takes nothing until it is named again');
   });
+
+  t.test(
+    'invariant 28: a standby’s region and failoverd lost at once don’t stop the primary, nor its restart in place',
+    async (t) => {
+      const store = await open(t);
+      const { a } = await settled(store);
+      await store.restart();
+      await a.pinAnew();
+      await store.pass(store.renewMs * 3);
+      t.equal(codeOf(await a.set()), 'set', 'also where it goes on naming it');
+      await store.pass(store.waitMs);
+      t.equal(codeOf(await a.acquire({ peers: [B] })), 'set');
+    },
+  );
+
+  t.test(
+    'invariant 27: the primary’s region and failoverd lost at once don’t keep the standby from the lease',
+    async (t) => {
+      const store = await open(t);
+      const { b } = await settled(store);
+      await store.restart();
+      await b.pinAnew();
+      await store.pass(store.waitMs);
+      await b.read();
+      t.equal(codeOf(await b.acquire({ peers: [A] })), 'set');
+      t.equal(codeOf(await b.set()), 'set', 'nor from renewing it');
+    },
+  );
 
   t.test('a store that was restored from a backup halts, and stays so until a person clears it', async (t) => {
     const store = await open(t);

@@ -8,22 +8,43 @@ import {
   memoryDisk,
   openMemoryJournal,
 } from '../../src/journal/memory.ts';
+import type { Config, GroupConfig } from '../../src/model/config.ts';
 import type { EventBody } from '../../src/model/events.ts';
 import type { LeaseAnswer, LeaseRequest } from '../../src/model/lease.ts';
 import type { Input, Reply } from '../../src/model/loop.ts';
 import type { Settings } from '../../src/model/settings.ts';
-import type { StoreTimings } from '../../src/policies/leases.ts';
-import { GROUP, settingsWith } from '../support/group.ts';
-import { type StoreUnderTest, TIMINGS } from './contract.ts';
+import { A, B, CONFIG, GROUP, GROUP_CONFIG, settingsWith, W } from '../support/group.ts';
+import type { StoreUnderTest } from './contract.ts';
 
-export const STRICT: StoreTimings = { waitMs: 58_000, renewMs: 3_000, timingsHash: TIMINGS };
+const db = GROUP_CONFIG.components['db'];
+if (db?.kind !== 'postgres') throw new TypeError('the group has a PostgreSQL');
 
-export const withTimings = (settings: Settings, lease: StoreTimings = STRICT): Settings => ({
-  ...settings,
-  groups: Object.fromEntries(
-    Object.entries(settings.groups).map(([id, group]) => [id, Object.assign({}, group, { lease })]),
-  ),
-});
+/** The group of the tests, with a guard on each side. */
+export const LEASED: Partial<GroupConfig> = {
+  components: {
+    ...GROUP_CONFIG.components,
+    db: {
+      ...db,
+      control: 'guard',
+      guards: {
+        [A]: { url: 'http://a.test:8432', token: '${env:GUARD_A}' },
+        [B]: { url: 'http://b.test:8432', token: '${env:GUARD_B}' },
+      },
+    },
+  },
+  lease: { timings: 'strict', deadMan: 'absolute', isolation: 'stop', partitionExposure: '1m' },
+};
+
+/** The daemon in the third region, so that the lease store outlives either side. */
+export const THIRD: Config = {
+  ...CONFIG,
+  vantages: {
+    daemon: { region: W, controlTargets: ['tcp://192.0.2.53:53'] },
+    dublin: { region: B, controlTargets: ['tcp://192.0.2.53:53'], publicKey: 'x' },
+  },
+};
+
+export const leased = (): Settings => settingsWith(LEASED, THIRD);
 
 export type Core = StoreUnderTest & {
   readonly engine: () => Engine;
@@ -37,7 +58,7 @@ export type Core = StoreUnderTest & {
 };
 
 export async function startCore({
-  settings = withTimings(settingsWith()),
+  settings = leased(),
   alsoReply = () => undefined,
   newClocks = true,
 }: {
@@ -46,6 +67,8 @@ export async function startCore({
   /** Whether each life counts time from its own start, as processes do. */
   readonly newClocks?: boolean;
 } = {}): Promise<Core> {
+  const lease = settings.groups[GROUP]?.lease;
+  if (lease === undefined || lease === null) throw new TypeError('the group has a lease');
   const replies: Reply[] = [];
   const inputs: Input[] = [];
   const waiting = new Map<string, (reply: Reply) => void>();
@@ -83,8 +106,9 @@ export async function startCore({
   };
   let engine: Engine;
   const core: Core = {
-    waitMs: STRICT.waitMs,
-    renewMs: STRICT.renewMs,
+    waitMs: lease.timings.waitMs,
+    renewMs: lease.timings.renewMs,
+    timingsHash: lease.timingsHash,
     fault: null,
     nowMs: 1_000,
     replies,

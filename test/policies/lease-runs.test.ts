@@ -2,11 +2,12 @@
 import t from 'tap';
 import type { LeaseAnswer, LeaseRecord } from '../../src/model/lease.ts';
 import type { Perform } from '../../src/model/loop.ts';
-import { withTimings } from '../lease/core.ts';
+import { LEASED, THIRD } from '../lease/core.ts';
 import { A, B, GROUP, settingsWith } from '../support/group.ts';
 import { History, succeed, unknown } from '../support/histories.ts';
 
-const SETTINGS = withTimings(settingsWith(), { waitMs: 1000, renewMs: 3000, timingsHash: null });
+const SETTINGS = settingsWith(LEASED, THIRD);
+const TERMS = SETTINGS.groups[GROUP]?.lease?.timingsHash ?? '';
 
 /** What a guard asks, and is told; by hand, so that it may do what no guard would. */
 function guards(h: History) {
@@ -25,7 +26,7 @@ function guards(h: History) {
   const take = (guard: string, epoch: number, over: Partial<LeaseRecord> = {}): LeaseAnswer => {
     const { revision } = ask(guard, { kind: 'read' });
     const record = { epoch, holder: guard, process: 'p', counter: 0, state: 'held', isolation: 'stop' };
-    const rest = { peers: [guard === A ? B : A], timingsHash: 'x', sample: null, release: null };
+    const rest = { peers: [guard === A ? B : A], writer: A, timingsHash: TERMS, sample: null, release: null };
     return ask(guard, { kind: 'set', expected: revision, record: { ...record, ...rest, ...over } });
   };
   for (const guard of [A, B]) ask(guard, { kind: 'read' });
@@ -36,7 +37,7 @@ function guards(h: History) {
 function lost(answer: (operation: Perform) => ReturnType<typeof succeed>) {
   const h = new History(SETTINGS);
   h.answer = answer;
-  h.pass(3000);
+  h.pass(60_000);
   const { take } = guards(h);
   const first = take(A, 1);
   h.loseActive();

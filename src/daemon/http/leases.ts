@@ -23,8 +23,10 @@ export const LEASE_PATH = '/api/v1/lease';
 const LIMIT_BYTES = 16 * 1024;
 /** Under way at once, apart from all other intake: an alert storm demotes no primary. */
 const ROOM = { most: 512, mostBytes: 512 * LIMIT_BYTES };
-/** Shorter than a guard waits (q is 2 s): a set that is answered later renews nothing, and is better told so. */
-const ANSWER_WITHIN_MS = 1_500;
+/** Where no lease is configured the answer is that there is none. */
+const NOBODY_WAITS_MS = 2_000;
+/** Of the time that a guard waits (q): a set that is answered later renews nothing, and is better told so. */
+const ANSWER_WITHIN = 0.75;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -183,7 +185,9 @@ async function askCore(
   if (engine.health() !== 'running') return failedCode(engine);
   count += 1;
   const request = `lease-${engine.state().incarnation}-${count}`;
-  const waiting = replies.waitFor(request, ANSWER_WITHIN_MS);
+  const { groups } = engine.state().settings;
+  const lease = Object.hasOwn(groups, ask.group) ? groups[ask.group]?.lease : null;
+  const waiting = replies.waitFor(request, ANSWER_WITHIN * (lease?.timings.attemptMs ?? NOBODY_WAITS_MS));
   const failed = Promise.withResolvers<ProblemCode>();
   engine.submit({ kind: 'lease', request, ask }).catch((error: unknown) => {
     log.error({ err: error }, 'a guard could not be answered');
