@@ -278,6 +278,8 @@ export type GuardState = {
   readonly hurried: string | null;
   readonly task: { readonly number: number; readonly task: PostgresTask; readonly sinceMono: MonoMs } | null;
   readonly deadManArmed: boolean;
+  /** Since when it is a primary that no dead-man watches; null = one does, or none is to. */
+  readonly unwatchedMono: MonoMs | null;
   readonly stopping: StopReason | null;
   /** Where its WAL ends, once it is proven stopped and known. */
   readonly ended: { readonly timeline: number; readonly lsn: Lsn; readonly clean: boolean } | null;
