@@ -51,6 +51,11 @@ export const ACTION_CODES = {
   spawn: 'the fence program could not be started',
   'fence-lost': 'the old side was off and is not any more',
 
+  // Guards.
+  refused: 'the guard turned the order down, and says why',
+  'no-lease': 'the target’s guard does not have the lease for this run',
+  'not-standby': 'the guard is nothing that could be promoted, and says why',
+
   // DNS records.
   conflict: 'the records are not what was read: somebody changed them, nothing was applied',
   throttled: 'the provider refused the request for being one too many; nothing was applied',

@@ -13,28 +13,27 @@ import { judgeOperator, missingProgram, type OperatorProgram, runOperator } from
 type CommandFence = Extract<NonNullable<GroupConfig['fence']>, { driver: 'command' }>;
 type Which = 'fence' | 'verify';
 
-export const fence: StepActions = { check: checkFence, do: doFence, verify: verifyFence };
+export const commandFence: StepActions = { check: checkFence, do: doFence, verify: verifyCommandFence };
 
-const commandFence = (group: GroupConfig): CommandFence | null =>
-  group.fence?.driver === 'command' ? group.fence : null;
+const driverOf = (group: GroupConfig): CommandFence | null => (group.fence?.driver === 'command' ? group.fence : null);
 const noDriver = (): OperationResult => no('unsupported', 'the group has no fence driver');
 
 async function checkFence(_operation: Perform, context: OperationContext): Promise<OperationResult> {
-  const driver = commandFence(context.group);
+  const driver = driverOf(context.group);
   if (driver === null) return noDriver();
   const programs = [driver.fence, driver.verify].map((argv) => ({ what: 'fence program', argv }));
   return (await missingProgram(programs, context)) ?? ok('both fence programs are there', { driver: 'command' });
 }
 
 async function doFence(operation: Perform, context: OperationContext): Promise<OperationResult> {
-  const driver = commandFence(context.group);
+  const driver = driverOf(context.group);
   if (driver === null) return noDriver();
   return await runFence('fence', driver, operation, context);
 }
 
 /** Reads back that the old side is off, now. A promotion asks this again right before it acts (invariant 4). */
-export async function verifyFence(operation: Perform, context: OperationContext): Promise<OperationResult> {
-  const driver = commandFence(context.group);
+export async function verifyCommandFence(operation: Perform, context: OperationContext): Promise<OperationResult> {
+  const driver = driverOf(context.group);
   if (driver === null) return unknown('unsupported', 'the group has no fence driver to read back with');
   return await runFence('verify', driver, operation, context);
 }

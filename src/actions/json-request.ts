@@ -18,7 +18,7 @@ export type JsonAnswer =
   | { readonly kind: 'no-answer'; readonly message: string };
 
 export type JsonRequest = {
-  readonly method: 'GET' | 'PATCH';
+  readonly method: 'GET' | 'PATCH' | 'POST';
   readonly url: URL;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;

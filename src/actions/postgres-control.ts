@@ -8,6 +8,7 @@ import type { OperationResult, Perform } from '../model/loop.ts';
 import type { OperationContext } from './context.ts';
 import { command } from './postgres-control-command.ts';
 import { direct } from './postgres-control-direct.ts';
+import { guard } from './postgres-control-guard.ts';
 import { patroni } from './postgres-control-patroni.ts';
 import type { PostgresState } from './postgres-state.ts';
 import type { PostgresTarget } from './targets.ts';
@@ -64,7 +65,7 @@ export function controlOf(component: PostgresComponent): PostgresControl | null 
     case 'command':
       return command;
     case 'guard':
-      return null;
+      return guard;
     default:
       return control satisfies never;
   }

@@ -304,6 +304,42 @@ export const MetricStatus = Type.Object({
 });
 export type MetricStatus = Static<typeof MetricStatus>;
 
+/** Who may write to one PostgreSQL, as the lease store knows it. */
+export const LeaseStatus = Type.Object({
+  component: Text,
+  state: Type.Enum(['none', 'held', 'released']),
+  /** Region of the guard that holds it, or held it last. */
+  holder: Maybe(Text),
+  epoch: Maybe(Type.Integer()),
+  /** Guards that may be promoted after it. */
+  peers: Type.Array(Text),
+  /** What an isolated primary does. */
+  isolation: Maybe(Type.Enum(['stop', 'serve'])),
+  /** How it was given back. */
+  released: Maybe(Type.Enum(['clean', 'crash', 'unpromoted'])),
+  /** When it was last taken, given back, or changed in what others rely on. */
+  setAt: Maybe(WallMs),
+  /** Null: not since the store has started. */
+  renewedAgoMs: Maybe(Ms),
+  /** For so long nothing has changed, as far as this life of the store has seen. */
+  unchangedMs: Ms,
+  /** Until acquisitions are granted; 0 once they are. */
+  warmingMs: Ms,
+  /** How each guard was last heard; null: not since the store has started. */
+  guards: Type.Array(
+    Type.Object({
+      region: Text,
+      heardAgoMs: Maybe(Ms),
+      /** Whether it obeys this life of the store. */
+      pinned: Type.Boolean(),
+      obeyed: Maybe(Type.Integer()),
+    }),
+  ),
+  /** Why nothing is granted until a person clears it. */
+  halt: Maybe(Type.Object({ at: WallMs, guard: Text, why: Text })),
+});
+export type LeaseStatus = Static<typeof LeaseStatus>;
+
 export const GroupStatus = Type.Object({
   group: Text,
   title: Text,
@@ -326,6 +362,7 @@ export const GroupStatus = Type.Object({
       replayLagSeconds: Maybe(Type.Number()),
     }),
   ),
+  leases: Type.Array(LeaseStatus),
   reports: Type.Array(ReportStatus),
   autonomy: Type.Object({ declared: Autonomy, inForce: Autonomy, why: Type.Array(Text) }),
   gates: Type.Array(GateReport),

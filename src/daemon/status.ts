@@ -29,6 +29,7 @@ import type {
   StatusDocument,
 } from './status-document.ts';
 import { factsOf, monitorsOf, targetsOf } from './status-facts.ts';
+import { leasesOf } from './status-leases.ts';
 import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
@@ -100,18 +101,32 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
   };
   const gates = [...(judged?.reports ?? [])];
   const reports = reportsOf(view);
+  const leases = leasesOf(state, view);
   const decisions = Object.values(ledger.decisions);
   return {
     group: id,
     title: settings.title,
     timeZone: settings.businessHours?.timeZone ?? null,
-    summary: summaryOf({ view, ...health, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
+    summary: summaryOf({
+      view,
+      ...health,
+      findings,
+      holds,
+      reports,
+      leases,
+      autonomy,
+      gates,
+      decisions,
+      proposal,
+      run,
+    }),
     active: view.active,
     standby: view.standby,
     epoch: ledger.epoch,
     rtoMs: settings.rtoMs,
     rpoMs: settings.rpoMs,
     replication: replicationOf(view),
+    leases,
     reports,
     autonomy,
     gates,

@@ -4,7 +4,7 @@
 import type { EventBody, EventOf } from '../model/events.ts';
 import type { EndedRun, GroupLedger, Run, StepState } from '../model/ledger.ts';
 import type { PlanStep, StepKind } from '../model/plan.ts';
-import { intended, irrevocable, proven, READING_STEPS, toUndo } from '../model/run.ts';
+import { intended, irrevocable, isOverridden, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { refuse } from './illegal.ts';
 
 /** Runs kept whole in the ledger; older ones are in the journal. */
@@ -118,6 +118,7 @@ function openRun(group: GroupLedger, event: EventOf<'run.opened'>): GroupLedger 
     asks: null,
     steps: Object.fromEntries(plan.steps.map((step) => [step.id, PENDING])),
     epochTaken: false,
+    leaseEpoch: 0,
     loss,
     sample,
     clocks: { impactAt, detectedAt, decidedAt: at, executedAt: null, verifiedAt: null },
@@ -167,7 +168,7 @@ function stepAfter(
   switch (event.kind) {
     case 'step.intended':
       if (run.status !== 'running') refuse(event, `the run is ${run.status}`);
-      if (!BEFORE_EPOCH.includes(step.kind) && (!run.epochTaken || event.epoch !== group.epoch)) {
+      if (!BEFORE_EPOCH.includes(step.kind) && (!run.epochTaken || isOverridden(group))) {
         refuse(event, `epoch ${event.epoch} is not the durable epoch ${group.epoch} of this run`); // invariant 3
       }
       if (event.epoch !== run.epoch) refuse(event, `the run has epoch ${run.epoch}`);

@@ -5,7 +5,7 @@
  * A guard is named by the region it stands in: one guard, one PostgreSQL, one data directory.
  */
 import Type, { type Static } from 'typebox';
-import { Lsn, Name, WallMs } from './primitives.ts';
+import { Lsn, MonoMs, Name, WallMs } from './primitives.ts';
 
 const Maybe = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false } as const;
@@ -117,8 +117,9 @@ const current = {
  * - `conflict`: the revision expected is not the one that stands; nothing was changed.
  * - `refused`: nothing was changed, and the same request may be granted later. `warming`: too soon after a start of the store;
  *   `not-pinned`: the asker, or a promotable peer, obeys another life of the store; `below-floor`: the epoch is not above what was
- *   taken; `not-holder`: a change that only the holder may make; `halted`: the store is older than what a guard has seen, and a
- *   person is needed.
+ *   taken; `not-holder`: a change that only the holder may make; `timings`: the asker keeps other timings than the group, or than
+ *   the holder it would follow, and waited for another span; `halted`: the store is older than what a guard has seen, and a person
+ *   is needed.
  *
  * No answer, or one that came too late, says nothing: the set may have been made.
  */
@@ -130,7 +131,7 @@ export const LeaseAnswer = Type.Union([
     {
       kind: Type.Literal('refused'),
       ...current,
-      code: Type.Enum(['warming', 'not-pinned', 'below-floor', 'not-holder', 'halted']),
+      code: Type.Enum(['warming', 'not-pinned', 'below-floor', 'not-holder', 'timings', 'halted']),
       message: Type.String({ maxLength: 500 }),
       retryAfterMs: Maybe(Type.Number({ minimum: 0 })),
     },
@@ -138,6 +139,54 @@ export const LeaseAnswer = Type.Union([
   ),
 ]);
 export type LeaseAnswer = Static<typeof LeaseAnswer>;
+
+/** Why a lease was halted, and what a guard had seen that its store had not: a later life, another one, a higher epoch. */
+export const LeaseHalt = Type.Object(
+  {
+    at: WallMs,
+    guard: Name,
+    code: Type.Enum(['later-life', 'another-life', 'higher-epoch']),
+    /** Highest epoch that any guard said it had obeyed. */
+    epoch: Count,
+    /** Highest count of a life that any guard said it was pinned to; 0 = none was. */
+    start: Count,
+    why: Type.String({ maxLength: 500 }),
+  },
+  closed,
+);
+export type LeaseHalt = Static<typeof LeaseHalt>;
+
+/** What is durable of one lease. The counter and the sample of its record may be behind: renewals are not written down. */
+export const KeptLease = Type.Object(
+  {
+    record: Maybe(LeaseRecord),
+    /** When that record was written down; null while there is none. */
+    setAt: Maybe(WallMs),
+    halt: Maybe(LeaseHalt),
+  },
+  closed,
+);
+export type KeptLease = Static<typeof KeptLease>;
+export const NO_LEASE: KeptLease = { record: null, setAt: null, halt: null };
+
+/** What one life of the store knows of a lease, and may be lost with it without harm. */
+export const SeenLease = Type.Object(
+  {
+    /** The record with the renewals of this life; null = as it was kept. */
+    record: Maybe(LeaseRecord),
+    /** Sets made in this life: they number revisions. */
+    sets: Count,
+    /** When the revision last changed; null = not in this life. */
+    changedMono: Maybe(MonoMs),
+    /** Each guard as it was last heard, by region. */
+    heard: Type.Record(Type.String(), Type.Object({ mono: MonoMs, pin: Maybe(Incarnation), obeyed: Count }, closed)),
+  },
+  closed,
+);
+export type SeenLease = Static<typeof SeenLease>;
+export const NOT_SEEN: SeenLease = { record: null, sets: 0, changedMono: null, heard: {} };
+
+export const leaseKey = (group: string, component: string): string => `${group}/${component}`;
 
 /** A compare-and-set log of lease records. */
 export type LeaseStore = {

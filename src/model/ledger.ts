@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
+import { KeptLease } from './lease.ts';
 import { Mandate } from './mandate.ts';
 import { Notice } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
@@ -81,6 +82,8 @@ export const Run = Type.Object({
   asks: Maybe(Ceilings),
   steps: Type.Record(Type.String(), StepState),
   epochTaken: Type.Boolean(),
+  /** Highest epoch above its own that the target's guard took the lease at, as at a restart in place; 0 = none. */
+  leaseEpoch: Type.Integer(),
   loss: LossBracket,
   sample: Maybe(PrimarySample),
   clocks: Clocks,
@@ -159,6 +162,8 @@ export const GroupLedger = Type.Object({
   mandate: Maybe(Mandate),
   raise: Maybe(Raise),
   raises: Type.Integer(),
+  /** By component. */
+  leases: Type.Record(Name, KeptLease),
 });
 export type GroupLedger = Static<typeof GroupLedger>;
 
@@ -193,6 +198,8 @@ export const Ledger = Type.Object({
   seq: Type.Integer(),
   hash: Type.String(),
   incarnation: Maybe(Type.String()),
+  /** How often failoverd has started on this journal: with `incarnation`, the life of its lease store. */
+  starts: Type.Integer(),
   config: ConfigLedger,
   /** Wall time of the newest event; tells how long nobody watched before a start. */
   lastAt: Maybe(WallMs),
@@ -224,12 +231,14 @@ export const EMPTY_GROUP: GroupLedger = {
   mandate: null,
   raise: null,
   raises: 0,
+  leases: {},
 };
 
 export const EMPTY_LEDGER: Ledger = {
   seq: 0,
   hash: GENESIS_HASH,
   incarnation: null,
+  starts: 0,
   config: { hash: null, since: null, restartNeeded: [], refused: null },
   lastAt: null,
   groups: {},

@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { FailureEpisode } from './failures.ts';
+import { LeaseRequest, SeenLease } from './lease.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
@@ -108,6 +109,15 @@ export const Input = Type.Union([
     report: Report,
     why: Type.String({ minLength: 1, maxLength: 500 }),
   }),
+  /** Asked by a guard; answered by a `reply` once what it says is durable. A renewal leaves nothing to write. */
+  input('lease', { request: Type.String(), ask: LeaseRequest }),
+  input('clear-lease', {
+    ...order,
+    person: Person,
+    group: Name,
+    component: Name,
+    why: Type.String({ minLength: 1, maxLength: 500 }),
+  }),
   input('paged', { page: PageId, delivered: Type.Boolean(), message: Type.String({ maxLength: 500 }) }),
 ]);
 export type Input = Static<typeof Input>;
@@ -166,6 +176,8 @@ export const KeptObservation = Type.Object({
   badSince: Type.Union([WallMs, Type.Null()]),
   /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
   badSinceMono: Type.Union([MonoMs, Type.Null()]),
+  /** Bad, and the first look that came in since its vantage is connected again: it may have begun while that was cut off. */
+  doubtful: Type.Boolean(),
   /** How it failed lately, with the words of each first failure; kept while it is well again. */
   failures: Type.Readonly(Type.Array(FailureEpisode)),
 });
@@ -189,6 +201,8 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** When each vantage was last found connected again after it had not been; absent = not in this life. */
+  connectedSince: Type.Record(Type.String(), MonoMs),
   /** How the servers that watch for us are, by `kind/server/replica`. */
   monitors: Type.Record(Type.String(), KeptObservation),
   /** Groups with something that turned bad at a vantage since a control target of it last answered, by vantage. */
@@ -235,6 +249,10 @@ export const Volatile = Type.Object({
   regionBadMono: Type.Record(Type.String(), MonoMs),
   /** How each PostgreSQL was last seen to be made, by `group/component/region`; kept while it can't be asked. */
   readiness: Type.Record(Type.String(), Type.Object({ facts: Readiness, mono: MonoMs })),
+  /** Leases in this life, by `leaseKey`. */
+  leases: Type.Record(Type.String(), SeenLease),
+  /** When this life of the lease store began: every acquisition waits from here (safety.md, "Embedded store"). */
+  storeStartMono: MonoMs,
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -261,6 +279,7 @@ export type StepOutput = {
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  connectedSince: {},
   monitors: {},
   unvouched: {},
   samples: {},
@@ -281,4 +300,6 @@ export const EMPTY_VOLATILE: Volatile = {
   probeAskedMono: {},
   regionBadMono: {},
   readiness: {},
+  leases: {},
+  storeStartMono: 0,
 };

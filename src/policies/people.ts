@@ -7,8 +7,10 @@ import type { GroupLedger, Proposal, Raise, Run } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, irrevocable, isBroken, toUndo } from '../model/run.ts';
+import { overriddenBy } from './leases.ts';
 import { approveRaise, turnDown } from './raises.ts';
 import { page, say, type Turn } from './turn.ts';
+import { groupLedger } from './view.ts';
 
 /** Problems, by the closed codes the API publishes. */
 type Refusal =
@@ -130,6 +132,8 @@ function resume(turn: Turn, input: InputOf<'approve'>, group: GroupId, run: Run)
   if (!input.person.roles.includes('sre')) return refuse(turn, input, 'role', 'an on-call SRE lets a run go on');
   if (run.status !== 'paused' && run.status !== 'halted')
     return refuse(turn, input, 'not-waiting', `${run.id} is ${run.status}: it waits for nobody`);
+  const by = overriddenBy(groupLedger(turn.state, group));
+  if (by !== null) return refuse(turn, input, 'not-waiting', `${by}: it can’t go on`);
   say(turn, { kind: 'run.resumed', at: input.at, group, run: run.id, person: input.person.id });
   // One person widens what more may have said yes to: those who would want to know hear of it now, not in half an hour.
   if (run.asks !== null)

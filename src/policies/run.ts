@@ -15,9 +15,10 @@ import type { InputOf, Operation, OperationResult, Volatile } from '../model/loo
 import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended, irrevocable, READING_STEPS, toUndo } from '../model/run.ts';
+import { intended, irrevocable, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { type Left, leftAtPromotion } from './ceilings.ts';
 import { DIAGNOSES } from './diagnoses.ts';
+import { overriddenBy } from './leases.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
 import { componentsOf, judgeRow } from './rows.ts';
@@ -42,6 +43,7 @@ export function advanceRun(turn: Turn, group: GroupId): void {
     return;
   }
   if (run.status === 'aborting') return undo(turn, group, run);
+  if (overridden(turn, group, run)) return;
   const step = run.plan.steps.find((candidate) => run.steps[candidate.id]?.status !== 'done');
   if (step === undefined) return end(turn, group, run, 'verified', `${run.plan.to} serves; every step is proven`);
   const state = run.steps[step.id];
@@ -96,6 +98,37 @@ function afterFailure(turn: Turn, group: GroupId, run: Run, step: PlanStep, stat
   const why = `${step.id} failed: ${state.message ?? state.code ?? ''}`;
   if (step.phase === 'verification') return end(turn, group, run, 'unverified', why);
   say(turn, { kind: 'run.aborting', at: turn.state.at, group, run: run.id, person: null, why });
+}
+
+/**
+ * Somebody else took the lease above this run's epoch: the old side was restarted in place, or a person acts beside us. Nothing
+ * more is done at that epoch (invariant 3). True where the run ended, or was stopped, for it.
+ */
+function overridden(turn: Turn, group: GroupId, run: Run): boolean {
+  const by = overriddenBy(groupLedger(turn.state, group));
+  if (by === null) return false;
+  const { at } = turn.state;
+  const base = { at, group, run: run.id } as const;
+  if (!irrevocable(run)) {
+    say(turn, { kind: 'run.aborting', ...base, person: null, why: by });
+    return true;
+  }
+  if (proven(run, 'promote')) {
+    end(turn, group, run, 'unverified', `${by}; what was to follow the promotion is not done`);
+    return true;
+  }
+  if (run.status === 'halted') return false;
+  say(turn, { kind: 'run.halted', ...base, code: 'epoch-overridden', why: by });
+  page(
+    turn,
+    'stuck',
+    group,
+    `${run.id} is halted: its epoch was overtaken`,
+    intended(run, 'promote')
+      ? `${by}. A promotion was asked for and may still take effect: look at both sides now, and let one of them alone take writes. The run ends once the promotion is proven.`
+      : `${by}. The old side was being fenced and nothing is promoted. Abort ${run.id} to give it up; a new one has an epoch of its own.`,
+  );
+  return true;
 }
 
 /** Before the first point of no return, proof that the old side serves undoes the run; anything less does not (design §7). */

@@ -6,14 +6,17 @@ import { firstBreak } from '../journal/chain.ts';
 import type { EventBody, JournalEntry } from '../model/events.ts';
 import type { Perform } from '../model/loop.ts';
 import { independent } from '../policies/diagnoses.ts';
-import { A, B, type Place, type Platform, W } from './platform.ts';
-import { COOLDOWN_MS } from './settings.ts';
+import type { Violation } from './contract.ts';
+import { type Phase, PhaseWatch } from './faults.ts';
+import type { Truth } from './lanes.ts';
+import { A, B, type Platform, W } from './platform.ts';
+import { FAILOVER_ROW, WATCHDOG_WITHIN_MS } from './settings.ts';
 import type { Disk } from './store.ts';
-
-export type Violation = { readonly invariant: number; readonly what: string; readonly atMs: number };
 
 /** A vantage isolated for this long has seen its control targets fail: its evidence may no longer stand in a decision. */
 const ISOLATION_SEEN_MS = 8000;
+/** A watchdog that is silent for as long as the config allows is known to be so after this at the latest. */
+const WATCHDOG_SEEN_MS = 3000;
 /** A region that every vantage could reach all this time is healthy beyond any doubt. */
 const HEALTHY_MS = 15_000;
 
@@ -22,6 +25,8 @@ export class Oracle {
   readonly #platform: Platform;
   readonly #disk: Disk;
   readonly #holdMs: number;
+  readonly #cooldownMs: number;
+  readonly #phases = new PhaseWatch();
   #judged = 0;
   #highestEpoch = 0;
   #reported = false;
@@ -35,15 +40,45 @@ export class Oracle {
   /** Steps begun by an earlier life and not read by this one yet. */
   #unread = new Set<string>();
   failedIncarnation = false;
-  readonly isolatedSinceMs = new Map<Place, number>();
   /** When a place was last connected and truly could not see A. */
-  readonly #blindToAMs = new Map<Place, number>();
+  readonly #blindToAMs: Record<typeof B | typeof W, number> = {
+    [B]: Number.NEGATIVE_INFINITY,
+    [W]: Number.NEGATIVE_INFINITY,
+  };
   #doubtedMs = 0;
+  /** Since when not every vantage reaches A; null = all do. */
+  #doubtedSinceMs: number | null = null;
+  #startedMs = 0;
+  /** Since when no alert can come, the watchdog's neither; null = they can. */
+  blindSinceMs: number | null = null;
+  /** Newest look that was taken in, by vantage and target: what a decision stands on (invariant 18). */
+  #looks = new Map<string, Truth>();
+  /** The cutting off of a vantage that this life was told of, and whether its control target answered since. */
+  #toldAlone = new Map<string, { readonly interval: number; readonly back: boolean }>();
 
-  constructor(platform: Platform, disk: Disk, holdMs: number) {
+  constructor(platform: Platform, disk: Disk, holdMs: number, cooldownMs: number) {
     this.#platform = platform;
     this.#disk = disk;
     this.#holdMs = holdMs;
+    this.#cooldownMs = cooldownMs;
+  }
+
+  phase(): Phase {
+    return this.#phases.now();
+  }
+
+  /** The daemon took looks in. */
+  delivered(vantage: 'daemon' | 'witness', truths: readonly Truth[]): void {
+    for (const truth of truths) {
+      if (truth.target !== 'control') {
+        if (truth.target.region === A) this.#looks.set(`${vantage}/${truth.target.kind}`, truth);
+        continue;
+      }
+      const told = this.#toldAlone.get(vantage);
+      if (truth.verdict === 'bad' && truth.alone > 0)
+        this.#toldAlone.set(vantage, { interval: truth.alone, back: false });
+      else if (truth.verdict === 'ok' && told !== undefined) this.#toldAlone.set(vantage, { ...told, back: true });
+    }
   }
 
   #violate(invariant: number, what: string): void {
@@ -53,6 +88,9 @@ export class Oracle {
   /** A process came up: whatever is unfinished on disk must be read before it is acted on (invariant 8). */
   started(): void {
     this.failedIncarnation = false;
+    this.#startedMs = this.#platform.scheduler.nowMs;
+    this.#looks = new Map();
+    this.#toldAlone = new Map();
     this.#unread = new Set();
     const status = new Map<string, boolean>();
     for (const { body } of this.#disk.entries) {
@@ -67,11 +105,14 @@ export class Oracle {
     const { a, b } = this.#platform;
     if (this.#platform.commits(a) && this.#platform.commits(b)) this.#violate(1, 'both PostgreSQL can commit');
     const now = this.#platform.scheduler.nowMs;
-    const seen = this.#platform.commits(a) && ([B, W] as const).every((place) => this.#platform.connected(place, A));
-    if (!seen) this.#doubtedMs = now;
-    for (const place of [B, W] as const) {
-      const sees = this.#platform.commits(a) && this.#platform.connected(place, A);
-      if (!sees && !this.#platform.alone(place)) this.#blindToAMs.set(place, now);
+    const commits = this.#platform.commits(a);
+    const [fromB, fromW] = [commits && this.#platform.connected(B, A), commits && this.#platform.connected(W, A)];
+    if (!fromB && !this.#platform.alone(B)) this.#blindToAMs[B] = now;
+    if (!fromW && !this.#platform.alone(W)) this.#blindToAMs[W] = now;
+    if (fromB && fromW) this.#doubtedSinceMs = null;
+    else {
+      this.#doubtedMs = now;
+      this.#doubtedSinceMs ??= now;
     }
     for (; this.#judged < this.#disk.entries.length; this.#judged += 1) {
       const entry = this.#disk.entries[this.#judged];
@@ -80,6 +121,7 @@ export class Oracle {
   }
 
   #judge({ body }: JournalEntry): void {
+    this.#phases.follow(body, FAILOVER_ROW);
     switch (body.kind) {
       case 'epoch.taken':
         if (body.epoch <= this.#highestEpoch) this.#violate(2, `epoch ${body.epoch} after ${this.#highestEpoch}`);
@@ -114,7 +156,7 @@ export class Oracle {
 
   #opened(body: Extract<EventBody, { kind: 'run.opened' }>): void {
     if (this.#openRun !== null) this.#violate(12, `${body.run} opened while ${this.#openRun} is open`);
-    if (this.#endedAt !== null && body.at - this.#endedAt < COOLDOWN_MS)
+    if (this.#endedAt !== null && body.at - this.#endedAt < this.#cooldownMs)
       this.#violate(12, `${body.run} opened within the cooldown`);
     this.#openRun = body.run;
     const { signs, vetoes } = body.decision;
@@ -136,17 +178,38 @@ export class Oracle {
       [B, 'daemon'],
       [W, 'witness'],
     ] as const) {
-      const blindMs = this.#blindToAMs.get(place) ?? Number.NEGATIVE_INFINITY;
-      if (vantages.has(name) && this.#platform.scheduler.nowMs - blindMs > this.#holdMs + ISOLATION_SEEN_MS)
+      if (!vantages.has(name)) continue;
+      if (this.#platform.scheduler.nowMs - this.#blindToAMs[place] > this.#holdMs + ISOLATION_SEEN_MS)
         this.#violate(18, `${body.run} stands on ${name}, which never missed the region while it was connected itself`);
-    }
-    for (const [place, sinceMs] of this.isolatedSinceMs) {
-      const name = place === B ? 'daemon' : 'witness';
-      if (this.#platform.scheduler.nowMs - sinceMs > ISOLATION_SEEN_MS && vantages.has(name))
+      if (this.#platform.aloneForMs(place) > ISOLATION_SEEN_MS)
         this.#violate(18, `${body.run} stands on the isolated vantage ${name}`);
+      if (this.#standsOnCutOff(name))
+        this.#violate(18, `${body.run} stands on what ${name} began to look at while it was cut off, and it is back`);
     }
+    if (body.trigger === 'auto' && this.#wasBlind())
+      this.#violate(
+        17,
+        `${body.run} was opened by nobody, and no alert could have come long before the region was lost`,
+      );
     if (this.#platform.scheduler.nowMs - this.#doubtedMs > HEALTHY_MS)
       this.#violate(28, `${body.run} fails a healthy region over`);
+  }
+
+  /** The newest look of any of A's components met a cutting off that was told of, and the vantage is known to be back. */
+  #standsOnCutOff(name: string): boolean {
+    const told = this.#toldAlone.get(name);
+    if (told?.back !== true) return false;
+    return (['postgres', 'http'] as const).some((kind) => {
+      const look = this.#looks.get(`${name}/${kind}`);
+      return look?.verdict === 'bad' && look.alone === told.interval;
+    });
+  }
+
+  /** The watchdog had been silent for long while all was well, so autonomy is gated (design §4). */
+  #wasBlind(): boolean {
+    const { blindSinceMs } = this;
+    if (blindSinceMs === null || this.#doubtedSinceMs === null || this.#startedMs > blindSinceMs) return false;
+    return this.#doubtedSinceMs - blindSinceMs > WATCHDOG_WITHIN_MS + WATCHDOG_SEEN_MS;
   }
 
   #ended(body: Extract<EventBody, { kind: 'run.ended' }>): void {

@@ -5,6 +5,7 @@ import type { FactStatus, FindingStatus, GroupStatus, RaiseStatus } from '../../
 import { bytesText, counted, instantText, spanText } from '../../text.ts';
 import { spanBar } from './bars.ts';
 import { glance, reportNotices } from './glance.ts';
+import { leasePart } from './leases.ts';
 import { decisionsPart, gatePart, rowPart } from './matrix.ts';
 import { failureList, metricTable } from './metrics.ts';
 import {
@@ -55,6 +56,7 @@ function partsOf(group: GroupStatus): readonly GroupPart[] {
     part('maintenance', 'Planned work', maintenanceTable(group)),
     part('holds', 'Holds', holdTable(group)),
     part('ended', 'Last runs', endedRuns(group)),
+    part('leases', 'Who may write', leasePart(group)),
     part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why))),
     part('decisions', 'Decisions that stand', decisionsPart(group)),
     part('gates', 'Gates, as they answer now', gatePart(group)),

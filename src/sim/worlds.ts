@@ -1,0 +1,11 @@
+/** The kinds of world there are, by the name that `--world` takes. */
+import type { World } from './contract.ts';
+import { WHOLE } from './whole.ts';
+
+export const WORLDS: readonly World[] = [WHOLE];
+
+export const worldNamed = (name: string): World => {
+  const world = WORLDS.find((one) => one.name === name);
+  if (world === undefined) throw new RangeError(`no such world: ${name}`);
+  return world;
+};

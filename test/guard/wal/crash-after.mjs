@@ -1,0 +1,23 @@
+// Preloaded into a child: the process is killed, from inside and by SIGKILL, right before its N-th write, sync or rename of a
+// file. A series of these meets every state that a crash can leave.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import process from 'node:process';
+
+const after = Number(process.env.CRASH_AFTER ?? 'Infinity');
+let count = 0;
+
+function counted(call) {
+  return function countedCall(...args) {
+    count += 1;
+    if (count > after) process.kill(process.pid, 'SIGKILL');
+    return call.apply(this, args);
+  };
+}
+
+for (const name of ['rename', 'mkdir', 'rm', 'chown']) fs.promises[name] = counted(fs.promises[name]);
+const probe = await fs.promises.open(process.execPath, 'r');
+const handle = Object.getPrototypeOf(probe);
+await probe.close();
+for (const name of ['sync', 'write', 'writeFile']) handle[name] = counted(handle[name]);
+syncBuiltinESMExports();
