@@ -96,6 +96,20 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./witness.ts')).witness,
   },
+  guard: {
+    says: 'run the guard beside a PostgreSQL: it alone starts, promotes and stops it',
+    help: [
+      'failoverd guard FILE [--stop-postgres]',
+      'failoverd guard FILE --dead-man | --nftables',
+      '',
+      '  FILE              its config, such as guard.yaml; see `failoverd check`',
+      '  --stop-postgres   on a signal: stop PostgreSQL and give the lease back. Without it',
+      '                    PostgreSQL goes on under the dead-man, for the next guard to find',
+      '  --dead-man        be its dead-man, as a unit of its own (deadMan.startedBy: service)',
+      '  --nftables        print rules that cut clients off when nothing renews; no proof',
+    ],
+    load: async () => (await import('./guard.ts')).guard,
+  },
   status: {
     says: 'what is wrong, what failoverd will do, and why not sooner',
     help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],

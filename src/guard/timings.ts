@@ -108,6 +108,10 @@ export function worstToWritable(timings: LeaseTimings, times: FailoverTimes, exp
   return { decidedMs, waitedMs, worstMs: Math.max(decidedMs, waitedMs) + takenWithinMs(timings) + times.databaseMs };
 }
 
+/** From the start of an isolation: sooner nobody else can have taken the lease, and what is isolated is sure to be still the primary. */
+export const earliestTakenMs = (timings: LeaseTimings, forMs: number): number =>
+  Math.max(forMs, timings.waitMs / (1 + CLOCK_RATE_ERROR) - oldestRenewalMs(timings));
+
 /** What a machine or a store decides, and no choice does. */
 export type Given = Pick<LeaseTimings, 'renewMs' | 'attemptMs' | 'electionGapMs' | 'stopWithinMs'>;
 

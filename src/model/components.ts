@@ -80,6 +80,9 @@ export const PatroniAddress = Type.Object(
     ),
     password: Type.Optional(secret('Password of that user; with username')),
     tls: Type.Optional(tlsClient('the members, by https')),
+    streamFrom: Type.Optional(
+      hostPort('Where the other region’s Patroni streams from this one; its address in instances by default'),
+    ),
   },
   described('The Patroni cluster of one region'),
 );
@@ -90,7 +93,10 @@ export const CommandControl = Type.Object(
     check: argv('What reads whether it may be promoted'),
     promote: argv('What asks for the promotion'),
     verify: argv('What reads back whether it is promoted'),
-    timeout: span('60s', 'How long one of the three may take; after that the answer is unknown'),
+    fence: Type.Optional(argv('What has the old side stop taking writes; with fenceVerify')),
+    fenceVerify: Type.Optional(argv('What reads back that the old side takes no writes; with fence')),
+    rejoin: Type.Optional(argv('What has the old side follow the new one')),
+    timeout: span('60s', 'How long one of them may take; after that the answer is unknown'),
   },
   described(
     'Programs that promote by whatever manages the servers: exit 0 it may be, is asked for, is promoted; 1 it is not, and nothing was done; anything else unknown',

@@ -34,7 +34,9 @@ function expiredIsNoProof(
   exposureMs: number | null,
 ): string[] {
   const endedMs = endedWithinMs(terms.timings, terms.deadMan);
-  const needed = Number.isFinite(endedMs) && (exposureMs === null || exposureMs < endedMs);
+  // One that serves on has no bound, so there is nothing to consent to.
+  const needed =
+    terms.isolation === 'stop' && Number.isFinite(endedMs) && (exposureMs === null || exposureMs < endedMs);
   return [
     ...(terms.isolation === 'stop' ? [] : ['lease.isolation is serve: an isolated primary goes on taking writes']),
     ...(deadManCounts(terms.deadMan)

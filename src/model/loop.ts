@@ -176,6 +176,8 @@ export const KeptObservation = Type.Object({
   badSince: Type.Union([WallMs, Type.Null()]),
   /** The same instant on the monotonic clock: what came in before it can't vouch for the bad answers (invariant 18). */
   badSinceMono: Type.Union([MonoMs, Type.Null()]),
+  /** Bad, and the first look that came in since its vantage is connected again: it may have begun while that was cut off. */
+  doubtful: Type.Boolean(),
   /** How it failed lately, with the words of each first failure; kept while it is well again. */
   failures: Type.Readonly(Type.Array(FailureEpisode)),
 });
@@ -199,6 +201,8 @@ export const Volatile = Type.Object({
   sights: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
   /** What each vantage's control targets answered, by target. */
   controls: Type.Record(Type.String(), Type.Record(Type.String(), KeptObservation)),
+  /** When each vantage was last found connected again after it had not been; absent = not in this life. */
+  connectedSince: Type.Record(Type.String(), MonoMs),
   /** How the servers that watch for us are, by `kind/server/replica`. */
   monitors: Type.Record(Type.String(), KeptObservation),
   /** Groups with something that turned bad at a vantage since a control target of it last answered, by vantage. */
@@ -275,6 +279,7 @@ export type StepOutput = {
 export const EMPTY_VOLATILE: Volatile = {
   sights: {},
   controls: {},
+  connectedSince: {},
   monitors: {},
   unvouched: {},
   samples: {},

@@ -7,6 +7,7 @@ import { withKey, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 import { indexOf } from '../model/settings-index.ts';
+import { vantageView } from './vantage.ts';
 
 const NO_FAILURES: readonly FailureEpisode[] = [];
 
@@ -78,11 +79,12 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
   const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
   let { samples, monitors, readiness } = state.volatile;
   let unvouched = answered(state.volatile.unvouched, input);
+  const connectedSince = reconnected(state, input);
   for (const observation of input.observations) {
     if (!known(state, observation)) continue;
     if (isMonitor(observation)) {
       const key = monitorKey(observation);
-      monitors = withKey(monitors, key, keptOf(observation, monitors[key], input));
+      monitors = withKey(monitors, key, keptOf(observation, monitors[key], input, false));
       continue;
     }
     const [shelf, key] =
@@ -91,7 +93,8 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
         : [shelves.sights.shelf(observation.group), keyOf(observation)];
     const before = shelf[key];
     if (before !== undefined && isLateFailure(observation, before.observation)) continue;
-    shelf[key] = keptOf(observation, before, input);
+    const kept = keptOf(observation, before, input, isDoubtful(observation, before, connectedSince));
+    shelf[key] = kept;
     if (observation.kind === 'control') continue;
     // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
     if (observation.kind === 'readiness') {
@@ -100,7 +103,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
         readiness = withKey(readiness, readinessKey(group, component, region), { facts, mono: input.mono });
       continue;
     }
-    if (observation.verdict === 'bad' && before?.badSinceMono == null && observation.kind !== 'metric')
+    if (kept.badSinceMono !== null && kept.badSinceMono !== before?.badSinceMono && observation.kind !== 'metric')
       unvouched = withUnvouched(unvouched, observation);
     samples = withSample(state, samples, observation, input);
   }
@@ -108,6 +111,7 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
     ...state.volatile,
     sights: shelves.sights.filled(),
     controls: shelves.controls.filled(),
+    connectedSince,
     monitors,
     samples,
     readiness,
@@ -119,16 +123,43 @@ function keptOf(
   observation: Observation,
   before: KeptObservation | undefined,
   { at, mono }: InputOf<'observed'>,
+  doubtful: boolean,
 ): KeptObservation {
   const bad = observation.verdict === 'bad';
+  // What was seen before it says nothing of when the failing began.
+  const run = doubtful ? undefined : before;
   return {
     observation,
     receivedAt: at,
     receivedMono: mono,
-    badSince: bad ? (before?.badSince ?? at) : null,
-    badSinceMono: bad ? (before?.badSinceMono ?? mono) : null,
+    badSince: bad ? (run?.badSince ?? at) : null,
+    badSinceMono: bad ? (run?.badSinceMono ?? mono) : null,
+    doubtful,
     failures: [...withObservation(before?.failures ?? NO_FAILURES, observation, { at, mono })],
   };
+}
+
+/**
+ * The vantages that were connected and are known not to have been since, with the instant at which one of their control
+ * targets is heard to answer again (invariant 18). The first answer of a life says nothing of the time before it.
+ */
+function reconnected(state: State, input: InputOf<'observed'>): Volatile['connectedSince'] {
+  return [...answeringIn(input)].reduce((since, vantage) => {
+    const heard = state.volatile.controls[vantage] !== undefined;
+    return heard && vantageView(state, vantage, '').connected !== 'ok' ? withKey(since, vantage, input.mono) : since;
+  }, state.volatile.connectedSince);
+}
+
+/** Whether a look may have begun while its vantage was cut off: it is the first of its subject since that is back (invariant 18). */
+function isDoubtful(
+  observation: Observation,
+  before: KeptObservation | undefined,
+  connectedSince: Volatile['connectedSince'],
+): boolean {
+  // A control target is what connection is told by; the others are asked of Prometheus, or tell nothing by failing.
+  if (observation.verdict !== 'bad' || observation.kind === 'control' || observation.kind === 'metric') return false;
+  const sinceMono = connectedSince[observation.vantage];
+  return sinceMono !== undefined && (before === undefined || before.receivedMono <= sinceMono);
 }
 
 /** How much later than a newer one a look may come in and still be known for late: a probe's deadline, and what a report takes. */

@@ -21,7 +21,7 @@ import { refuseReload, reload, takeIn } from './reload.ts';
 import { clearReport, remind, report, reportsFromAlerts } from './reports.ts';
 import { advanceRun, settle } from './run.ts';
 import { remember, say, type Turn, turnOf, wakeAt } from './turn.ts';
-import { vantageView } from './view.ts';
+import { vantageView } from './vantage.ts';
 
 export function step(before: State, input: Input): StepOutput {
   const turn = turnOf({ ...before, at: input.at, mono: Math.max(before.mono, input.mono) });

@@ -17,19 +17,7 @@ import { type AlertView, type FiringAlerts, firingAlerts, freshSilences, isSilen
 import { type MetricView, metricsOf } from './metrics.ts';
 import type { SeenReadiness } from './readiness.ts';
 import { seenReadiness } from './readiness-kept.ts';
-
-/** Control targets are probed every second; three missed answers and a deadline make them unknown. */
-export const CONTROL_FRESH_MS = 6000;
-
-export type VantageView = {
-  readonly id: VantageId;
-  readonly region: RegionId;
-  /** ok: a control target answers. bad: none does, this vantage is the isolated one. */
-  readonly connected: Verdict;
-  readonly why: string;
-  /** When the newest answer of a control target was taken in, on the monotonic clock. */
-  readonly answeredMono: number | null;
-};
+import { doubtOf, freshFor, type VantageView, vantageView } from './vantage.ts';
 
 /** What one vantage says of one region, by client-like probes of all its components. */
 export type Reach = {
@@ -176,28 +164,6 @@ export function viewOf(state: State, group: GroupId): View {
   };
 }
 
-const freshFor = (state: State, kept: KeptObservation, lifeMs: number): boolean =>
-  state.mono - kept.receivedMono <= lifeMs;
-
-export function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
-  let bad = 0;
-  let unknown = 0;
-  let answeredMono: number | null = null;
-  for (const kept of Object.values(state.volatile.controls[id] ?? {})) {
-    if (!freshFor(state, kept, CONTROL_FRESH_MS)) unknown += 1;
-    else if (kept.observation.verdict === 'ok')
-      answeredMono = Math.max(kept.receivedMono, answeredMono ?? kept.receivedMono);
-    else if (kept.observation.verdict === 'bad') bad += 1;
-    else unknown += 1;
-  }
-  const base = { id, region, answeredMono };
-  if (answeredMono !== null) return { ...base, connected: 'ok', why: 'a control target answers' };
-  if (bad > 0 && unknown === 0)
-    return { ...base, connected: 'bad', why: `none of its ${bad} control targets answers: it is the isolated one` };
-  const why = bad + unknown === 0 ? 'nothing was heard from it' : 'its control targets were not seen lately';
-  return { ...base, connected: 'unknown', why };
-}
-
 type ProbedKind = 'postgres' | 'http';
 const PROBED: readonly string[] = ['postgres', 'http'] satisfies ProbedKind[];
 /** Components that tell whether clients reach a region. */
@@ -241,19 +207,9 @@ function reachOf(
   const why = bad
     .map((kept) => `${subjectOf(kept)} ${kept.observation.code ?? 'failed'} at ${kept.observation.reached}`)
     .join(', ');
-  if (!vouchedFor(vantage, bad))
-    return { ...base, verdict: 'unknown', why: `${why}, and no control target has answered since`, ageMs, badSince };
+  const doubt = doubtOf(vantage, bad);
+  if (doubt !== null) return { ...base, verdict: 'unknown', why: `${why}, ${doubt}`, ageMs, badSince };
   return { ...base, verdict: 'bad', why, ageMs, badSince };
-}
-
-/**
- * A vantage that lost everything at once fails its targets before its control targets are known to fail, and an answer
- * that a control target gave earlier is still fresh then. So only one taken in after the failing began tells the two
- * apart (invariant 18). One that came in the same batch may be older, and does not count.
- */
-function vouchedFor(vantage: VantageView, bad: readonly KeptObservation[]): boolean {
-  const beganMono = Math.max(...bad.map((kept) => kept.badSinceMono ?? kept.receivedMono));
-  return vantage.answeredMono !== null && vantage.answeredMono > beganMono;
 }
 
 const subjectOf = ({ observation: o }: KeptObservation): string => ('component' in o ? o.component : o.kind);

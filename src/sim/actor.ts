@@ -4,6 +4,8 @@
  */
 import type { Actor } from '../engine/ports.ts';
 import type { OperationResult, Perform } from '../model/loop.ts';
+import type { StepKind } from '../model/plan.ts';
+import { REQUEST_FAULTS, type RequestFault } from './faults.ts';
 import type { Oracle } from './oracle.ts';
 import { A, B, type Platform } from './platform.ts';
 import type { Random } from './random.ts';
@@ -12,6 +14,8 @@ import type { Random } from './random.ts';
 export type Weather = {
   /** Probability that an operation meets a fault of its own. */
   operationFaults: number;
+  /** A fault that one request of a step meets. */
+  aimed: { readonly fault: RequestFault; readonly step: StepKind } | null;
   hypervisorDown: boolean;
   dnsDown: boolean;
 };
@@ -35,32 +39,51 @@ export class SimActor implements Actor {
   readonly #weather: Weather;
   readonly #written = new Set<string>();
 
-  constructor(platform: Platform, random: Random, oracle: Oracle, weather: Weather) {
+  readonly #met: (fault: RequestFault, step: StepKind) => void;
+
+  /** `met` is told of each request that meets a fault. */
+  constructor(
+    platform: Platform,
+    random: Random,
+    oracle: Oracle,
+    weather: Weather,
+    met: (fault: RequestFault, step: StepKind) => void,
+  ) {
     this.#platform = platform;
     this.#random = random;
     this.#oracle = oracle;
     this.#weather = weather;
+    this.#met = met;
   }
 
   perform(operation: Perform): Promise<OperationResult> {
     const { scheduler } = this.#platform;
     const random = this.#random;
     this.#oracle.asked(operation);
-    const fault = random.chance(this.#weather.operationFaults)
-      ? random.pick(['lost-reply', 'late', 'refused', 'nothing'] as const)
-      : null;
-    const outMs = fault === 'late' ? random.int(3000, 20_000) : random.int(1, 40);
+    const fault = this.#faultOf(operation);
+    if (fault !== null) this.#met(fault, operation.stepKind);
+    const outMs = fault === 'request-late' ? random.int(3000, 20_000) : random.int(1, 40);
     const backMs = random.int(1, 40);
     return new Promise((resolve) => {
       scheduler.after(outMs, () => {
-        if (fault === 'refused') return resolve(operation.operation === 'do' ? no('refused') : unknown('refused'));
-        const result = fault === 'nothing' ? unknown('network') : this.#act(operation);
+        if (fault === 'request-refused')
+          return resolve(operation.operation === 'do' ? no('refused') : unknown('refused'));
+        const result = fault === 'request-vanishes' ? unknown('network') : this.#act(operation);
         // A promotion is waited for; everything else answers when it is done.
         const waitMs = operation.stepKind === 'promote' && operation.operation === 'do' ? 300 : 0;
-        if (fault === 'lost-reply' || fault === 'late') return;
+        if (fault === 'reply-lost' || fault === 'request-late') return;
         scheduler.after(backMs + waitMs, () => resolve(waitMs === 0 ? result : this.#promoted()));
       });
     });
+  }
+
+  #faultOf({ stepKind }: Perform): RequestFault | null {
+    const { aimed, operationFaults } = this.#weather;
+    if (aimed?.step === stepKind && this.#random.chance(0.6)) {
+      this.#weather.aimed = null;
+      return aimed.fault;
+    }
+    return operationFaults > 0 && this.#random.chance(operationFaults) ? this.#random.pick(REQUEST_FAULTS) : null;
   }
 
   #promoted(): OperationResult {

@@ -1,132 +1,119 @@
 /**
- * `npm run sim -- --seeds N [--from S] [--jobs J] [--json]`, or `--seed S --trace` to read one history.
- * Exit 0: no violation. 1: at least one; each is printed with the seed that shows it again. 2: usage.
+ * `npm run sim`: many histories of each kind of world, or one to read (`options.ts` has the usage).
+ *
+ * Exit 0: nothing was violated, and every possible cell of the coverage was hit where enough schedules were run. 1: not so;
+ * a violation is printed with the seed that shows it again, and the first of them as a transcript. 2: usage, or a config
+ * that the world can't stand for.
  */
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { systemClock } from '../runtime/clock.ts';
+import { loadConfig } from '../runtime/config/load.ts';
 import { processEnvironment } from '../runtime/environment.ts';
-import { add, type Batch, emptySummary, type Summary } from './summary.ts';
-import { runHistory } from './world.ts';
+import type { Chosen, World } from './contract.ts';
+import { runMutants } from './mutants/run.ts';
+import { type Options, optionsOf, USAGE, UsageError } from './options.ts';
+import { failuresOf, summaryLines } from './print.ts';
+import type { Summary } from './summary.ts';
+import { runMany } from './threads.ts';
+import { worldNamed } from './worlds.ts';
 
 const environment = processEnvironment();
-const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--jobs J] [--json]
-       npm run sim -- --seed S [--trace]`;
-const BATCH = 250;
-/** Every so many histories are replayed from their recorded inputs, to prove that the core is deterministic. */
 const REPLAY_EVERY = 10;
+const TELL_EVERY_MS = 5000;
+/** Lines of the transcript of a violation: its end is what matters. */
+const TRANSCRIPT_LINES = 120;
 
-/** What was typed can't be taken; anything else that is thrown is a defect, and must not look like this. */
-class UsageError extends Error {}
+const print = (line: string): void => environment.print(`${line}\n`);
 
-function whole(text: string | undefined, fallback: number, name: string): number {
-  if (text === undefined) return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} takes a whole number, not ${text}`);
-  return Number(text);
-}
-
-async function one(seed: number, trace: boolean, json: boolean): Promise<number> {
-  const report = await runHistory({
-    seed,
-    replay: true,
-    ...(trace ? { trace: (line: string) => environment.print(`${line}\n`) } : {}),
-  });
-  if (json) environment.print(`${JSON.stringify(report)}\n`);
-  else
-    environment.print(
-      `seed ${seed}: ${report.schedule.disaster}, ${report.outcome}, ${report.violations.length} violations\n`,
-    );
+async function one(world: World, seed: number, options: Options, chosen: Chosen | null): Promise<number> {
+  const trace = options.trace ? { trace: print } : {};
+  const report = await world.run(seed, { replay: true, chosen, ...trace });
+  if (options.json) print(JSON.stringify(report));
+  else print(`${world.name} seed ${seed}: ${report.outcome}, ${report.violations.length} violations`);
   return report.violations.length === 0 ? 0 : 1;
 }
 
-/** Runs batches on so many threads; rejects when a thread dies. */
-function many(from: number, seeds: number, jobs: number, progress: (total: Summary) => void): Promise<Summary> {
-  const batches: Batch[] = [];
-  for (let first = from; first < from + seeds; first += BATCH)
-    batches.push({ from: first, seeds: Math.min(BATCH, from + seeds - first), replayEvery: REPLAY_EVERY });
-  const total = emptySummary();
-  let busy = 0;
-  return new Promise((resolve, reject) => {
-    const started = Math.min(jobs, batches.length);
-    for (let job = 0; job < started; job += 1) {
-      const worker = new Worker(
-        new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
-      );
-      busy += 1;
-      const next = (): void => {
-        const batch = batches.shift();
-        if (batch !== undefined) return worker.postMessage(batch);
-        busy -= 1;
-        worker.terminate().catch(reject);
-        if (busy === 0) resolve(total);
-      };
-      worker.on('message', (summary: Summary) => {
-        add(total, summary);
-        progress(total);
-        next();
-      });
-      worker.on('error', reject);
-      next();
-    }
-    if (started === 0) resolve(total);
+/** The first violation, told from the beginning of its end. */
+async function tellFirst(world: World, summary: Summary, chosen: Chosen | null): Promise<void> {
+  const [first] = summary.violations;
+  if (first === undefined) return;
+  const lines: string[] = [];
+  await world.run(first.seed, {
+    replay: first.seed % REPLAY_EVERY === 0,
+    chosen,
+    trace: (line) => lines.push(line),
   });
+  print(`\ntranscript of ${world.name} seed ${first.seed}, which breaks invariant ${first.invariant}:`);
+  if (lines.length > TRANSCRIPT_LINES)
+    print(`  (${lines.length - TRANSCRIPT_LINES} lines before; --seed ${first.seed} --trace tells all)`);
+  for (const line of lines.slice(-TRANSCRIPT_LINES)) print(line);
 }
 
-function print(total: Summary, tookMs: number): void {
-  const line = (text: string): void => environment.print(`${text}\n`);
-  for (const [outcome, count] of Object.entries(total.outcomes).sort()) line(`  ${outcome.padEnd(34)} ${count}`);
-  for (const { seed, invariant, what } of total.violations.slice(0, 20))
-    line(`  VIOLATION of invariant ${invariant} at seed ${seed}: ${what}   (npm run sim -- --seed ${seed} --trace)`);
-  line(
-    `${total.histories} schedules, ${(total.simulatedMs / 3_600_000).toFixed(1)} h simulated, ${total.events} events, ${total.entries} journal entries, ` +
-      `${(total.histories / (tookMs / 1000)).toFixed(0)} schedules/s: ${total.violations.length} violations`,
-  );
-}
-
-function argumentsOf() {
-  try {
-    return parseArgs({
-      args: [...environment.argv],
-      options: {
-        seeds: { type: 'string' },
-        from: { type: 'string' },
-        seed: { type: 'string' },
-        jobs: { type: 'string' },
-        trace: { type: 'boolean' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    }).values;
-  } catch (error) {
-    // parseArgs throws for nothing but what was typed.
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+async function many(world: World, options: Options, chosen: Chosen | null): Promise<number> {
+  const beganMs = systemClock.mono();
+  let toldMs = beganMs;
+  const tookMs = (): number => systemClock.mono() - beganMs;
+  const summary = await runMany({
+    world: world.name,
+    replayEvery: REPLAY_EVERY,
+    chosen,
+    from: options.from,
+    seeds: options.seeds,
+    jobs: options.jobs ?? availableParallelism(),
+    enough: () => options.minutes !== null && tookMs() >= options.minutes * 60_000,
+    progress: (so) => {
+      if (options.json || systemClock.mono() - toldMs < TELL_EVERY_MS) return;
+      toldMs = systemClock.mono();
+      environment.complain(`${world.name}: ${so.histories} schedules, ${so.violated} violations\n`);
+    },
+  });
+  // A user's own settings make some steps rare or absent: holes are told, and no failure.
+  const judgesCoverage = chosen === null;
+  const failures = failuresOf(world, summary, judgesCoverage);
+  if (options.json) print(JSON.stringify({ ...summary, failures }));
+  else {
+    for (const line of summaryLines(world, summary, tookMs(), judgesCoverage)) print(line);
+    await tellFirst(world, summary, chosen);
   }
+  return failures.length === 0 ? 0 : 1;
+}
+
+/** The user's group, if one was named; throws a {@link UsageError} for a config that is wrong or that no world fits. */
+async function chosenOf({ config: file, group: named }: Options, worlds: readonly World[]): Promise<Chosen | null> {
+  if (file === null) return null;
+  const loaded = await loadConfig(file, environment.workingDirectory);
+  if (loaded.kind === 'refused')
+    throw new UsageError(
+      loaded.problems
+        .map(({ line, path, value, message, remedy }) => `${file}:${line}: ${path}: ${value}: ${message}; ${remedy}`)
+        .join('\n'),
+    );
+  const groups = Object.keys(loaded.config.groups);
+  const group = named ?? (groups.length === 1 ? groups[0] : undefined);
+  if (group === undefined)
+    throw new UsageError(`${file} has ${groups.length} groups: name one of ${groups.join(', ')} with --group`);
+  const chosen = { config: loaded.config, group };
+  const reasons = worlds.flatMap((world) => world.refuses(chosen).map((reason) => `${world.name}: ${reason}`));
+  if (reasons.length > 0) throw new UsageError(`${file} can’t be simulated:\n  ${reasons.join('\n  ')}`);
+  return chosen;
 }
 
 async function main(): Promise<number> {
-  const values = argumentsOf();
-  if (values.help) {
-    environment.print(`${USAGE}\n`);
+  const options = optionsOf(environment.argv);
+  if (options.help) {
+    print(USAGE);
     return 0;
   }
-  if (values.seed !== undefined) return one(whole(values.seed, 1, 'seed'), values.trace ?? false, values.json ?? false);
-  const beganMs = systemClock.mono();
-  const seeds = whole(values.seeds, 1000, 'seeds');
-  let told = beganMs;
-  const total = await many(
-    whole(values.from, 1, 'from'),
-    seeds,
-    Math.max(1, whole(values.jobs, availableParallelism(), 'jobs')),
-    (so) => {
-      if (values.json || systemClock.mono() - told < 5000) return;
-      told = systemClock.mono();
-      environment.complain(`${so.histories} of ${seeds} schedules, ${so.violations.length} violations\n`);
-    },
-  );
-  if (values.json) environment.print(`${JSON.stringify(total)}\n`);
-  else print(total, systemClock.mono() - beganMs);
-  return total.violations.length === 0 ? 0 : 1;
+  if (options.mutants) return runMutants(options, environment);
+  const worlds = options.worlds.map(worldNamed);
+  const chosen = await chosenOf(options, worlds);
+  let code = 0;
+  for (const world of worlds)
+    code = Math.max(
+      code,
+      options.seed === null ? await many(world, options, chosen) : await one(world, options.seed, options, chosen),
+    );
+  return code;
 }
 
 main().then(

@@ -5,15 +5,20 @@
 import { firstBreak } from '../journal/chain.ts';
 import type { EventBody, JournalEntry } from '../model/events.ts';
 import type { Perform } from '../model/loop.ts';
-import { independent } from '../policies/diagnoses.ts';
-import { A, B, type Place, type Platform, W } from './platform.ts';
-import { COOLDOWN_MS } from './settings.ts';
+import { Auditor } from './auditor.ts';
+import type { Violation } from './contract.ts';
+import { type Phase, PhaseWatch } from './faults.ts';
+import { badVantages } from './grounds.ts';
+import type { Truth } from './lanes.ts';
+import type { Limits } from './limits.ts';
+import { A, B, type Platform, W } from './platform.ts';
+import { FAILOVER_ROW, WATCHDOG_WITHIN_MS } from './settings.ts';
 import type { Disk } from './store.ts';
-
-export type Violation = { readonly invariant: number; readonly what: string; readonly atMs: number };
 
 /** A vantage isolated for this long has seen its control targets fail: its evidence may no longer stand in a decision. */
 const ISOLATION_SEEN_MS = 8000;
+/** A watchdog that is silent for as long as the config allows is known to be so after this at the latest. */
+const WATCHDOG_SEEN_MS = 3000;
 /** A region that every vantage could reach all this time is healthy beyond any doubt. */
 const HEALTHY_MS = 15_000;
 
@@ -22,6 +27,8 @@ export class Oracle {
   readonly #platform: Platform;
   readonly #disk: Disk;
   readonly #holdMs: number;
+  readonly #cooldownMs: number;
+  readonly #phases = new PhaseWatch();
   #judged = 0;
   #highestEpoch = 0;
   #reported = false;
@@ -35,15 +42,48 @@ export class Oracle {
   /** Steps begun by an earlier life and not read by this one yet. */
   #unread = new Set<string>();
   failedIncarnation = false;
-  readonly isolatedSinceMs = new Map<Place, number>();
   /** When a place was last connected and truly could not see A. */
-  readonly #blindToAMs = new Map<Place, number>();
+  readonly #blindToAMs: Record<typeof B | typeof W, number> = {
+    [B]: Number.NEGATIVE_INFINITY,
+    [W]: Number.NEGATIVE_INFINITY,
+  };
   #doubtedMs = 0;
+  /** Since when not every vantage reaches A; null = all do. */
+  #doubtedSinceMs: number | null = null;
+  #startedMs = 0;
+  /** Since when no alert can come, the watchdog's neither; null = they can. */
+  blindSinceMs: number | null = null;
+  /** Newest look that was taken in, by vantage and target: what a decision stands on (invariant 18). */
+  #looks = new Map<string, Truth>();
+  /** The cutting off of a vantage that this life was told of, and whether its control target answered since. */
+  #toldAlone = new Map<string, { readonly interval: number; readonly back: boolean }>();
 
-  constructor(platform: Platform, disk: Disk, holdMs: number) {
+  readonly auditor: Auditor;
+
+  constructor(platform: Platform, disk: Disk, holdMs: number, cooldownMs: number, limits: Limits) {
     this.#platform = platform;
     this.#disk = disk;
     this.#holdMs = holdMs;
+    this.#cooldownMs = cooldownMs;
+    this.auditor = new Auditor(platform, holdMs, limits, (invariant, what) => this.#violate(invariant, what));
+  }
+
+  phase(): Phase {
+    return this.#phases.now();
+  }
+
+  /** The daemon took looks in. */
+  delivered(vantage: 'daemon' | 'witness', truths: readonly Truth[]): void {
+    for (const truth of truths) {
+      if (truth.target !== 'control') {
+        if (truth.target.region === A) this.#looks.set(`${vantage}/${truth.target.kind}`, truth);
+        continue;
+      }
+      const told = this.#toldAlone.get(vantage);
+      if (truth.verdict === 'bad' && truth.alone > 0)
+        this.#toldAlone.set(vantage, { interval: truth.alone, back: false });
+      else if (truth.verdict === 'ok' && told !== undefined) this.#toldAlone.set(vantage, { ...told, back: true });
+    }
   }
 
   #violate(invariant: number, what: string): void {
@@ -53,6 +93,10 @@ export class Oracle {
   /** A process came up: whatever is unfinished on disk must be read before it is acted on (invariant 8). */
   started(): void {
     this.failedIncarnation = false;
+    this.auditor.started();
+    this.#startedMs = this.#platform.scheduler.nowMs;
+    this.#looks = new Map();
+    this.#toldAlone = new Map();
     this.#unread = new Set();
     const status = new Map<string, boolean>();
     for (const { body } of this.#disk.entries) {
@@ -67,19 +111,26 @@ export class Oracle {
     const { a, b } = this.#platform;
     if (this.#platform.commits(a) && this.#platform.commits(b)) this.#violate(1, 'both PostgreSQL can commit');
     const now = this.#platform.scheduler.nowMs;
-    const seen = this.#platform.commits(a) && ([B, W] as const).every((place) => this.#platform.connected(place, A));
-    if (!seen) this.#doubtedMs = now;
-    for (const place of [B, W] as const) {
-      const sees = this.#platform.commits(a) && this.#platform.connected(place, A);
-      if (!sees && !this.#platform.alone(place)) this.#blindToAMs.set(place, now);
+    const commits = this.#platform.commits(a);
+    const [fromB, fromW] = [commits && this.#platform.connected(B, A), commits && this.#platform.connected(W, A)];
+    if (!fromB && !this.#platform.alone(B)) this.#blindToAMs[B] = now;
+    if (!fromW && !this.#platform.alone(W)) this.#blindToAMs[W] = now;
+    if (fromB && fromW) this.#doubtedSinceMs = null;
+    else {
+      this.#doubtedMs = now;
+      this.#doubtedSinceMs ??= now;
     }
     for (; this.#judged < this.#disk.entries.length; this.#judged += 1) {
       const entry = this.#disk.entries[this.#judged];
-      if (entry !== undefined) this.#judge(entry);
+      if (entry === undefined) continue;
+      this.#judge(entry);
+      this.auditor.judge(entry);
     }
+    this.auditor.look();
   }
 
   #judge({ body }: JournalEntry): void {
+    this.#phases.follow(body, FAILOVER_ROW);
     switch (body.kind) {
       case 'epoch.taken':
         if (body.epoch <= this.#highestEpoch) this.#violate(2, `epoch ${body.epoch} after ${this.#highestEpoch}`);
@@ -114,39 +165,46 @@ export class Oracle {
 
   #opened(body: Extract<EventBody, { kind: 'run.opened' }>): void {
     if (this.#openRun !== null) this.#violate(12, `${body.run} opened while ${this.#openRun} is open`);
-    if (this.#endedAt !== null && body.at - this.#endedAt < COOLDOWN_MS)
+    if (this.#endedAt !== null && body.at - this.#endedAt < this.#cooldownMs)
       this.#violate(12, `${body.run} opened within the cooldown`);
     this.#openRun = body.run;
-    const { signs, vetoes } = body.decision;
-    const vantages = new Set(
-      signs.filter((sign) => sign.class === 'client-probe' && sign.verdict === 'bad').map((sign) => sign.vantage),
-    );
-    // Invariant 15 and 17: fresh evidence of a quorum of vantages, over two paths, and nothing against it.
-    if (vantages.size < 2) this.#violate(15, `${body.run} stands on ${vantages.size} vantages`);
-    if (!independent(signs)) this.#violate(17, `${body.run} stands on one path or one class of evidence`);
-    if (signs.some((sign) => sign.verdict === 'bad' && sign.class !== 'alert' && (sign.ageMs < 0 || sign.ageMs > 8000)))
-      this.#violate(17, `${body.run} stands on stale evidence`);
-    const vetoed = vetoes.some(
-      (veto) => veto.verdict === 'bad' || (body.trigger === 'auto' && veto.verdict === 'unknown'),
-    );
-    if (vetoed) this.#violate(17, `${body.run} was vetoed, or a veto could not be judged`);
-    if (body.trigger === 'auto' && body.decision.gates.some((gate) => gate.answer !== 'pass'))
-      this.#violate(20, `${body.run} passed by a gate that did not let it`);
+    const vantages = badVantages(body.decision.signs);
     for (const [place, name] of [
       [B, 'daemon'],
       [W, 'witness'],
     ] as const) {
-      const blindMs = this.#blindToAMs.get(place) ?? Number.NEGATIVE_INFINITY;
-      if (vantages.has(name) && this.#platform.scheduler.nowMs - blindMs > this.#holdMs + ISOLATION_SEEN_MS)
+      if (!vantages.has(name)) continue;
+      if (this.#platform.scheduler.nowMs - this.#blindToAMs[place] > this.#holdMs + ISOLATION_SEEN_MS)
         this.#violate(18, `${body.run} stands on ${name}, which never missed the region while it was connected itself`);
-    }
-    for (const [place, sinceMs] of this.isolatedSinceMs) {
-      const name = place === B ? 'daemon' : 'witness';
-      if (this.#platform.scheduler.nowMs - sinceMs > ISOLATION_SEEN_MS && vantages.has(name))
+      if (this.#platform.aloneForMs(place) > ISOLATION_SEEN_MS)
         this.#violate(18, `${body.run} stands on the isolated vantage ${name}`);
+      if (this.#standsOnCutOff(name))
+        this.#violate(18, `${body.run} stands on what ${name} began to look at while it was cut off, and it is back`);
     }
+    if (body.trigger === 'auto' && this.#wasBlind())
+      this.#violate(
+        17,
+        `${body.run} was opened by nobody, and no alert could have come long before the region was lost`,
+      );
     if (this.#platform.scheduler.nowMs - this.#doubtedMs > HEALTHY_MS)
       this.#violate(28, `${body.run} fails a healthy region over`);
+  }
+
+  /** The newest look of any of A's components met a cutting off that was told of, and the vantage is known to be back. */
+  #standsOnCutOff(name: string): boolean {
+    const told = this.#toldAlone.get(name);
+    if (told?.back !== true) return false;
+    return (['postgres', 'http'] as const).some((kind) => {
+      const look = this.#looks.get(`${name}/${kind}`);
+      return look?.verdict === 'bad' && look.alone === told.interval;
+    });
+  }
+
+  /** The watchdog had been silent for long while all was well, so autonomy is gated (design §4). */
+  #wasBlind(): boolean {
+    const { blindSinceMs } = this;
+    if (blindSinceMs === null || this.#doubtedSinceMs === null || this.#startedMs > blindSinceMs) return false;
+    return this.#doubtedSinceMs - blindSinceMs > WATCHDOG_WITHIN_MS + WATCHDOG_SEEN_MS;
   }
 
   #ended(body: Extract<EventBody, { kind: 'run.ended' }>): void {
@@ -200,6 +258,8 @@ export class Oracle {
       if (this.#platform.commits(a)) this.#violate(1, `${run} promotes while the old primary can commit`);
     }
     if (operation.stepKind === 'cutover-dns') {
+      const standing = this.#platform.dns.epoch?.epoch ?? 0;
+      if (standing > epoch) this.#violate(2, `${run} overwrites epoch ${standing} in DNS with ${epoch}`);
       const row = b.epochs.at(-1);
       if (!this.#platform.commits(b) || row?.epoch !== epoch)
         this.#violate(13, `${run} moves traffic before the database is writable at epoch ${epoch}`);
@@ -210,27 +270,9 @@ export class Oracle {
     this.#fenceRead.set(operation.run, this.#platform.scheduler.nowMs);
   }
 
-  /** At the end of a history: the chain adds up, and what is reported as lost is at least what was proven lost. */
+  /** At the end of a history: the chain adds up. */
   close(): void {
     const broken = firstBreak(this.#disk.entries);
     if (broken !== null) this.#violate(23, broken.why);
-    for (const { body } of this.#disk.entries) {
-      if (body.kind === 'loss.estimated') this.#account(body.loss);
-    }
-  }
-
-  /** Invariant 19: the true loss lies within the bracket. */
-  #account(loss: {
-    lowBytes: number | null;
-    highBytes: number | null;
-    windowFrom: number | null;
-    windowTo: number | null;
-  }): void {
-    const { promotedAtMs, acknowledged, b } = this.#platform;
-    if (promotedAtMs === null || loss.lowBytes === null) return;
-    const received = b.lastReplayedCommitAt ?? 0;
-    const lost = acknowledged.filter((write) => write.side === A && write.atMs > received);
-    if (loss.lowBytes > 0 && lost.length === 0)
-      this.#violate(19, `a loss of ${loss.lowBytes} bytes is claimed and nothing was lost`);
   }
 }

@@ -1,5 +1,8 @@
 /** The people of the simulated world: an SRE, a VP, and a database administrator. They look now and then, and do as the seed says. */
+import type { Oracle } from './oracle.ts';
 import type { DaemonProcess } from './process.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
 import { GROUP } from './vantages.ts';
 
 const ADA = { id: 'ada', roles: ['sre' as const] };
@@ -10,12 +13,25 @@ const WORDS = 'drawn by the seed';
 export type People = {
   /** Approves what is proposed, lets a paused run go on, and says of corruption what is thought of it. */
   look(): void;
+  /** Says stop; the answer must be no once the promotion is intended (invariant 11). */
   abort(): void;
+  /** Nobody approves anything. */
+  away: boolean;
   /** From now on corruption is believed in, or no longer; it is told whenever the daemon listens. */
   believe(corrupted: boolean): void;
 };
 
-export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): People {
+export type PeopleOptions = {
+  readonly daemon: DaemonProcess;
+  readonly oracle: Oracle;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Probability that a yes is sent again, later. */
+  readonly retries: number;
+  readonly trace: (line: string) => void;
+};
+
+export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: PeopleOptions): People {
   let requests = 0;
   let corrupted = false;
   const next = (who: string): string => {
@@ -26,7 +42,11 @@ export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): 
 
   const approve = (person: typeof ADA | typeof VERA, target: string, planHash: string | null): void => {
     const request = next(person.id);
-    daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
+    if (planHash !== null) oracle.auditor.said({ person: person.id, proposal: target, planHash, nonce: request });
+    const send = (): void =>
+      daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
+    send();
+    if (retries > 0 && random.chance(retries)) scheduler.after(random.int(1000, 40_000), send);
   };
 
   const tell = (): void => {
@@ -40,22 +60,30 @@ export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): 
   };
 
   return {
+    away: false,
     look() {
+      if (!daemon.up || daemon.frozen) return;
       tell();
+      if (this.away) return;
       const group = ledger();
       if (group?.run?.status === 'paused') approve(ADA, group.run.id, null);
-      if (group === undefined || group.proposal === null) return;
-      for (const person of [ADA, VERA]) approve(person, group.proposal.id, group.proposal.planHash);
+      if (group === undefined) return;
+      const { proposal, raise } = group;
+      for (const person of [ADA, VERA]) {
+        if (proposal !== null) approve(person, proposal.id, proposal.planHash);
+        if (raise !== null) approve(person, raise.id, raise.configHash);
+      }
     },
     abort() {
       const group = ledger();
       const target = group?.proposal?.id ?? group?.run?.id;
-      // Only before the fence: giving a run up afterwards is a person's own responsibility.
-      const fenced = Object.entries(group?.run?.steps ?? {}).some(
-        ([step, state]) => step === 'fence' && state.attempt > 0,
-      );
-      if (target === undefined || fenced) return;
-      trace(`ada aborts ${target}`);
+      if (target === undefined) return;
+      const steps = Object.entries(group?.run?.steps ?? {});
+      const begun = (kind: string): boolean =>
+        steps.some(([step, { attempt }]) => step.startsWith(kind) && attempt > 0);
+      // Between the fence and the promotion giving up leaves nobody writable: that is a person's own responsibility.
+      if (begun('fence') && !begun('promote')) return;
+      trace(`ada says stop to ${target}`);
       daemon.submit({ kind: 'abort', request: next(ADA.id), person: ADA, target, why: WORDS });
     },
     believe(now) {

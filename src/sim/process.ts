@@ -4,17 +4,16 @@
  */
 import { type Engine, EngineFailed, type Submission, startEngine } from '../engine/engine.ts';
 import type { Ports } from '../engine/ports.ts';
-import type { JournalEntry } from '../model/events.ts';
 import type { Input, Perform, Reply, State } from '../model/loop.ts';
 import type { Settings } from '../model/settings.ts';
 import type { SimActor } from './actor.ts';
 import type { Oracle } from './oracle.ts';
-import type { Platform } from './platform.ts';
+import { type Platform, wallAt } from './platform.ts';
 import type { Random } from './random.ts';
 import type { AppendFate, Disk } from './store.ts';
 
-/** Where in its journal, and how, the process will die or its disk fail. Each happens once. */
-export type Mishap = { readonly seq: number; readonly fate: Exclude<AppendFate, 'well'>; readonly downMs: number };
+/** How the process will die, or its disk fail, at its next append. Each happens once. */
+export type Mishap = { readonly fate: Exclude<AppendFate, 'well'>; readonly downMs: number };
 
 export type ProcessOptions = {
   readonly platform: Platform;
@@ -22,17 +21,19 @@ export type ProcessOptions = {
   readonly actor: SimActor;
   readonly oracle: Oracle;
   readonly random: Random;
+  /** As the config file says them; a reload makes them others. */
   readonly settings: Settings;
-  readonly mishaps: Mishap[];
-  /** Probability that a page is not taken. */
-  readonly pagerFaults: number;
+  /** What a config says that somebody else wrote. */
+  readonly otherSettings: (again: boolean) => Settings;
+  /** Told of each append that meets a mishap. */
+  readonly met: (fate: Mishap['fate']) => void;
   readonly probeNow: () => void;
   readonly trace: (line: string) => void;
   readonly record: boolean;
 };
 
-/** 2026-01-12, a Monday, 07:00 UTC: night in New York. */
-const WALL_START = Date.UTC(2026, 0, 12, 7, 0, 0);
+/** Microtasks between two things that go in or out of the loop, with room; the longest chain is about half of it. */
+const HOPS = 12;
 
 export class DaemonProcess {
   readonly #options: ProcessOptions;
@@ -41,12 +42,24 @@ export class DaemonProcess {
   #startedMs = 0;
   #frozenUntilMs = 0;
   wallSkewMs = 0;
+  readonly mishaps: Mishap[] = [];
+  /** Probability that a page is not taken. */
+  pagerFaults = 0;
+  #settings: Settings;
+  /** Those that the present life began with. */
+  settingsAtStart: Settings;
+  #configs = 1;
+  /** Counts whatever came out of the loop, so that it can be seen to rest. */
+  #stirs = 0;
+  #awake = false;
   /** Inputs of the present life and the state they began from, for replay. */
   inputs: Input[] = [];
   readonly replies = new Map<string, Reply>();
 
   constructor(options: ProcessOptions) {
     this.#options = options;
+    this.#settings = options.settings;
+    this.settingsAtStart = options.settings;
   }
 
   get up(): boolean {
@@ -56,7 +69,11 @@ export class DaemonProcess {
     return this.#engine?.state() ?? null;
   }
   wall(): number {
-    return WALL_START + this.#options.platform.scheduler.nowMs + this.wallSkewMs;
+    return wallAt(this.#options.platform.scheduler.nowMs) + this.wallSkewMs;
+  }
+  /** Which life this is; another one has forgotten what the last one had under way. */
+  get life(): number {
+    return this.#life;
   }
   freeze(ms: number): void {
     this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#options.platform.scheduler.nowMs + ms);
@@ -66,27 +83,32 @@ export class DaemonProcess {
   }
 
   start(): void {
-    const { disk, oracle, platform, settings, record, trace } = this.#options;
+    const { disk, oracle, platform, record, trace } = this.#options;
     this.#life += 1;
     const life = this.#life;
     this.#startedMs = platform.scheduler.nowMs;
     oracle.started();
     this.inputs = [];
+    this.settingsAtStart = this.#settings;
     const store = disk.mount(
-      (entries) => this.#fate(entries),
+      () => this.#fate(),
       () => this.crash('at its journal'),
     );
     trace(`daemon starts (life ${life})`);
     const options = {
-      settings,
+      settings: this.#settings,
       store,
       ports: this.#ports(life),
       incarnation: `life-${life}`,
       version: 'sim',
-      configHash: 'sim',
+      configHash: `config-${this.#configs}`,
     };
-    const recorder = record ? { record: (input: Input) => this.inputs.push(input) } : {};
-    startEngine({ ...options, ...recorder }).then(
+    this.#awake = true;
+    const recorder = (input: Input): void => {
+      this.#stirs += 1;
+      if (record) this.inputs.push(input);
+    };
+    startEngine({ ...options, record: recorder }).then(
       (engine) => {
         if (life === this.#life) this.#engine = engine;
       },
@@ -104,6 +126,40 @@ export class DaemonProcess {
     this.#engine = null;
   }
 
+  startIfDown(): void {
+    if (!this.up) this.start();
+  }
+
+  /** The config file is another one, and the process is told to read it. */
+  reload(again: boolean): void {
+    this.#configs += 1;
+    this.#settings = this.#options.otherSettings(again);
+    this.submit({
+      kind: 'reloaded',
+      request: `reload-${this.#configs}`,
+      by: 'SIGHUP',
+      configHash: `config-${this.#configs}`,
+      settings: this.#settings,
+      restartNeeded: [],
+    });
+  }
+  refuseReload(): void {
+    this.submit({ kind: 'reload-refused', by: 'SIGHUP', configHash: null, problems: ['it is no YAML'] });
+  }
+
+  /**
+   * Gives the loop the microtasks it needs to come to rest after one thing happened; none where nothing reached it. It rests
+   * when nothing went in or out of it for a while.
+   */
+  async rest(): Promise<void> {
+    if (!this.#awake) return;
+    this.#awake = false;
+    for (let stirs = -1; stirs !== this.#stirs; ) {
+      stirs = this.#stirs;
+      for (let hop = 0; hop < HOPS; hop += 1) await null;
+    }
+  }
+
   /** Delivers when the process is able to take it; a dead one takes nothing. */
   submit(submission: Submission, done: (error: Error | null) => void = () => undefined): void {
     const { scheduler } = this.#options.platform;
@@ -113,22 +169,23 @@ export class DaemonProcess {
       scheduler.at(this.#frozenUntilMs, () => this.submit(submission, done));
       return;
     }
+    this.#awake = true;
+    if (submission.kind === 'observed') this.#options.oracle.auditor.heard(submission.observations);
     engine.submit(submission).then(
       () => done(null),
       (error: Error) => done(error),
     );
   }
 
-  #fate(entries: readonly JournalEntry[]): AppendFate {
-    const { mishaps, platform } = this.#options;
-    const last = entries.at(-1)?.seq ?? 0;
-    const index = mishaps.findIndex((mishap) => mishap.seq <= last);
-    const mishap = mishaps[index];
+  #fate(): AppendFate {
+    this.#stirs += 1;
+    const mishap = this.mishaps.shift();
     if (mishap === undefined) return 'well';
-    mishaps.splice(index, 1);
-    platform.scheduler.after(mishap.downMs, () => {
-      if (!this.up) this.start();
-    });
+    this.#options.met(mishap.fate);
+    // From now on nothing may follow, whether the process takes notice or not (invariant 14).
+    if (mishap.fate === 'append-failed' || mishap.fate === 'append-failed-late')
+      this.#options.oracle.failedIncarnation = true;
+    this.#options.platform.scheduler.after(mishap.downMs, () => this.startIfDown());
     return mishap.fate;
   }
 
@@ -136,19 +193,22 @@ export class DaemonProcess {
   #exit(life: number): void {
     if (life !== this.#life) return;
     this.#options.trace('daemon exits: its journal failed');
-    this.#options.oracle.failedIncarnation = true;
     this.#life += 1;
     this.#engine = null;
   }
 
   #ports(life: number): Ports {
-    const { platform, actor, oracle, random, trace, pagerFaults } = this.#options;
+    const { platform, actor, oracle, random, trace } = this.#options;
     const { scheduler } = platform;
     const alive = (): boolean => life === this.#life;
     const whenAble = (run: () => void): void => {
       if (!alive()) return;
-      if (this.frozen) scheduler.at(this.#frozenUntilMs, () => whenAble(run));
-      else run();
+      if (this.frozen) {
+        scheduler.at(this.#frozenUntilMs, () => whenAble(run));
+        return;
+      }
+      this.#awake = true;
+      run();
     };
     return {
       clock: { wall: () => this.wall(), mono: () => scheduler.nowMs - this.#startedMs },
@@ -175,13 +235,14 @@ export class DaemonProcess {
       pager: {
         deliver: () =>
           new Promise((resolve) => {
-            const delivered = !random.chance(pagerFaults);
+            const delivered = !(this.pagerFaults > 0 && random.chance(this.pagerFaults));
             scheduler.after(random.int(5, 200), () => whenAble(() => resolve({ delivered, message: '' })));
           }),
       },
       replies: { reply: (reply) => alive() && this.replies.set(reply.request, reply) },
       observer: {
         appended: (entries) => {
+          this.#stirs += 1;
           for (const { seq, body } of entries)
             trace(`  #${seq} ${body.kind} ${'step' in body ? body.step : ''}${'why' in body ? ` (${body.why})` : ''}`);
         },

@@ -2,7 +2,12 @@
 import { type JournalStore, StoreError } from '../journal/store.ts';
 import type { JournalEntry } from '../model/events.ts';
 
-export type AppendFate = 'well' | 'crash-before' | 'crash-after' | 'fail-before' | 'fail-after';
+export type AppendFate =
+  | 'well'
+  | 'killed-before-append'
+  | 'killed-after-append'
+  | 'append-failed'
+  | 'append-failed-late';
 
 export class Disk {
   readonly entries: JournalEntry[] = [];
@@ -17,8 +22,8 @@ export class Disk {
         const last = entries.at(-1);
         if (added[0] !== undefined && added[0].seq !== (last?.seq ?? 0) + 1)
           return Promise.reject(new StoreError('out-of-order', 'another process appended'));
-        if (what === 'well' || what === 'crash-after' || what === 'fail-after') entries.push(...added);
-        if (what === 'crash-before' || what === 'crash-after') {
+        if (what === 'well' || what === 'killed-after-append' || what === 'append-failed-late') entries.push(...added);
+        if (what === 'killed-before-append' || what === 'killed-after-append') {
           crash();
           return new Promise(() => undefined);
         }

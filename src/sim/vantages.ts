@@ -2,7 +2,7 @@
 import type { Observation, PostgresFacts } from '../model/evidence.ts';
 import type { Verdict } from '../model/primitives.ts';
 import type { Readiness } from '../model/readiness.ts';
-import { A, B, type Place, type Platform, type Postgres, W } from './platform.ts';
+import { A, type B, type Platform, type Postgres, W, wallAt } from './platform.ts';
 
 export const GROUP = 'platform';
 export const CONTROL = 'tcp://control.test:53';
@@ -14,13 +14,13 @@ const SAMPLE_AGE_MS = 1500;
 
 const lsn = (bytes: number): string => `0/${bytes.toString(16).toUpperCase()}`;
 
-function facts(platform: Platform, pg: Postgres, wallAt: number): PostgresFacts {
+function facts(platform: Platform, pg: Postgres): PostgresFacts {
   const now = platform.scheduler.nowMs;
   const base = {
     systemIdentifier: pg.systemIdentifier,
     timeline: pg.timeline,
     inRecovery: pg.inRecovery,
-    clockAt: wallAt,
+    clockAt: wallAt(now),
     canary: 'skipped',
   } as const;
   if (!pg.inRecovery) {
@@ -45,7 +45,7 @@ function facts(platform: Platform, pg: Postgres, wallAt: number): PostgresFacts 
     replayLsn: lsn(pg.replay),
     walReceiver: pg.streaming ? 'streaming' : 'none',
     lastMessageAgeMs: pg.heardFromPrimaryAt === null ? null : now - pg.heardFromPrimaryAt,
-    lastReplayedCommitAt: pg.lastReplayedCommitAt === null ? null : pg.lastReplayedCommitAt + (wallAt - now),
+    lastReplayedCommitAt: pg.lastReplayedCommitAt === null ? null : wallAt(pg.lastReplayedCommitAt),
     replayPaused: false,
   };
 }
@@ -69,7 +69,7 @@ const MADE: Readiness = {
 };
 
 /** Where somebody looks from, and when by a clock of its own. */
-export type Standpoint = { readonly vantage: string; readonly place: Place; readonly wallAt: number };
+export type Standpoint = { readonly vantage: string; readonly place: typeof B | typeof W; readonly wallAt: number };
 
 const seenFrom = ({ vantage, wallAt }: Standpoint, verdict: Verdict) =>
   ({
@@ -78,43 +78,48 @@ const seenFrom = ({ vantage, wallAt }: Standpoint, verdict: Verdict) =>
     durationMs: 3,
     verdict,
     reached: verdict === 'ok' ? 'read' : 'connect',
-    code: verdict === 'ok' ? null : 'timeout',
+    code: verdict === 'ok' ? null : verdict === 'bad' ? 'timeout' : 'internal',
     message: null,
   }) as const;
 
-/** Whether anything at all answers this vantage at this instant. */
-export function lookAround(platform: Platform, from: Standpoint): Observation {
-  return { kind: 'control', target: CONTROL, ...seenFrom(from, platform.alone(from.place) ? 'bad' : 'ok') };
+/** What a vantage is told by its control target. */
+export const control = (from: Standpoint, verdict: Verdict): Observation => ({
+  kind: 'control',
+  target: CONTROL,
+  ...seenFrom(from, verdict),
+});
+
+export type Target = { readonly kind: 'postgres' | 'http' | 'readiness'; readonly region: typeof A | typeof B };
+
+/** What a probe of this target gets that is sent now: an answer, or nothing, which is a failure once its deadline is over. */
+export function ask(platform: Platform, from: Standpoint, target: Target): Observation | null {
+  const pg = target.region === A ? platform.a : platform.b;
+  if (!platform.connected(from.place, target.region) || !platform.up(target.region)) return null;
+  return observed(platform, from, target, pg.alive ? 'ok' : 'bad');
 }
 
-/** What one vantage sees of both regions at this instant. */
-export function look(platform: Platform, from: Standpoint): Observation[] {
-  const { place, wallAt } = from;
-  const seen = (verdict: Verdict) => seenFrom(from, verdict);
-  const observations: Observation[] = [];
-  for (const [region, pg] of [
-    [A, platform.a],
-    [B, platform.b],
-  ] as const) {
-    const reaches = platform.connected(place, region) && platform.up(region);
-    const verdict: Verdict = reaches && pg.alive ? 'ok' : 'bad';
-    const base = { group: GROUP, region, ...seen(verdict) };
-    observations.push({
-      kind: 'postgres',
-      component: 'db',
-      ...base,
-      facts: verdict === 'ok' ? facts(platform, pg, wallAt) : null,
-    });
-    if (from.vantage === 'daemon')
-      observations.push({ kind: 'readiness', component: 'db', ...base, facts: verdict === 'ok' ? MADE : null });
-    observations.push({ kind: 'http', component: 'api', ...base, facts: { status: verdict === 'ok' ? 200 : null } });
+/** What is told of a target: `bad` without an answer, `unknown` where the probe itself came to nothing. */
+export function observed(platform: Platform, from: Standpoint, target: Target, verdict: Verdict): Observation {
+  const { kind, region } = target;
+  const base = { group: GROUP, region, ...seenFrom(from, verdict) };
+  const well = verdict === 'ok';
+  switch (kind) {
+    case 'postgres': {
+      const pg = region === A ? platform.a : platform.b;
+      return { kind, component: 'db', ...base, facts: well ? facts(platform, pg) : null };
+    }
+    case 'readiness':
+      return { kind, component: 'db', ...base, facts: well ? MADE : null };
+    case 'http':
+      return { kind, component: 'api', ...base, facts: { status: well ? 200 : null } };
+    default:
+      return exhausted(kind);
   }
-  return observations;
 }
 
-/** What the daemon gets when it asks Prometheus at this instant. */
-export function askMetric(platform: Platform, from: Standpoint): Observation {
-  const answers = platform.connected(from.place, W) && platform.up(W);
+/** What the daemon gets when it asks Prometheus at this instant; a dead one does not answer. */
+export function askMetric(platform: Platform, from: Standpoint, dead: boolean): Observation {
+  const answers = !dead && platform.connected(from.place, W);
   const scraped = platform.connected(W, A) && platform.up(A) && platform.a.alive && !platform.a.inRecovery;
   const value = scraped ? 0 : 1;
   return {
@@ -124,8 +129,12 @@ export function askMetric(platform: Platform, from: Standpoint): Observation {
     ...(answers
       ? {
           verdict: value === 1 ? 'bad' : 'ok',
-          facts: { value, sampleAt: from.wallAt - SAMPLE_AGE_MS, ageMs: SAMPLE_AGE_MS },
+          facts: { value, sampleAt: wallAt(platform.scheduler.nowMs) - SAMPLE_AGE_MS, ageMs: SAMPLE_AGE_MS },
         }
       : { verdict: 'unknown', reached: 'none', code: 'timeout', facts: null }),
   };
+}
+
+function exhausted(kind: never): never {
+  throw new TypeError(`unknown target: ${JSON.stringify(kind)}`);
 }

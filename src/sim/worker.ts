@@ -1,24 +1,16 @@
 /** One thread of the simulator (a composition root): runs the batches it is given and reports. */
 import { parentPort } from 'node:worker_threads';
-import { type Batch, emptySummary, type Summary } from './summary.ts';
-import { runHistory } from './world.ts';
+import { processorTime } from '../runtime/processor.ts';
+import { addHistory, type Batch, emptySummary, type Summary } from './summary.ts';
+import { worldNamed } from './worlds.ts';
 
-/** Violations told of one batch; a batch that bad needs no more to be looked at. */
-const VIOLATIONS_KEPT = 50;
-
-async function runBatch(batch: Batch): Promise<Summary> {
-  const summary = emptySummary();
-  for (let seed = batch.from; seed < batch.from + batch.seeds; seed += 1) {
-    const report = await runHistory({ seed, replay: seed % batch.replayEvery === 0 });
-    summary.histories += 1;
-    summary.simulatedMs += report.simulatedMs;
-    summary.events += report.events;
-    summary.entries += report.entries;
-    const outcome = `${report.schedule.disaster}: ${report.outcome}`;
-    summary.outcomes[outcome] = (summary.outcomes[outcome] ?? 0) + 1;
-    if (summary.violations.length < VIOLATIONS_KEPT)
-      summary.violations.push(...report.violations.map(({ invariant, what }) => ({ seed, invariant, what })));
-  }
+async function runBatch({ world: name, from, seeds, replayEvery, chosen }: Batch): Promise<Summary> {
+  const world = worldNamed(name);
+  const summary = emptySummary(name);
+  const beganMs = processorTime();
+  for (let seed = from; seed < from + seeds; seed += 1)
+    addHistory(summary, await world.run(seed, { replay: seed % replayEvery === 0, chosen }));
+  summary.cpuMs = processorTime() - beganMs;
   return summary;
 }
 

@@ -2,64 +2,54 @@
  * One history: the real core, loop and executor over a seeded world (composition root of the simulator). First safety
  * under faults, then everything heals and progress is required.
  */
-import { initialState, turn } from '../engine/core.ts';
-import { foldAll } from '../journal/fold.ts';
-import type { Alert, Observation } from '../model/evidence.ts';
-import { EMPTY_LEDGER } from '../model/ledger.ts';
+import { type Turned, turn } from '../engine/core.ts';
+import type { Alert } from '../model/evidence.ts';
 import { SimActor, type Weather } from './actor.ts';
-import { Oracle, type Violation } from './oracle.ts';
+import type { HistoryReport, RunOptions, Violation } from './contract.ts';
+import { CoverageRecorder } from './coverage.ts';
+import { type Fault, isRequestFault, type Phase } from './faults.ts';
+import { Vantage } from './lanes.ts';
+import { limitsOf } from './limits.ts';
+import { Mayhem, type WorldFault } from './mayhem.ts';
+import { Monitoring } from './monitoring.ts';
+import { Oracle } from './oracle.ts';
 import { type People, peopleOf } from './people.ts';
-import { A, B, Platform, W } from './platform.ts';
+import { Platform } from './platform.ts';
 import { DaemonProcess } from './process.ts';
+import { groupOf, missing, replaysAlike } from './progress.ts';
 import { type Random, randomOf } from './random.ts';
-import { END_MS, HEAL_MS, type Schedule, scheduleOf } from './schedule.ts';
+import { type Schedule, scheduleOf } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
-import { RTO_MS, simSettings } from './settings.ts';
+import { FAILOVER_ROW, OWN_SETUP, type Setup, setupOf, simSettings } from './settings.ts';
 import { Disk } from './store.ts';
-import { askMetric, GROUP, look, lookAround, type Standpoint } from './vantages.ts';
+import { GROUP } from './vantages.ts';
 
-export type HistoryReport = {
-  readonly seed: number;
-  readonly schedule: Schedule;
-  readonly violations: readonly Violation[];
-  readonly simulatedMs: number;
-  readonly events: number;
-  readonly entries: number;
-  readonly outcome: string;
-};
-
-export type HistoryOptions = {
-  readonly seed: number;
-  readonly faultFree?: boolean;
-  readonly trace?: (line: string) => void;
-  /** Replays every input of the last life and compares states. */
-  readonly replay?: boolean;
-};
-
-/** Least and most time a report takes to the daemon, milliseconds. */
-type Reach = readonly [least: number, most: number];
-type VantagePlace = typeof B | typeof W;
-const VANTAGES = [
-  ['daemon', B, [1, 30]],
-  ['witness', W, [10, 120]],
-] as const satisfies readonly (readonly [string, VantagePlace, Reach])[];
-/** As the runner has them: a control target is waited for longer than most targets are. */
-const PROBE_TIMEOUT_MS = 1000;
-const CONTROL_TIMEOUT_MS = 2000;
-
-/** Microtasks the engine needs, at most, to come to rest after one thing happened. */
-const HOPS = 40;
+const PEOPLE_LOOK_MS = 2000;
+/** How often a person's yes is sent a second time, by a client that heard no answer. */
+const RETRIED = 0.2;
+/** Whoever looked before the world healed has looked again by then, and a hold that was under way has ended. */
+const SETTLES_MS = 6000;
 /** After everything healed: hold, gap, cooldown, people and the run itself, with room. */
 const PROGRESS_MS = 120_000;
+/** From a promotion on, clients follow and nothing is left that could be saved by waiting. */
+const AFTER_RUN_MS = [500, 5000] as const;
 
-export async function runHistory(options: HistoryOptions): Promise<HistoryReport> {
-  const history = new SimHistory(options);
-  return history.run();
+/** Faults that are there at the instant at which they meet something, not while they wait for it. */
+const MEETING: readonly Fault[] = [
+  'killed-before-append',
+  'killed-after-append',
+  'append-failed',
+  'append-failed-late',
+];
+
+export function runHistory(seed: number, options: RunOptions = {}): Promise<HistoryReport> {
+  return new SimHistory(seed, options).run();
 }
 
 class SimHistory {
-  readonly #options: HistoryOptions;
-  readonly #random: Random;
+  readonly #seed: number;
+  readonly #options: RunOptions;
+  readonly #setup: Setup;
   readonly #scheduler = new Scheduler();
   readonly #schedule: Schedule;
   readonly #platform: Platform;
@@ -67,40 +57,95 @@ class SimHistory {
   readonly #oracle: Oracle;
   readonly #daemon: DaemonProcess;
   readonly #weather: Weather;
+  readonly #monitoring: Monitoring;
   readonly #people: People;
-  #requests = 0;
+  readonly #mayhem: Mayhem;
+  readonly #vantages: readonly Vantage[];
+  readonly #coverage = new CoverageRecorder();
+  readonly #random: Random;
+  #phase: Phase = 'quiet';
+  #aimed = false;
+  #healedMs: number | null = null;
   #healthyAtHeal = false;
-  #alertFiring: Alert | null = null;
-  #downSinceMs: number | null = null;
 
-  constructor(options: HistoryOptions) {
+  constructor(seed: number, options: RunOptions) {
+    this.#seed = seed;
     this.#options = options;
-    this.#random = randomOf(options.seed);
-    this.#schedule = scheduleOf(this.#random, options.faultFree ?? false);
-    this.#platform = new Platform(this.#scheduler, this.#random, END_MS);
-    this.#oracle = new Oracle(this.#platform, this.#disk, this.#schedule.holdMs);
+    this.#setup = options.chosen ? setupOf(options.chosen) : OWN_SETUP;
+    const random = randomOf(seed);
+    this.#random = random;
+    const schedule = scheduleOf(seed, random, this.#setup, options.faultFree ?? false);
+    this.#schedule = schedule;
+    const [scheduler, trace] = [this.#scheduler, (line: string): void => this.#trace(line)];
+    const untilMs = schedule.endMs;
+    const { autonomy, holdMs, probeTimeoutMs } = schedule;
+    // Streams and clients draw for themselves, so that it does not matter when they are made up for.
+    const platform = new Platform(scheduler, randomOf(seed + 0x5bd1e995));
+    this.#platform = platform;
+    const settings = simSettings(this.#setup, autonomy, holdMs, probeTimeoutMs);
+    const limits = limitsOf(settings, options.chosen ?? null);
+    this.#oracle = new Oracle(platform, this.#disk, holdMs, this.#setup.cooldownMs, limits);
+    const { aim, operationFaults } = schedule;
     this.#weather = {
-      operationFaults: this.#schedule.operationFaults,
-      hypervisorDown: this.#schedule.hypervisorDownUntilMs > 0,
-      dnsDown: this.#schedule.dnsDownUntilMs > 0,
+      operationFaults,
+      aimed:
+        aim !== null && isRequestFault(aim.fault)
+          ? { fault: aim.fault, step: aim.phase as NonNullable<Weather['aimed']>['step'] }
+          : null,
+      hypervisorDown: false,
+      dnsDown: false,
     };
-    this.#daemon = new DaemonProcess({
-      platform: this.#platform,
+    const met = (fault: Fault, phase: Phase = this.#phase): void => this.#coverage.hit(fault, phase);
+    const daemon = new DaemonProcess({
+      platform,
       disk: this.#disk,
-      actor: new SimActor(this.#platform, this.#random, this.#oracle, this.#weather),
+      actor: new SimActor(platform, random, this.#oracle, this.#weather, (fault, step) => {
+        if (step !== 'take-epoch' && step !== 'acquire-lease') met(fault, step);
+      }),
       oracle: this.#oracle,
-      random: this.#random,
-      settings: simSettings(this.#schedule.autonomy, this.#schedule.holdMs),
-      mishaps: this.#schedule.mishaps,
-      pagerFaults: this.#schedule.pagerFaults,
+      random,
+      settings,
+      // Another hold, or less autonomy; the file is put right again by the next one.
+      otherSettings: (again) =>
+        again
+          ? simSettings(this.#setup, autonomy, holdMs, probeTimeoutMs)
+          : simSettings(this.#setup, 'gated', holdMs, probeTimeoutMs),
+      met,
       probeNow: () => {
-        this.#probeAll('daemon', B, [5, 30]);
-        this.#askPrometheus();
+        this.#vantages[0]?.probeNow();
+        this.#monitoring.askMetric();
       },
-      trace: (line) => this.#trace(line),
+      trace,
       record: options.replay ?? false,
     });
-    this.#people = peopleOf(this.#daemon, (line) => this.#trace(line));
+    this.#daemon = daemon;
+    this.#oracle.auditor.listens = () => daemon.up && !daemon.frozen;
+    const retries = options.faultFree ? 0 : RETRIED;
+    this.#people = peopleOf({ daemon, oracle: this.#oracle, scheduler, random, retries, trace });
+    const [given, taken] = [(alert: Alert): void => this.#given(alert), (alert: Alert): void => this.#repeat(alert)];
+    this.#monitoring = new Monitoring({ platform, daemon, random, untilMs, given, taken });
+    this.#vantages = (['daemon', 'witness'] as const).map(
+      (vantage) =>
+        new Vantage({
+          vantage,
+          platform,
+          daemon,
+          random,
+          timeoutMs: probeTimeoutMs,
+          untilMs,
+          delivered: (from, truths) => this.#oracle.delivered(from, truths),
+        }),
+    );
+    this.#mayhem = new Mayhem({
+      platform,
+      daemon,
+      weather: this.#weather,
+      monitoring: this.#monitoring,
+      people: this.#people,
+      random,
+      trace,
+      began: (fault) => this.#began(fault),
+    });
   }
 
   #trace(line: string): void {
@@ -108,326 +153,183 @@ class SimHistory {
   }
 
   async run(): Promise<HistoryReport> {
-    this.#trace(JSON.stringify(this.#schedule));
+    this.#tellSchedule();
     this.#daemon.start();
-    await rest();
+    await this.#daemon.rest();
     this.#layOut();
     let events = 0;
     for (let happen = this.#scheduler.next(); happen !== null; happen = this.#scheduler.next()) {
-      if (this.#scheduler.nowMs > END_MS) break;
+      if (this.#scheduler.nowMs > this.#schedule.endMs) break;
+      this.#platform.advance();
       happen();
-      await rest();
+      await this.#daemon.rest();
       this.#oracle.look();
+      this.#follow();
       events += 1;
       if (this.#oracle.violations.length > 0 || this.#settled()) break;
     }
     this.#oracle.close();
     const violations = [...this.#oracle.violations, ...this.#progress(), ...this.#replayed()];
-    for (const violation of violations) this.#trace(`VIOLATION of invariant ${violation.invariant}: ${violation.what}`);
+    for (const { invariant, what } of violations) this.#trace(`VIOLATION of invariant ${invariant}: ${what}`);
+    const outcome = groupOf(this.#disk.entries)?.ended.at(-1)?.outcome ?? (this.#openRun() ? 'open' : 'none');
     return {
-      seed: this.#options.seed,
-      schedule: this.#schedule,
+      seed: this.#seed,
       violations,
       simulatedMs: this.#scheduler.nowMs,
       events,
       entries: this.#disk.entries.length,
-      outcome: this.#group()?.ended.at(-1)?.outcome ?? (this.#group()?.run ? 'open' : 'none'),
+      outcome: `${this.#schedule.disaster}: ${outcome}`,
+      completed: outcome === 'verified',
+      hits: this.#coverage.hits(),
+      least: {},
     };
+  }
+
+  #tellSchedule(): void {
+    if (this.#options.trace === undefined) return;
+    const { autonomy, holdMs, probeTimeoutMs, disaster, happenings, aim, operationFaults, healMs } = this.#schedule;
+    this.#trace(
+      `seed ${this.#seed}: ${autonomy}, hold ${holdMs} ms, probes wait ${probeTimeoutMs} ms; region A: ${disaster}; heals at ${healMs / 1000} s`,
+    );
+    for (const { fault, atMs, forMs } of happenings)
+      this.#trace(`  to come: ${fault} at ${(atMs / 1000).toFixed(1)} s for ${(forMs / 1000).toFixed(1)} s`);
+    if (aim !== null) this.#trace(`  to come: ${aim.fault} once ${aim.phase} is under way, ${aim.afterMs} ms into it`);
+    if (operationFaults > 0) this.#trace(`  to come: ${operationFaults * 100} % of requests go wrong`);
   }
 
   #layOut(): void {
-    const { schedule, scheduler } = { schedule: this.#schedule, scheduler: this.#scheduler };
-    for (const [vantage, place, reach] of VANTAGES) {
-      scheduler.every(1000, END_MS, () => this.#probe(vantage, place, reach));
-      // Targets and control targets each have a turn of their own, as the runner gives it to them.
-      scheduler.after(this.#random.int(1, 999), () => {
-        scheduler.every(1000, END_MS, () => this.#probeControl(vantage, place, reach));
+    const { happenings, healMs, endMs } = this.#schedule;
+    for (const vantage of this.#vantages) vantage.start();
+    this.#monitoring.start();
+    this.#scheduler.every(PEOPLE_LOOK_MS, endMs, () => this.#people.look());
+    for (const { fault, atMs, forMs } of happenings)
+      this.#scheduler.at(atMs, () => {
+        if (this.#healedMs === null && !isRequestFault(fault)) this.#mayhem.begin(fault, forMs);
       });
-    }
-    scheduler.every(2000, END_MS, () => this.#askPrometheus());
-    scheduler.every(1000, END_MS, () => this.#alertmanager());
-    scheduler.every(2000, END_MS, () => this.#people.look());
-    scheduler.at(schedule.disasterAtMs, () => this.#disaster());
-    for (const cut of schedule.cuts) {
-      scheduler.at(cut.atMs, () => this.#platform.cut(cut.from, cut.to));
-      scheduler.at(cut.atMs + cut.forMs, () => this.#platform.heal(cut.from, cut.to));
-    }
-    for (const { place, atMs, forMs } of schedule.isolations) {
-      scheduler.at(atMs, () => this.#isolate(place as typeof B, true));
-      scheduler.at(atMs + forMs, () => this.#isolate(place as typeof B, false));
-    }
-    for (const { atMs, forMs } of schedule.freezes) scheduler.at(atMs, () => this.#daemon.freeze(forMs));
-    for (const { atMs, byMs } of schedule.clockJumps) {
-      scheduler.at(atMs, () => {
-        this.#trace(`the daemon's wall clock jumps by ${byMs / 1000} s`);
-        this.#daemon.wallSkewMs += byMs;
-      });
-    }
-    scheduler.at(schedule.hypervisorDownUntilMs, () => {
-      this.#weather.hypervisorDown = false;
-    });
-    scheduler.at(schedule.dnsDownUntilMs, () => {
-      this.#weather.dnsDown = false;
-    });
-    this.#platform.b.stuck = schedule.standbyStuckUntilMs > 0;
-    scheduler.at(schedule.standbyStuckUntilMs, () => {
-      this.#platform.b.stuck = false;
-      this.#platform.tryPromotion();
-    });
-    if (schedule.strangerEpochAtMs !== null) {
-      scheduler.at(schedule.strangerEpochAtMs, () => {
-        this.#trace('a stranger writes epoch 99 to DNS');
-        this.#platform.dns.epoch = { epoch: 99, run: 'stranger' };
-      });
-    }
-    if (schedule.abortAtMs !== null) scheduler.at(schedule.abortAtMs, () => this.#people.abort());
-    if (schedule.report !== null) {
-      const { atMs, forMs } = schedule.report;
-      scheduler.at(atMs, () => this.#people.believe(true));
-      scheduler.at(Math.min(atMs + forMs, HEAL_MS), () => this.#people.believe(false));
-    }
-    scheduler.at(HEAL_MS, () => this.#heal());
+    this.#scheduler.at(healMs, () => this.#heal());
+    this.#aim();
   }
 
-  #isolate(place: typeof B | typeof W, isolated: boolean): void {
-    this.#trace(`${place} is ${isolated ? 'isolated' : 'connected again'}`);
-    if (isolated) {
-      this.#platform.isolated.add(place);
-      this.#oracle.isolatedSinceMs.set(place, this.#scheduler.nowMs);
-    } else {
-      this.#platform.isolated.delete(place);
-      this.#oracle.isolatedSinceMs.delete(place);
-    }
+  /** What stands on disk tells the phase; a new one meets the faults that are there, and the one that waited for it. */
+  #follow(): void {
+    const phase = this.#oracle.phase();
+    this.#oracle.blindSinceMs = this.#monitoring.dead ? (this.#oracle.blindSinceMs ?? this.#scheduler.nowMs) : null;
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.#trace(`-- ${phase}`);
+    for (const fault of this.#mayhem.active()) this.#began(fault);
+    this.#aim();
+    if (phase === 'ended' && this.#openRunOutcome() === 'verified')
+      this.#scheduler.after(this.#random.int(...AFTER_RUN_MS), () => this.#heal());
   }
 
-  #disaster(): void {
-    const { disaster, disasterForMs } = this.#schedule;
-    const platform = this.#platform;
-    this.#trace(`disaster: ${disaster}`);
-    const later = (run: () => void): void => {
-      this.#scheduler.after(disasterForMs, run);
-    };
-    const cutAll = (): void => {
-      for (const place of [B, W] as const) platform.cut(A, place);
-    };
-    switch (disaster) {
-      case 'none':
-        return;
-      case 'dies':
-        platform.loseA();
-        return;
-      case 'dies-and-returns':
-        platform.loseA();
-        later(() => platform.powerOn());
-        return;
-      case 'blips':
-        cutAll();
-        this.#scheduler.after(Math.min(disasterForMs, 4000), () => platform.healAll());
-        return;
-      case 'cut-off':
-        cutAll();
-        later(() => platform.healAll());
-        return;
-      case 'one-way':
-        platform.cut(A, B);
-        later(() => platform.heal(A, B));
-        return;
-      case 'database-dies':
-        platform.a.alive = false;
-        later(() => {
-          if (platform.powered) platform.a.alive = true;
-        });
-        return;
-      case 'gray':
-        platform.cut(W, A);
-        later(() => platform.heal(W, A));
-        return;
-      case 'vantage-alone':
-        // The witness loses all but the daemon in the instant in which the daemon loses A: no quorum of two.
-        cutAll();
-        platform.withoutControl.add(W);
-        later(() => platform.healAll());
-        return;
-      default:
-        return exhausted(disaster);
-    }
+  #began(fault: WorldFault): void {
+    if (!MEETING.includes(fault)) this.#coverage.hit(fault, this.#phase);
+  }
+
+  #aim(): void {
+    const { aim } = this.#schedule;
+    if (aim === null || this.#aimed || aim.phase !== this.#phase || isRequestFault(aim.fault)) return;
+    this.#aimed = true;
+    const { fault, afterMs, forMs } = aim;
+    this.#scheduler.after(afterMs, () => {
+      if (this.#healedMs === null) this.#mayhem.begin(fault, forMs);
+    });
   }
 
   #heal(): void {
+    if (this.#healedMs !== null) return;
     this.#trace('everything heals');
+    this.#healedMs = this.#scheduler.nowMs;
+    this.#mayhem.endAll();
     this.#platform.healAll();
-    this.#oracle.isolatedSinceMs.clear();
-    this.#schedule.mishaps.length = 0;
     this.#weather.operationFaults = 0;
+    this.#weather.aimed = null;
+    // Time servers are back; a clock that is ahead is believed, and waits for the others.
+    this.#daemon.wallSkewMs = Math.max(0, this.#daemon.wallSkewMs);
     this.#healthyAtHeal = this.#platform.commits(this.#platform.a);
-    if (!this.#daemon.up) {
-      this.#daemon.crash('for good measure');
-      this.#daemon.start();
-    }
+    this.#daemon.startIfDown();
   }
 
-  #probeAll(vantage: string, place: VantagePlace, reach: Reach): void {
-    this.#probe(vantage, place, reach);
-    this.#probeControl(vantage, place, reach);
+  #violate(invariant: number, what: string): void {
+    this.#oracle.violations.push({ invariant, what, atMs: this.#scheduler.nowMs });
   }
 
-  #probe(vantage: string, place: VantagePlace, reach: Reach): void {
-    this.#report(place, look(this.#platform, this.#standpoint(vantage, place)), reach, PROBE_TIMEOUT_MS);
-  }
-
-  #probeControl(vantage: string, place: VantagePlace, reach: Reach): void {
-    this.#report(place, [lookAround(this.#platform, this.#standpoint(vantage, place))], reach, CONTROL_TIMEOUT_MS);
-  }
-
-  /** The daemon alone asks. */
-  #askPrometheus(): void {
-    this.#report(B, [askMetric(this.#platform, this.#standpoint('daemon', B))], [1, 30], PROBE_TIMEOUT_MS);
-  }
-
-  #standpoint(vantage: string, place: VantagePlace): Standpoint {
-    return { vantage, place, wallAt: this.#daemon.wall() };
-  }
-
-  /** Good answers are there at once; silence is known for silence only when its deadline is over. */
-  #report(place: VantagePlace, observations: readonly Observation[], [least, most]: Reach, timeoutMs: number): void {
-    const silent = observations.filter(({ verdict }) => verdict !== 'ok');
-    for (const [batch, waitMs] of [
-      [observations.filter(({ verdict }) => verdict === 'ok'), 0],
-      [silent, this.#random.chance(0.5) ? timeoutMs : 0],
-    ] as const) {
-      if (batch.length === 0) continue;
-      this.#scheduler.after(waitMs + this.#random.int(least, most), () => {
-        // A report that waited longer than a daemon would take it for is dropped by its receiver.
-        const arrives = this.#platform.connected(place, B) && !this.#daemon.frozen;
-        if (arrives) this.#daemon.submit({ kind: 'observed', observations: batch });
-      });
-    }
-  }
-
-  /** Prometheus in region W sees A gone after three seconds; Alertmanager repeats, loses and reorders. */
-  #alertmanager(): void {
-    const gone = !this.#platform.connected(W, A) || !this.#platform.commits(this.#platform.a);
-    const now = this.#scheduler.nowMs;
-    if (!gone) this.#downSinceMs = null;
-    else this.#downSinceMs ??= now;
-    if (gone && now - (this.#downSinceMs ?? now) >= 3000) {
-      this.#alertFiring ??= {
-        fingerprint: '00000000000000aa',
-        startsAt: now,
-        status: 'firing',
-        labels: { alertname: 'RegionDown' },
-        summary: null,
-      };
-      if (now % 5000 < 1000) this.#post(this.#alertFiring);
-    } else if (!gone && this.#alertFiring !== null) {
-      const resolved: Alert = { ...this.#alertFiring, status: 'resolved' };
-      const { alertFaults } = this.#schedule;
-      if (!this.#random.chance(alertFaults)) this.#post(resolved);
-      if (this.#random.chance(alertFaults)) this.#post(this.#alertFiring);
-      this.#alertFiring = null;
-    }
-  }
-
-  #post(alert: Alert, tries = 3): void {
-    const delayMs = this.#random.int(5, 300);
-    this.#scheduler.after(delayMs, () => {
-      this.#requests += 1;
-      this.#daemon.submit({ kind: 'webhook', request: `r${this.#requests}`, alerts: [alert] }, (error) => {
-        if (error !== null && tries > 1) this.#scheduler.after(1500, () => this.#post(alert, tries - 1));
-        if (error === null) this.#repeat(alert);
-      });
-    });
+  /** What the core makes of an input, now; nothing comes of it. */
+  #asIf(input: { readonly kind: 'tick' } | { readonly kind: 'webhook'; readonly alerts: Alert[] }): Turned | null {
+    const state = this.#daemon.state();
+    if (state === null) return null;
+    const { at, mono } = state;
+    return turn(state, input.kind === 'tick' ? { ...input, at, mono } : { ...input, request: 'as-if', at, mono });
   }
 
   /** Invariant 16: the same webhook again has nothing to add, whatever happened in between. */
   #repeat(alert: Alert): void {
-    const state = this.#daemon.state();
-    if (state === null) return;
-    const again = turn(state, { kind: 'webhook', request: 'again', alerts: [alert], at: state.at, mono: state.mono });
-    if (again.entries.some((entry) => entry.body.kind === 'alerts.received')) {
-      this.#oracle.violations.push({
-        invariant: 16,
-        what: 'a repeated webhook was written down again',
-        atMs: this.#scheduler.nowMs,
-      });
-    }
+    const again = this.#asIf({ kind: 'webhook', alerts: [alert] });
+    if (again?.entries.some(({ body }) => body.kind === 'alerts.received'))
+      this.#violate(16, 'a repeated webhook was written down again');
   }
 
-  #group() {
-    return foldAll(EMPTY_LEDGER, this.#disk.entries).groups[GROUP] ?? null;
+  /**
+   * Invariant 16, before a webhook is taken: one that says *firing* after *resolved* was sent before it, and what holds and
+   * what runs is the same with a *resolved* and without.
+   */
+  #given(alert: Alert): void {
+    const told = this.#asIf({ kind: 'webhook', alerts: [alert] });
+    if (told?.entries.some(({ body }) => body.kind === 'alerts.reopened'))
+      this.#violate(16, 'an alert that was resolved fires again by a webhook that was late');
+    if (alert.status !== 'resolved') return;
+    const [with_, without] = [standingOf(told), standingOf(this.#asIf({ kind: 'tick' }))];
+    if (with_ !== without) this.#violate(16, `a resolved alert changes what is decided: ${without} becomes ${with_}`);
+  }
+
+  #openRun(): boolean {
+    return groupOf(this.#disk.entries)?.run != null;
+  }
+  #openRunOutcome(): string | null {
+    return groupOf(this.#disk.entries)?.ended.at(-1)?.outcome ?? null;
   }
 
   /** Healed, and nothing is left to happen: the rest of the history would be silence. */
   #settled(): boolean {
-    const now = this.#scheduler.nowMs;
-    if (now < HEAL_MS + 12_000 || !this.#daemon.up) return false;
+    if (this.#healedMs === null || this.#scheduler.nowMs < this.#healedMs + SETTLES_MS || !this.#daemon.up)
+      return false;
     const ledger = this.#daemon.state()?.ledger;
     const group = ledger?.groups[GROUP];
     if (group?.run !== null && group?.run !== undefined) return group.run.status === 'halted';
     if (group?.proposal !== null && group?.proposal !== undefined) return false;
-    const pages = Object.values(ledger?.pages ?? {}).every((kept) => kept.deliveredAt !== null);
-    return pages && (this.#platform.commits(this.#platform.a) || !this.#platform.b.inRecovery);
+    const aWrites = this.#platform.commits(this.#platform.a);
+    if (!aWrites && this.#platform.b.inRecovery) return false;
+    // A hold that goes on over a region that is well would yet come to something.
+    if (aWrites && group !== undefined && Object.values(group.holds).some(({ row }) => row === FAILOVER_ROW))
+      return false;
+    return Object.values(ledger?.pages ?? {}).every((kept) => kept.deliveredAt !== null);
   }
 
-  /** Once healed: what must have come about (invariants 10, 27 without W, 29). */
   #progress(): Violation[] {
-    const violations: Violation[] = [];
-    const say = (invariant: number, what: string): void => {
-      violations.push({ invariant, what, atMs: this.#scheduler.nowMs });
-    };
-    if (this.#oracle.violations.length > 0) return violations;
-    const bodies = this.#disk.entries.map((entry) => entry.body);
-    const group = this.#group();
-    const halted = group?.run?.status === 'halted';
-    const { a, b } = this.#platform;
-    if (halted && !bodies.some((body) => body.kind === 'page.queued' && body.page.kind === 'stuck'))
-      say(29, 'a run is halted and nobody was paged');
-    // The cluster died before it was ever seen whole: that the standby is ours is not known, and a person must say so.
-    const needsPerson =
-      !bodies.some((body) => body.kind === 'identity.pinned') &&
-      bodies.some((body) => body.kind === 'page.queued' && body.page.kind === 'attention');
-    if (!this.#platform.commits(a) && !this.#platform.commits(b) && !halted && !needsPerson)
-      say(27, `nobody is writable ${Math.round((this.#scheduler.nowMs - HEAL_MS) / 1000)} s after everything healed`);
-    if (group?.run && !halted) {
-      const overdue = (this.#daemon.state()?.at ?? 0) - group.run.clocks.decidedAt > RTO_MS;
-      const paged = bodies.some(
-        (body) =>
-          body.kind === 'run.overdue' ||
-          (body.kind === 'page.queued' && (body.page.kind === 'overdue' || body.page.kind === 'stuck')),
-      );
-      if (overdue && !paged) say(29, `${group.run.id} is past its deadline and nobody was paged`);
-      if (this.#scheduler.nowMs >= HEAL_MS + PROGRESS_MS)
-        say(10, `${group.run.id} is still open long after everything healed`);
-    }
-    if (group?.active === B && b.inRecovery) say(10, 'the ledger calls B active and it is a standby');
-    if (!b.inRecovery && group?.active !== B && !halted && !group?.run)
-      say(10, 'B was promoted and the ledger does not know');
-    if (
-      this.#healthyAtHeal &&
-      !this.#platform.powered &&
-      group?.run === null &&
-      group.ended.at(-1)?.outcome !== 'verified'
-    )
-      say(28, 'a region that was healthy when everything healed was fenced for nothing');
-    return violations;
+    if (this.#oracle.violations.length > 0 || this.#healedMs === null) return [];
+    const atMs = this.#scheduler.nowMs;
+    return missing({
+      platform: this.#platform,
+      entries: this.#disk.entries,
+      state: this.#daemon.state(),
+      healthyAtHeal: this.#healthyAtHeal,
+      sinceHealMs: atMs - this.#healedMs,
+      rtoMs: this.#setup.rtoMs,
+      progressMs: PROGRESS_MS,
+    }).map((found) => ({ ...found, atMs }));
   }
 
-  /** Determinism: the inputs of the last life, replayed through the pure core, give the same state. */
   #replayed(): Violation[] {
     const state = this.#daemon.state();
     if (!(this.#options.replay ?? false) || state === null || !this.#daemon.up) return [];
-    const first = this.#disk.entries.findLastIndex((entry) => entry.body.kind === 'daemon.started');
-    let replayed = initialState(state.settings, foldAll(EMPTY_LEDGER, this.#disk.entries.slice(0, first)));
-    for (const input of this.#daemon.inputs) replayed = turn(replayed, input).state;
-    if (JSON.stringify(replayed) === JSON.stringify(state)) return [];
+    if (replaysAlike(this.#daemon.settingsAtStart, this.#disk.entries, this.#daemon.inputs, state)) return [];
     return [{ invariant: 17, what: 'recorded inputs replayed give another state', atMs: this.#scheduler.nowMs }];
   }
 }
 
-async function rest(): Promise<void> {
-  for (let hop = 0; hop < HOPS; hop += 1) await null;
-}
-
-function exhausted(disaster: never): never {
-  throw new TypeError(`unknown disaster: ${JSON.stringify(disaster)}`);
+function standingOf(turned: Turned | null): string {
+  const group = turned?.state.ledger.groups[GROUP];
+  const holds = Object.keys(group?.holds ?? {}).join(' ');
+  return `holds ${holds || 'none'}, run ${group?.run?.status ?? 'none'}, ended ${group?.ended.length ?? 0}`;
 }

@@ -143,6 +143,7 @@ export const PROBLEMS = {
   'timing-dead-man': 'G + K <= H is broken: the dead-man would come before the guard has stopped PostgreSQL itself.',
   'timing-lease': '2H <= L (relative dead-man) or H <= L is broken: PostgreSQL could outlive its lease.',
   'timing-wait': 'L(1 + rho)/(1 - rho) + 2 s <= W is broken: a candidate would not wait out a lease.',
+  'wait-over-rto': 'A lease that is still waited for when the RTO is over.',
   'lease-missing': 'A PostgreSQL with a guard in a group without a lease.',
   'lease-unused': 'A lease in a group whose PostgreSQL has no guard.',
   'control-missing': 'A PostgreSQL whose control lacks what it is reached by.',

@@ -5,7 +5,7 @@ import Validate from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import type { Source } from './document.ts';
 import { type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
-import { isMapping, kindsOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
+import { isMapping, kindsOf, mappingOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
 import { kindOf, shownAt, shownKey, valueAt } from './show.ts';
 import { specialise, type UnknownKey } from './specialise.ts';
 import { BAD_REFERENCE, choose, FORMS, listed, meant, typeRemedy, typeText } from './words.ts';
@@ -83,7 +83,7 @@ function tellingsOf(error: SchemaError, path: KeyPath, source: Source): readonly
     case 'type':
       return [[path, wrongType(schema, value)]];
     case 'enum':
-      return [[path, notAllowed(error.params.allowedValues, value)]];
+      return [[path, notAllowed(error.params.allowedValues, value, mappingOf(written) !== undefined)]];
     case 'const':
       return [[path, notAllowed([error.params.allowedValue], value)]];
     case 'pattern':
@@ -179,10 +179,11 @@ function wrongType(schema: Schema, value: unknown): Telling {
   return schema.type === 'object' || schema.type === 'array' ? { ...words, value: kindOf(value) } : words;
 }
 
-function notAllowed(allowed: readonly unknown[], value: unknown): Telling {
+function notAllowed(allowed: readonly unknown[], value: unknown, orMapping = false): Telling {
   const known = allowed.map(String);
   const word = typeof value === 'string' ? value : '';
-  return { code: 'not-allowed', message: `must be ${listed(known)}`, remedy: choose(word, known) };
+  const taken = orMapping ? [...known, 'a mapping'] : known;
+  return { code: 'not-allowed', message: `must be ${listed(taken)}`, remedy: choose(word, known) };
 }
 
 function badForm(schema: Schema, value: unknown): Telling {

@@ -8,6 +8,7 @@ import { profileOf, termsOf } from '../../../model/lease-config.ts';
 import { noProofByGuard } from '../../../model/lease-settings.ts';
 import { durationText } from '../../../model/primitives.ts';
 import { type JudgedRule, judgeTimings } from '../../../model/timings.ts';
+import { criticalPathOf, phasesOf } from '../phases.ts';
 import type { KeyPath } from '../problem.ts';
 import { checkRegionKeys } from './components.ts';
 import { type Check, eachGroup, type GroupSubject, type Telling } from './context.ts';
@@ -80,15 +81,17 @@ export const checkLease: Check = eachGroup((subject) => {
         remedy: 'write control: guard and guards: in the component, or leave the lease out',
       });
   }
-  if (group.fence?.driver === 'guard' && !guarded)
+  const unguarded = filled.components.find(({ control }) => control !== null && control !== 'guard');
+  if (group.fence?.driver === 'guard' && unguarded !== undefined)
     subject.error({
       code: 'fence-without-guard',
       path: [...path, 'fence', 'driver'],
-      message: 'no PostgreSQL of the group has a guard that could stop it',
+      message: `${unguarded.id} has no guard that could stop it`,
       remedy: 'write control: guard and guards: in the component, or driver: command',
     });
   checkProof(subject);
-  checkIsolation(subject);
+  checkWait(subject);
+  if (guarded) checkIsolation(subject);
 });
 
 type Postgres = Extract<GroupSubject['group']['components'][string], { kind: 'postgres' }>;
@@ -121,6 +124,18 @@ function checkControl(subject: GroupSubject, component: Postgres, path: KeyPath)
       });
   }
   if (control === 'guard') checkSides(subject, component.guards, [...path, 'guards']);
+  const { fence, fenceVerify } = component.command ?? {};
+  if ((fence === undefined) !== (fenceVerify === undefined)) {
+    const [there, lacking] = fence === undefined ? ['fenceVerify', 'fence'] : ['fence', 'fenceVerify'];
+    subject.error({
+      code: 'key-half',
+      path: [...path, 'command', there],
+      on: 'key',
+      value: there,
+      message: `nothing is off that was not read back, and the other way round: it goes with ${lacking}`,
+      remedy: `add ${lacking}:, or leave ${there}: out`,
+    });
+  }
   if (control === 'patroni') {
     checkSides(subject, component.patroni, [...path, 'patroni']);
     for (const [region, { username, password }] of Object.entries(component.patroni ?? {}))
@@ -162,6 +177,29 @@ function checkProof(subject: GroupSubject): void {
       message: `where the region itself is gone ${why}`,
       remedy: 'mend it, or add a fence by driver: command, or write autonomy: gated',
     });
+}
+
+/**
+ * What W is longer than the hold is waited for after the decision, inside the RTO. By a fence of another driver nobody waits
+ * for the lease, but where that driver fails.
+ */
+function checkWait({ group, filled, path, error }: GroupSubject): void {
+  const { lease, fence, rtoMs } = filled;
+  if (lease === null || group.lease === undefined || fence !== 'guard') return;
+  const { waitMs, renewMs, attemptMs } = lease.timings;
+  const needMs = criticalPathOf(phasesOf(group));
+  const holds = filled.rows.filter(({ kind, action }) => kind === 'decide' && action === 'failover');
+  for (const { id, forMs } of holds) {
+    const overMs = Math.max(0, waitMs + renewMs + attemptMs - forMs);
+    if (needMs > rtoMs || needMs + overMs <= rtoMs) continue;
+    error({
+      code: 'wait-over-rto',
+      path: [...path, 'lease', 'timings'],
+      value: profileOf(group.lease),
+      message: `when row ${id} has held for ${durationText(forMs)}, the lease of ${durationText(waitMs)} is waited for ${durationText(overMs)} more, and with the phases’ ${durationText(needMs)} that is over the RTO of ${durationText(rtoMs)}`,
+      remedy: `write timings: strict, a longer hold, or an RTO of ${durationText(needMs + overMs)}`,
+    });
+  }
 }
 
 /** Stopping an isolated primary costs; it is worth it only where the end of its lease then proves something. */
