@@ -3,7 +3,7 @@
  * state that can't be kept, and hands the running whole to the command line.
  */
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { GuardSettings } from '../model/guard.ts';
 import { DEAD_MAN_OF, type GuardConfig } from '../model/guard-config.ts';
 import type { LeaseStore } from '../model/lease.ts';
@@ -28,6 +28,7 @@ import { createGuardHttp, type GuardHttpOptions } from './http/server.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { statusOf } from './machine/status.ts';
 import { initialGuard, step } from './machine.ts';
+import { isThere } from './postgres/files.ts';
 import { command, type Launcher, pgCtl, systemd } from './postgres/launch.ts';
 import { createPostgres, type Postgres } from './postgres/postgres.ts';
 import type { ServerUser } from './postgres/program.ts';
@@ -190,9 +191,16 @@ function postgresOf({ config }: LoadedGuard, places: Places, clock: Clock, timer
     },
     listenAddresses: postgres.listenAddresses.replaceAll(/\s+/g, ''),
     operatorsHba: postgres.hba,
-    configFile: null,
+    configFile: configFileOf(dataDir, postgres.hba),
     endOfWal: (signal) => endOfWal(dataDir, programs, signal),
   });
+}
+
+/** Debian keeps it beside pg_hba.conf, under /etc, where PostgreSQL finds it by its command line alone. */
+function configFileOf(dataDir: string, hba: string): string | null {
+  if (isThere(join(dataDir, 'postgresql.conf'))) return null;
+  const beside = join(dirname(hba), 'postgresql.conf');
+  return isThere(beside) ? beside : null;
 }
 
 function secureOf({ config: { tls } }: LoadedGuard, secrets: Secrets): GuardHttpOptions['secure'] {
