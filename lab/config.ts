@@ -24,6 +24,8 @@ export interface LabConfigInput {
   readonly alertmanagerApis?: readonly string[];
   /** Addresses of the regions' services that answer as long as the service runs, whatever its database does. */
   readonly edge?: { readonly a: string; readonly b: string };
+  /** REST APIs of the Patroni that owns each side's PostgreSQL; without them nothing does. */
+  readonly patroni?: { readonly a: string; readonly b: string };
   readonly variant?: LabVariant;
   /** Sabotage: without the rows and meanings that inhibit a failover. */
   readonly withoutVetoes?: boolean;
@@ -109,6 +111,14 @@ export function labConfig(input: LabConfigInput): string {
   const tls = tlsOf(input);
   const sides = <T>(a: T, b: T): Record<string, T> => ({ [REGION.a]: a, [REGION.b]: b });
   const variant = input.variant ?? {};
+  const patroniOf = ({ a, b }: { readonly a: string; readonly b: string }) => {
+    const member = (side: 'a' | 'b', address: string) => ({
+      urls: [`http://${address}`],
+      username: 'failoverd',
+      password: file(`patroni-${side}`),
+    });
+    return sides(member('a', a), member('b', b));
+  };
   const inhibits = input.withoutVetoes !== true;
   const edge = {
     edge: {
@@ -128,7 +138,9 @@ export function labConfig(input: LabConfigInput): string {
       user: 'failoverd',
       password: file('postgres'),
       ...(tls === null ? { tls: 'disable' } : { tls: 'verify-full', ...tls.client }),
-      control: 'direct',
+      ...(input.patroni === undefined
+        ? { control: 'direct' }
+        : { control: 'patroni', patroni: patroniOf(input.patroni) }),
       canarySchema: 'failoverd',
       instances: sides(input.postgres.a, input.postgres.b),
     },

@@ -11,7 +11,14 @@ import { type Outside, startOutside } from './platform/outside.ts';
 import { type Regions, startRegions } from './platform/regions.ts';
 import { textOf } from './servers/errors.ts';
 
-export const SABOTAGES = ['no-failoverd', 'no-fence', 'drop-acks', 'no-veto', 'no-reconciliation'] as const;
+export const SABOTAGES = [
+  'no-failoverd',
+  'no-fence',
+  'drop-acks',
+  'no-veto',
+  'no-reconciliation',
+  'direct-control',
+] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 export interface PlatformOptions {
@@ -21,6 +28,8 @@ export interface PlatformOptions {
   readonly sabotage?: Sabotage | null;
   /** Everything that failoverd speaks to, and itself, by TLS of a private authority; without it nothing is. */
   readonly tls?: boolean;
+  /** A Patroni in each region owns its PostgreSQL. */
+  readonly patroni?: boolean;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
   /** Told the lab's folder, since a crash leaves its note there. */
@@ -79,7 +88,15 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const { log, sabotage } = options;
   const network = await createNetwork(endings);
   const certificates = options.tls === true ? await createCertificates(folder, network) : undefined;
-  const regions = await startRegions({ folder, network, endings, certificates, lie: sabotage === 'no-fence', log });
+  const regions = await startRegions({
+    folder,
+    network,
+    endings,
+    certificates,
+    patroni: options.patroni === true,
+    lie: sabotage === 'no-fence',
+    log,
+  });
   const outside = await startOutside(network, endings, certificates);
   const serviceA = { host: network.inner.a, port: network.publicPort };
   const monitoring = await prepareMonitoring({
@@ -101,6 +118,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     alertmanagerApis: sabotage === 'no-reconciliation' ? [] : monitoring.apis,
     variant: options.variant ?? {},
     withoutVetoes: sabotage === 'no-veto',
+    directControl: sabotage === 'direct-control',
     log,
   });
   await monitoring.start(daemons.webhook);

@@ -58,7 +58,7 @@ export async function collect(
   const { clients, daemons, folder, network, outside, regions } = platform;
   await clients.stop();
   await daemons.stop();
-  const oldSideProcesses = (await scanProcesses([regions.postgres.a.dataDir, folder.at('a')])).pids.length;
+  const oldSideProcesses = (await scanProcesses([regions.postgres.a.dir, folder.at('a')])).pids.length;
   const epochRows = await readEpochRows(platform);
   const dumps = { a: await dump(platform, 'a'), b: await dump(platform, 'b') };
   const journal = await keepJournal(daemons.stateDir, folder.out('journal.db'));

@@ -55,6 +55,8 @@ export interface DaemonsOptions {
   readonly alertmanagerApis: readonly string[];
   readonly variant: LabVariant;
   readonly withoutVetoes: boolean;
+  /** Sabotage: pg_promote is called, whoever owns the servers. */
+  readonly directControl: boolean;
   readonly log: Log;
 }
 
@@ -141,6 +143,9 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
     'postgres-ro': options.regions.passwords.failoverd_ro,
     'aws-key-id': accessKeyId,
     'aws-secret': secretAccessKey,
+    ...Object.fromEntries(
+      Object.entries(options.regions.managers ?? {}).map(([side, { rest }]) => [`patroni-${side}`, rest.password]),
+    ),
   };
   for (const [name, value] of Object.entries(secrets)) await options.folder.secret(name, value);
   return secrets;
@@ -158,6 +163,7 @@ async function writeConfigs(
     alertmanagerApis,
     variant,
     withoutVetoes,
+    directControl,
   }: DaemonsOptions,
   own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
 ): Promise<{ readonly daemon: string; readonly witness: string }> {
@@ -201,6 +207,16 @@ async function writeConfigs(
   // Whether the region is up and whether its database answers are two things only where a row tells them apart.
   const edgeOf = (service: LabConfigInput['service']) =>
     variant.rows?.includes('postgres-down') === true ? { edge: service } : {};
+  const { managers } = regions;
+  const managed = async (vantage: 'B' | 'W') =>
+    managers === undefined || directControl
+      ? {}
+      : {
+          patroni: {
+            a: await over(`${vantage}->A`, managers.a.rest),
+            b: vantage === 'B' ? textOfAddress(managers.b.rest) : await over('W->B', managers.b.rest),
+          },
+        };
   const fromB = { a: await over('B->A', serviceA), b: textOfAddress(serviceB) };
   const fromW = { a: await over('W->A', serviceA), b: await over('W->B', serviceB) };
   const daemon = labConfig({
@@ -211,12 +227,14 @@ async function writeConfigs(
     },
     service: fromB,
     ...edgeOf(fromB),
+    ...(await managed('B')),
   });
   const witness = labConfig({
     ...shared,
     postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
     service: fromW,
     ...edgeOf(fromW),
+    ...(await managed('W')),
   });
   const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
   await writeFile(files.daemon, daemon);

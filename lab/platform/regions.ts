@@ -1,9 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { isMissing, type Log } from '../binaries/missing.ts';
+import { findPatroni, type PatroniInstall } from '../binaries/patroni.ts';
 import { findPostgres } from '../binaries/postgres.ts';
 import { REGION } from '../config.ts';
 import type { RegionMachines, ServiceConfig } from '../region/config.ts';
 import { type Hypervisor, startHypervisor } from '../region/hypervisor-client.ts';
 import { LabError } from '../servers/errors.ts';
+import { startEtcd } from '../servers/etcd.ts';
+import {
+  allowRewind,
+  clearNode,
+  type PatroniNode,
+  prepareNode,
+  settle,
+  startNode,
+  type Upstream,
+  untilRole,
+  writeClusterConfig,
+} from '../servers/patroni.ts';
 import { freePort } from '../servers/ports.ts';
 import {
   createPrimary,
@@ -24,6 +39,8 @@ export interface Regions {
   readonly hypervisor: Hypervisor;
   readonly postgres: { readonly a: PostgresInstance; readonly b: PostgresInstance };
   readonly passwords: LabPasswords;
+  /** What owns both, where something does. */
+  readonly managers: { readonly a: PatroniNode; readonly b: PatroniNode } | undefined;
 }
 
 export interface RegionsOptions {
@@ -31,6 +48,8 @@ export interface RegionsOptions {
   readonly network: Network;
   readonly endings: Endings;
   readonly certificates: LabCertificates | undefined;
+  /** Both PostgreSQL belong to a Patroni each: a primary cluster in A, a standby cluster in B. */
+  readonly patroni: boolean;
   /** Sabotage: the hypervisor claims a power-off without doing it. */
   readonly lie: boolean;
   readonly log: Log;
@@ -48,6 +67,7 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
   const a = await createPrimary({ install, dir: folder.at('pg', 'a'), host: inner.a, port, passwords, tls, log });
   endings.stillOpen();
   await startPostgres(a, { log });
+  const managed = options.patroni ? await managePrimary(options, a, passwords) : undefined;
   const upstream = await network.over(REPLICATION, { host: inner.a, port });
   endings.stillOpen();
   const b = await createStandby({
@@ -60,8 +80,14 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
     tls,
     log,
   });
+  if (managed !== undefined) await settle(b);
+  const managers =
+    managed === undefined
+      ? undefined
+      : { a: managed, b: await manageStandby(options, b, upstream, managed, passwords) };
   const machines = (side: 'a' | 'b', postgres: PostgresInstance): RegionMachines => ({
     postgres,
+    manager: managers?.[side],
     service: {
       dir: folder.at(side),
       config: {
@@ -88,7 +114,64 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
   await endings.add('hypervisor', async () => await hypervisor.stop());
   await hypervisor.act(REGION.a, 'start', 'service');
   await hypervisor.act(REGION.b, 'on');
-  return { hypervisor, postgres: { a, b }, passwords };
+  return { hypervisor, postgres: { a, b }, passwords, managers };
+}
+
+/** Running when Patroni takes it over, it goes on as the primary that it is. */
+async function managePrimary(
+  options: RegionsOptions,
+  postgres: PostgresInstance,
+  passwords: LabPasswords,
+): Promise<PatroniNode> {
+  const { endings, log } = options;
+  const install = await findPatroni({ fetch: true, log });
+  if (isMissing(install)) throw new LabError('start-failed', install.why, install.remedy);
+  await allowRewind(postgres, passwords);
+  const node = await describeNode(install, postgres, 'a');
+  endings.stillOpen();
+  await endings.add('Patroni of A', async () => await clearNode(node));
+  await startEtcd(node.etcd, { log });
+  await prepareNode(node, passwords);
+  await writeClusterConfig(node.etcd, node.scope, undefined);
+  await startNode(node, { log });
+  await untilRole(node, ['master', 'primary']);
+  return node;
+}
+
+/** Left stopped but for its etcd: the hypervisor starts it. */
+async function manageStandby(
+  { endings, log }: RegionsOptions,
+  postgres: PostgresInstance,
+  upstream: Upstream,
+  { install }: PatroniNode,
+  passwords: LabPasswords,
+): Promise<PatroniNode> {
+  const node = await describeNode(install, postgres, 'b');
+  endings.stillOpen();
+  await endings.add('Patroni of B', async () => await clearNode(node));
+  await startEtcd(node.etcd, { log });
+  await prepareNode(node, passwords);
+  await writeClusterConfig(node.etcd, node.scope, upstream);
+  return node;
+}
+
+async function describeNode(
+  install: PatroniInstall,
+  postgres: PostgresInstance,
+  side: 'a' | 'b',
+): Promise<PatroniNode> {
+  const { host, dir } = postgres;
+  const [port, peerPort, restPort] = [await freePort(host), await freePort(host), await freePort(host)];
+  const password = randomBytes(18).toString('base64url');
+  return {
+    install,
+    scope: `app-${side}`,
+    name: `${side}1`,
+    postgres,
+    dir: path.join(dir, 'patroni'),
+    etcd: { install, dir: path.join(dir, 'etcd'), host, port, peerPort },
+    rest: { host, port: restPort, username: 'failoverd', password },
+  };
 }
 
 function databaseTls(certificates: LabCertificates | undefined): PostgresTls | undefined {

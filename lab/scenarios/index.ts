@@ -13,6 +13,7 @@ import {
   webhookDownNothingFired,
 } from './lost-alerts.ts';
 import { monitoringBlind, monitoringThere, watchdogLost } from './monitoring.ts';
+import { patroniManaged, patroniOldSideReturns } from './patroni.ts';
 import {
   maintenanceWindow,
   maintenanceWindowRegionDies,
@@ -69,6 +70,8 @@ export const SCENARIOS: readonly Scenario[] = [
   reloadGoodConfig,
   tls,
   tlsForeignAuthority,
+  patroniManaged,
+  patroniOldSideReturns,
 ];
 
 export { regionDownAuto };

@@ -181,6 +181,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  lease: {
+    says: 'who may write; and let a lease store that was halted go on',
+    help: [
+      'failoverd lease [GROUP] [options]',
+      'failoverd lease clear GROUP/COMPONENT --why TEXT [options]',
+      '',
+      'A store that is older than what its guards have seen grants nothing until an sre or',
+      'a dba clears it. It shows what is at stake, and asks.',
+      '',
+      '  --why TEXT          what you looked at, for the journal',
+      '  -y, --yes           do not ask',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./lease.ts')).lease,
+  },
   report: {
     says: 'what failoverd saw and would have done, over a week or another time',
     help: [
