@@ -19,10 +19,10 @@ import { type Hands, inHands } from './hands.ts';
 const launcher = path.join(import.meta.dirname, '../../bin/failoverd.mjs');
 export const TOKEN = 'token-of-the-guard-in-a';
 
-/** G, K, H as the config below has them. */
-export const DEMOTE_MS = 3_000;
+/** G, K, H as the config below has them: long enough for a guard to be started anew on a busy machine. */
+export const DEMOTE_MS = 8_000;
 export const STOP_MS = 3_000;
-export const DEAD_MAN_MS = 6_000;
+export const DEAD_MAN_MS = 11_000;
 
 const configText = (hands: Hands, listen: string, store: string): string => `version: 1
 group: g
@@ -50,11 +50,11 @@ lease:
     renew: 500ms
     attemptTimeout: 400ms
     electionGap: 500ms
-    demoteAfter: 3s
+    demoteAfter: 8s
     stopWithin: 3s
-    deadManAfter: 6s
-    lease: 6s
-    wait: 9s
+    deadManAfter: 11s
+    lease: 11s
+    wait: 15s
   deadMan: absolute
   isolation: stop
 `;
@@ -163,7 +163,7 @@ export async function setUp(t: Pick<Test, 'teardown'>, host: string): Promise<Ru
     );
   return {
     ...{ hands, store, listen, guard: run, status, deadMan: deadMan.child },
-    async become(part, timeoutMs = 20_000) {
+    async become(part, timeoutMs = 30_000) {
       return await until({ what: `a guard that is ${part}`, timeoutMs, intervalMs: 50 }, async () => {
         const now = await status();
         return now?.part === part && (part !== 'primary' || now.postgres.open) ? now : undefined;
