@@ -32,6 +32,7 @@ import { probeContext, within } from '../asking.ts';
 import { leaseReport } from '../lease-report.ts';
 import { grantsFor, postgresRemedy } from '../remedies.ts';
 import { factLines } from './facts.ts';
+import { examineManagers } from './managers.ts';
 import { type Asked, type DoctorReport, type Finding, finding, inOrder } from './report.ts';
 import { rowFindings, rowLines } from './rows.ts';
 import { type Surveyed, settingFindings } from './settings.ts';
@@ -65,13 +66,14 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     // Prometheus is asked by the daemon alone.
     ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets, certificates) : []),
   ];
-  const [sights, surveys, stateDir, listing, monitoring, pager, zones] = await Promise.all([
+  const [sights, surveys, managers, stateDir, listing, monitoring, pager, zones] = await Promise.all([
     probeAll(targets, vantage, redact),
     surveyAll(
       targets.filter((target) => target.kind === 'postgres'),
       vantage,
       redact,
     ),
+    examineManagers(usable, { secrets, certificates, redact }),
     examineStateDir(resolve(loaded.folder, config.daemon.stateDir)),
     askAlertmanagers(usable, secrets, certificates, redact),
     askPrometheusServers(usable, secrets, certificates, redact),
@@ -85,6 +87,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ...problems.map((problem) => finding('stop', `secret ${problem.path}`, problem.message, problem.remedy)),
     ...sights.findings,
     ...surveys.findings,
+    ...managers,
     ...stateDir.findings,
     ...listing.findings,
     ...monitoring.findings,

@@ -124,6 +124,18 @@ function checkControl(subject: GroupSubject, component: Postgres, path: KeyPath)
       });
   }
   if (control === 'guard') checkSides(subject, component.guards, [...path, 'guards']);
+  const { fence, fenceVerify } = component.command ?? {};
+  if ((fence === undefined) !== (fenceVerify === undefined)) {
+    const [there, lacking] = fence === undefined ? ['fenceVerify', 'fence'] : ['fence', 'fenceVerify'];
+    subject.error({
+      code: 'key-half',
+      path: [...path, 'command', there],
+      on: 'key',
+      value: there,
+      message: `nothing is off that was not read back, and the other way round: it goes with ${lacking}`,
+      remedy: `add ${lacking}:, or leave ${there}: out`,
+    });
+  }
   if (control === 'patroni') {
     checkSides(subject, component.patroni, [...path, 'patroni']);
     for (const [region, { username, password }] of Object.entries(component.patroni ?? {}))
