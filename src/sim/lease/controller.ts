@@ -93,7 +93,7 @@ export class Controller {
       run.done = true;
       return this.#after(run);
     }
-    if (this.#plan.kind === 'switchover' && old.state?.durable.rests === null) {
+    if ((this.#plan.kind === 'switchover' || this.#plan.kind === 'round') && old.state?.durable.rests === null) {
       this.#world.cover('release-ordered', old.region);
       this.#order(old, { kind: 'release', run: id, epoch });
     }
@@ -137,7 +137,7 @@ export class Controller {
       if (left > 0) this.#world.time.after(2000, () => rejoin(left - 1));
     };
     if (this.#plan.kind !== 'dies') rejoin(8);
-    if (this.#plan.back) this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
+    if (this.#plan.back && this.#runs === 1) this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
   }
   #order(site: Site, order: Parameters<Site['order']>[1]): void {
     this.#requests += 1;

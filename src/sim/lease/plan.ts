@@ -12,11 +12,12 @@ import type { StoreManners } from './store.ts';
 /**
  * - `quiet`: nothing happens. `dies`: the active region is lost, and nothing else. `lonely`: the standby's region, the controller
  *   or the store is lost, the primary is not to stop for it.
+ * - `round`: there and back again by two switchovers, and nothing else happens.
  * - `storm`: anything. `switchover`: the old side releases first. `confirmed`: a fence, which may fail later. `person`: people
  *   take the lease knowing that there is no proof.
  * - `aimed`: an adversary that knows where the margins are.
  */
-export const KINDS = ['quiet', 'dies', 'lonely', 'storm', 'switchover', 'confirmed', 'person', 'aimed'] as const;
+export const KINDS = ['quiet', 'dies', 'lonely', 'round', 'storm', 'switchover', 'confirmed', 'person', 'aimed'] as const;
 export type Kind = (typeof KINDS)[number];
 export const AIMS = ['pet', 'promise', 'stop', 'fallback', 'restart', 'freeze'] as const;
 export type Aim = (typeof AIMS)[number];
@@ -119,6 +120,7 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
       'dies',
       'dies',
       'lonely',
+      'round',
       'storm',
       'storm',
       'storm',
@@ -132,14 +134,14 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
   const profile = forced.profile ?? random.pick(PROFILES);
   const t = profile.timings;
   const sites = kind === 'aimed' || random.chance(0.7) ? 2 : 3;
-  const calm = kind === 'quiet' || kind === 'dies' || kind === 'lonely' || kind === 'aimed';
+  const calm = kind === 'quiet' || kind === 'dies' || kind === 'lonely' || kind === 'round' || kind === 'aimed';
   const stormy = kind === 'storm';
   const error = RHO * rules.clockError;
   const rate = (): number =>
     random.chance(0.5) ? 1 + error * random.pick([-1, 1]) : 1 + (error * random.int(-100, 100)) / 100;
   const disasterAtMs = random.int(500, 4 * t.renewMs);
   const waitMs = t.waitMs * (1 + 2 * error);
-  const endMs = disasterAtMs + 2 * t.demoteAfterMs + waitMs + 20_000;
+  const endMs = disasterAtMs + 2 * t.demoteAfterMs + waitMs + (kind === 'round' ? 60_000 : 20_000);
   const manners = (): Manners => ({
     durableLies: !calm && random.chance(0.1),
     stopShare: random.chance(0.4) ? 1 : random.int(2, 100) / 100,
@@ -173,7 +175,7 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
     withdrawAtMs:
       (stormy || kind === 'switchover') && random.chance(0.3) ? disasterAtMs + random.int(0, t.waitMs) : null,
     fenceLies: random.chance(0.3),
-    back: !calm && random.chance(0.3),
+    back: kind === 'round' || (!calm && random.chance(0.3)),
     isolation: stormy && random.chance(0.1) ? 'serve' : 'stop',
     onCrash: random.pick(['restart', 'release']),
     crashRestarts: random.int(0, 2),

@@ -377,6 +377,7 @@ function expectationsOf(plan: Plan): Expectations {
   const waitedMs = plan.disasterAtMs + t.waitMs * 1.05;
   return {
     staysUp: plan.kind === 'quiet' || plan.kind === 'lonely' ? 0 : null,
+    returns: plan.kind === 'round',
     takenOverByMs: plan.kind === 'dies' ? Math.max(detectedMs, waitedMs) + 4 * t.renewMs + 10_000 : null,
   };
 }
