@@ -29,6 +29,8 @@ export function sharpened(plan: Plan, rules: WorldRules): Plan {
     network: { lost: 0, twice: 0, straggles: 0, latencyMs: 0 },
     manners,
     strikes: [],
+    whims: [],
+    genesis: false,
     disaster: 'none',
     orderAfterMs: null,
     withdrawAtMs: null,
