@@ -59,6 +59,8 @@ export type Postgres = {
   perform(task: PostgresTask, within: Within): Promise<PostgresResult>;
   /** Whether the postmaster of the last look is still there: asked many times a second, and costs a read. */
   postmasterLives(): boolean;
+  /** Of the last look; null = none was seen. */
+  postmaster(): number | null;
 };
 
 /** A look that takes longer tells nothing: the server hangs. */
@@ -401,5 +403,6 @@ export function createPostgres(launcher: Launcher, options: PostgresOptions): Po
       }
     },
     postmasterLives: () => postmaster === null || isAlive(postmaster, machine),
+    postmaster: () => postmaster,
   };
 }
