@@ -1,6 +1,6 @@
-/** The kinds of world there are, by the name that `--world` takes. */
+/** The kinds of world there are, by the name that `--world` takes (a composition root). */
 import type { World } from './contract.ts';
-import { WHOLE } from './whole.ts';
+import { WHOLE } from './world.ts';
 
 export const WORLDS: readonly World[] = [WHOLE];
 

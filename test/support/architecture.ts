@@ -38,7 +38,8 @@ type Folder = (typeof FOLDERS)[number];
  */
 type Part = 'model' | 'policies' | 'fold' | 'contract' | 'engine' | 'adapter' | 'runtime' | 'sim' | 'inner' | 'root';
 
-const ROOTS = /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:world|worker|main)\.ts|cli\/.+)$/;
+const ROOTS =
+  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:(?:lease\/)?world|worlds|worker|main)\.ts|cli\/.+)$/;
 const CONTRACTS = new Set(['src/engine/ports.ts', 'src/journal/store.ts', 'src/journal/chain.ts']);
 
 function folderOf(path: string): Folder | undefined {
