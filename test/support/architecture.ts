@@ -133,7 +133,8 @@ function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): 
   // These stay pure in their own folder too.
   if (fromPart === 'fold' || fromPart === 'contract' || fromPart === 'machine')
     return toPart === fromPart || MAY_IMPORT[fromPart].includes(toPart);
-  if (fromFolder === toFolder) return toPart !== 'root';
+  // The worlds of the simulator are composed of each other, and of nothing that acts.
+  if (fromFolder === toFolder) return toPart !== 'root' || fromFolder === 'sim';
   if (fromPart === 'sim' && toPart === 'adapter') return toFolder === 'journal' || toFolder === 'actions';
   return MAY_IMPORT[fromPart].includes(toPart);
 }
