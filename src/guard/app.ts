@@ -327,6 +327,8 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   const url = await listen(http, config.listen ?? '127.0.0.1:8432');
   const renewal = keepRenewing({ secrets, timers, log });
   lifecycle.onStop('renewal', STOP_MS.renewal, () => renewal.stop());
+  if (config.nftables !== undefined)
+    log.warn({}, 'the guard applies no rules of nftables by itself: `failoverd guard FILE --nftables` prints them');
   const counts = deadMan.counts(postgres.postmaster());
   log[counts.expired ? 'info' : 'warn']({ deadMan: deadMan.kind, expiredCounts: counts.expired }, counts.why);
   log.info(
