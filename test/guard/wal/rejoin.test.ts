@@ -133,7 +133,7 @@ t.test('with a crash before every write', async (t) => {
   }
   t.equal(answer.code, undefined, answer.why ?? 'no error');
   t.ok(crashes >= 8, `${crashes} crashes, at ${[...steps].join(', ')}`);
-  for (const step of ['none', 'placing', 'placed']) t.ok(steps.has(step), `one left it ${step}`);
+  t.ok(steps.has('none') && steps.has('rewinding') && steps.size >= 3);
   await isArchived(t, at, words, apart.divergent.length);
   await isHome(t, at, words, apart);
 });
