@@ -27,8 +27,11 @@ export type JsonRequest = {
   readonly timeoutMs: number;
 };
 
+/** What a request needs of an operation. */
+export type Asking = Pick<OperationContext, 'clock' | 'timers' | 'signal' | 'deadlineMono'>;
+
 /** Never rejects. */
-export function askJson(asked: JsonRequest, context: OperationContext): Promise<JsonAnswer> {
+export function askJson(asked: JsonRequest, context: Asking): Promise<JsonAnswer> {
   const body = asked.body === undefined ? null : JSON.stringify(asked.body);
   const timeoutMs = Math.min(asked.timeoutMs, Math.max(1, remainingMs(context) - MARGIN_MS));
   const late = new AbortController();

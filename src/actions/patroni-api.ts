@@ -8,7 +8,7 @@
  */
 import type { PatroniAddress } from '../model/components.ts';
 import type { OperationContext } from './context.ts';
-import { askJson, type JsonAnswer } from './json-request.ts';
+import { type Asking, askJson, type JsonAnswer } from './json-request.ts';
 import type { PostgresTarget } from './targets.ts';
 
 const READ_TIMEOUT_MS = 3000;
@@ -54,7 +54,9 @@ export type PatroniView = {
 export const patroniOf = (target: PostgresTarget): PatroniAddress | null =>
   target.component.patroni?.[target.region] ?? null;
 
-export async function readPatroni(address: PatroniAddress, context: OperationContext): Promise<PatroniView> {
+type Reading = Asking & Pick<OperationContext, 'certificates'>;
+
+export async function readPatroni(address: PatroniAddress, context: Reading): Promise<PatroniView> {
   const asked = await Promise.all(
     address.urls.map(async (url) => {
       const [member, cluster] = await Promise.all([
@@ -102,10 +104,10 @@ export function patchPatroni(
   );
 }
 
-const get = (address: PatroniAddress, url: string, path: string, context: OperationContext): Promise<JsonAnswer> =>
+const get = (address: PatroniAddress, url: string, path: string, context: Reading): Promise<JsonAnswer> =>
   askJson({ ...requestTo(address, url, path, context), method: 'GET', timeoutMs: READ_TIMEOUT_MS }, context);
 
-const requestTo = (address: PatroniAddress, url: string, path: string, context: OperationContext) => ({
+const requestTo = (address: PatroniAddress, url: string, path: string, context: Pick<Reading, 'certificates'>) => ({
   url: new URL(path, url.endsWith('/') ? url : `${url}/`),
   secureContext: url.startsWith('https:') ? (context.certificates(address.tls)?.secureContext() ?? null) : null,
 });

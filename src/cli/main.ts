@@ -96,6 +96,20 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./witness.ts')).witness,
   },
+  guard: {
+    says: 'run the guard beside a PostgreSQL: it alone starts, promotes and stops it',
+    help: [
+      'failoverd guard FILE [--stop-postgres]',
+      'failoverd guard FILE --dead-man | --nftables',
+      '',
+      '  FILE              its config, such as guard.yaml; see `failoverd check`',
+      '  --stop-postgres   on a signal: stop PostgreSQL and give the lease back. Without it',
+      '                    PostgreSQL goes on under the dead-man, for the next guard to find',
+      '  --dead-man        be its dead-man, as a unit of its own (deadMan.startedBy: service)',
+      '  --nftables        print rules that cut clients off when nothing renews; no proof',
+    ],
+    load: async () => (await import('./guard.ts')).guard,
+  },
   status: {
     says: 'what is wrong, what failoverd will do, and why not sooner',
     help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],
@@ -167,6 +181,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./abort.ts')).abort,
   },
+  lease: {
+    says: 'who may write; and let a lease store that was halted go on',
+    help: [
+      'failoverd lease [GROUP] [options]',
+      'failoverd lease clear GROUP/COMPONENT --why TEXT [options]',
+      '',
+      'A store that is older than what its guards have seen grants nothing until an sre or',
+      'a dba clears it. It shows what is at stake, and asks.',
+      '',
+      '  --why TEXT          what you looked at, for the journal',
+      '  -y, --yes           do not ask',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./lease.ts')).lease,
+  },
   report: {
     says: 'what failoverd saw and would have done, over a week or another time',
     help: [
@@ -179,6 +208,22 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       ...CLIENT_HELP,
     ],
     load: async () => (await import('./report.ts')).report,
+  },
+  divergence: {
+    says: 'what the old side has that the new one has not, once it is back',
+    help: [
+      'failoverd divergence RUN [options]',
+      'failoverd divergence --archive FOLDER --bin-dir FOLDER [--json]',
+      '',
+      'Where the histories parted, commits and rows that the new side has not, and where',
+      'their log is archived. Exit 1 while the old side was not counted yet.',
+      '',
+      '  --journal DIR       folder of a journal (stateDir); it is only read',
+      '  --archive FOLDER    verify this archive, and count it anew',
+      '  --bin-dir FOLDER    with pg_waldump, of the version that wrote the log',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./divergence.ts')).divergence,
   },
   flag: {
     says: 'report corruption or a deletion: it stands in the way of failover',

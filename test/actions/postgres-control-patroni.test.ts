@@ -15,7 +15,11 @@ import { query } from '../../lab/servers/postgres.ts';
 import { scanProcesses, signalAll } from '../../lab/servers/processes.ts';
 import { until } from '../../lab/servers/wait.ts';
 import { startedAtOf } from '../../src/actions/patroni-api.ts';
+import { examineManagers } from '../../src/cli/doctor/managers.ts';
 import type { PostgresComponent } from '../../src/model/config.ts';
+import type { Secrets } from '../../src/runtime/config/secrets.ts';
+import { SecretValue } from '../../src/runtime/secret.ts';
+import { NO_CERTIFICATES } from '../../src/runtime/tls.ts';
 import { log } from '../lab-parts/real-servers.ts';
 import { managedBy, patroniClusters, restUrl } from './patroni.ts';
 import { A, actorOf, ask, B, configOf, gist, type Tap, type TestActor } from './world.ts';
@@ -139,6 +143,13 @@ t.test('what Patroni would not do is refused before anything is fenced or asked 
   const both = urlsOfB(restUrl(b), restUrl(replica));
   const actor = actorFor(t, b, both);
   t.equal(gist(await ask(actor, assess('verify'))), 'ok');
+  const pausedIs = async (wanted: boolean): Promise<void> => {
+    await patchConfig(b, { pause: wanted ? true : null });
+    await until({ what: `pause ${wanted}`, timeoutMs: 10_000 }, async () => {
+      const seen = await Promise.all([b, replica].map(patroniStatus));
+      return seen.every((status) => (status?.pause === true) === wanted) ? true : undefined;
+    });
+  };
 
   await t.test('a replica at the configured address is not what would be promoted', async (t) => {
     const there = { [A]: '127.0.83.10:1', [B]: `${replica.postgres.host}:${replica.postgres.port}` };
@@ -166,18 +177,33 @@ t.test('what Patroni would not do is refused before anything is fenced or asked 
   });
 
   await t.test('paused', async (t) => {
-    await patchConfig(b, { pause: true });
-    await until({ what: 'paused', timeoutMs: 10_000 }, async () =>
-      (await patroniStatus(b))?.pause ? true : undefined,
-    );
+    await pausedIs(true);
     t.equal(gist(await ask(actor, assess('verify'))), 'no manager-paused');
     t.equal(gist(await ask(actor, promote('check'))), 'no manager-paused');
     t.equal(gist(await ask(actor, promote('do'))), 'no manager-paused');
     t.ok('standby_cluster' in (await readClusterConfig(b.etcd, b.scope)), 'nothing was asked for');
-    await patchConfig(b, { pause: null });
-    await until({ what: 'not paused', timeoutMs: 10_000 }, async () =>
-      (await patroniStatus(b))?.pause === true ? undefined : true,
-    );
+    await pausedIs(false);
+  });
+
+  await t.test('doctor tells of it beforehand', async (t) => {
+    const levels = async (changes: Partial<PostgresComponent>) => {
+      const config = configOf({ db: managedBy(primary, b, changes) });
+      const of = (reference: string) => new SecretValue(secrets[/\w+(?=\})/.exec(reference)?.[0] as 'PATRONI'] ?? '');
+      const found = await examineManagers(config, {
+        secrets: { of } as unknown as Secrets,
+        certificates: NO_CERTIFICATES,
+        redact: (text) => text,
+      });
+      return found.filter(({ about }) => about.includes(B)).map(({ level, says }) => `${level} ${says}`);
+    };
+    t.strictSame(await levels(both), []);
+    t.match(await levels({ control: 'direct' }), [/^stop Patroni owns this server .*control: direct/]);
+    t.match(await levels(urlsOfB(restUrl(b))), [/^warn its store knows 2 members, and 1 answered/]);
+    t.match(await levels(urlsOfB('http://127.0.83.20:1')), [/^stop .*leader: /, /^stop .*cluster: /]);
+    await pausedIs(true);
+    t.match(await levels(both), [/^warn it is paused/]);
+    await pausedIs(false);
+    t.strictSame(await levels({ ...both, control: 'command' }), []);
   });
 
   await t.test('a wrong password: refused by Patroni, with certainly no effect', async (t) => {

@@ -54,6 +54,19 @@ t.test('a sample of an old journal counts for two seconds', async (t) => {
   );
 });
 
+t.test('one sample alone tells of no write rate, so the upper end is not known, and people are asked', async (t) => {
+  const h = new History(settingsWith({}));
+  h.pass(1000);
+  h.loseActive();
+  h.pass(30_000);
+  t.equal(h.events('hold.started')[0]?.sample?.p99BytesPerSecond, null);
+  const [proposal] = h.events('proposal.opened');
+  t.equal(proposal?.loss.highBytes, null);
+  t.not(proposal?.loss.lowBytes, null);
+  t.equal(h.events('run.opened').length, 0);
+  t.match(proposal?.decision.autonomyWhy, ['the config says auto', /^at most gated: the loss is not known/]);
+});
+
 const SAMPLE = {
   component: 'db',
   region: 'us-east-1',
@@ -96,6 +109,7 @@ t.test('the truth lies within the bracket (invariant 19)', async () => {
         if (last === undefined) return;
         const cutAt = cut % positions.length;
         const rate = writeRate(samples);
+        if (rate === null) throw new Error('there are three samples');
         const wroteAfter = Math.floor((rate * fenceMs) / 1000);
         const end = (positions.at(-1) ?? 0) + wroteAfter;
         const truth = end - (positions[cutAt] ?? 0);

@@ -81,11 +81,12 @@ export const checkLease: Check = eachGroup((subject) => {
         remedy: 'write control: guard and guards: in the component, or leave the lease out',
       });
   }
-  if (group.fence?.driver === 'guard' && !guarded)
+  const unguarded = filled.components.find(({ control }) => control !== null && control !== 'guard');
+  if (group.fence?.driver === 'guard' && unguarded !== undefined)
     subject.error({
       code: 'fence-without-guard',
       path: [...path, 'fence', 'driver'],
-      message: 'no PostgreSQL of the group has a guard that could stop it',
+      message: `${unguarded.id} has no guard that could stop it`,
       remedy: 'write control: guard and guards: in the component, or driver: command',
     });
   checkProof(subject);
@@ -123,6 +124,18 @@ function checkControl(subject: GroupSubject, component: Postgres, path: KeyPath)
       });
   }
   if (control === 'guard') checkSides(subject, component.guards, [...path, 'guards']);
+  const { fence, fenceVerify } = component.command ?? {};
+  if ((fence === undefined) !== (fenceVerify === undefined)) {
+    const [there, lacking] = fence === undefined ? ['fenceVerify', 'fence'] : ['fence', 'fenceVerify'];
+    subject.error({
+      code: 'key-half',
+      path: [...path, 'command', there],
+      on: 'key',
+      value: there,
+      message: `nothing is off that was not read back, and the other way round: it goes with ${lacking}`,
+      remedy: `add ${lacking}:, or leave ${there}: out`,
+    });
+  }
   if (control === 'patroni') {
     checkSides(subject, component.patroni, [...path, 'patroni']);
     for (const [region, { username, password }] of Object.entries(component.patroni ?? {}))
