@@ -7,7 +7,7 @@ export const DivergentRelation = Type.Object(
     /** As the files are called: tablespace/database/relation. */
     file: Type.String({ pattern: '^\\d+/\\d+/\\d+$' }),
     /** `database: schema.relation`; null where no catalog could be asked, or has no such file any more. */
-    name: Type.Union([Type.String(), Type.Null()]),
+    name: Type.Union([Type.String({ maxLength: 300 }), Type.Null()]),
     /** Rows inserted, updated or deleted by transactions that committed after the fork. */
     changes: Type.Integer({ minimum: 0 }),
   },

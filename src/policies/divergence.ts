@@ -48,7 +48,7 @@ function refused(
   run: Run | EndedRun,
   before: FoundDivergence | undefined,
 ): Refusal | null {
-  const conflict = (detail: string): Refusal => ({ status: 409, code: 'divergence', detail });
+  const conflict = (detail: string): Refusal => ({ status: 409, code: 'conflict', detail });
   const { component, endLsn, forkLsn } = divergence;
   const postgres = turn.state.settings.groups[group]?.components.find(
     ({ id, kind }) => id === component && kind === 'postgres',
