@@ -80,6 +80,7 @@ export function performed(turn: Turn, { number, task, result }: GuardInput & { k
     case 'rejoin':
       if (result.ok) {
         persist(turn, { deposedBy: null, lastRole: 'standby', rests: null });
+        put(turn, { stopping: null, ended: null, crashes: 0 });
         become(turn, 'stopped', 'rejoined');
       }
       return;

@@ -4,6 +4,7 @@
  */
 import { type Context, RHO } from './context.ts';
 import type { Controller } from './controller.ts';
+import { freeze } from './faults.ts';
 import { CLIENT, STORE } from './network.ts';
 import type { Aim, Plan, Profile } from './plan.ts';
 import type { WorldRules } from './rules.ts';
@@ -29,6 +30,8 @@ export function sharpened(plan: Plan, rules: WorldRules): Plan {
     network: { lost: 0, twice: 0, straggles: 0, latencyMs: 0 },
     manners,
     strikes: [],
+    whims: [],
+    genesis: false,
     disaster: 'none',
     orderAfterMs: null,
     withdrawAtMs: null,
@@ -134,13 +137,12 @@ export function aim(
         net.cut(holder.region, candidate.region, 1e9);
         return strikeNow();
       case 'freeze': {
-        // Guard and PostgreSQL in one container, thawed at an instant that nobody chose.
-        const thaw = holder.freezeGuard();
-        holder.postgres.freeze(true);
-        time.after(random.int(0, timings.waitMs * 1.2), () => {
-          holder.postgres.freeze(false);
-          thaw();
-        });
+        // Guard and PostgreSQL in one container, or all of a host that has a timer outside, thawed at an instant that nobody chose.
+        const hosts = holder.deadMan.kind === 'relative' && random.chance(0.5);
+        time.after(
+          random.int(0, Math.round(timings.waitMs * 1.2)),
+          freeze(world, holder, hosts ? 'host' : 'container'),
+        );
         return strikeNow();
       }
       case 'restart':

@@ -6,7 +6,7 @@ import type { Claim } from '../../model/guard.ts';
 import type { RunId } from '../../model/primitives.ts';
 import { type Context, nameOf, type Region } from './context.ts';
 import { CONTROLLER } from './network.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, Whim } from './plan.ts';
 import type { Site } from './site.ts';
 import type { StoreProcess } from './store.ts';
 
@@ -93,7 +93,7 @@ export class Controller {
       run.done = true;
       return this.#after(run);
     }
-    if (this.#plan.kind === 'switchover' && old.state?.durable.rests === null) {
+    if ((this.#plan.kind === 'switchover' || this.#plan.kind === 'round') && old.state?.durable.rests === null) {
       this.#world.cover('release-ordered', old.region);
       this.#order(old, { kind: 'release', run: id, epoch });
     }
@@ -129,6 +129,38 @@ export class Controller {
     };
     again(3);
   }
+  /** Somebody orders something out of the blue, by the newest epoch or by one that is gone. */
+  whim(what: Whim['what'], region: Region): void {
+    const site = this.#sites[region];
+    const store = this.#store();
+    if (site === undefined) return;
+    const { random } = this.#world;
+    const why = 'somebody said so';
+    const run = this.#run?.id ?? 'run-0';
+    const epoch = Math.max(1, store.journal.floor + random.int(-1, 1));
+    switch (what) {
+      case 'run':
+        return this.failOver(this.#sites.find((each) => each.postgres.writable)?.region ?? 0, region, 'expired');
+      case 'promote':
+        return this.#order(site, {
+          kind: 'promote',
+          run,
+          epoch,
+          claim: random.pick(['expired', 'confirmed'] as const),
+        });
+      case 'release':
+      case 'withdraw':
+        return this.#order(site, { kind: what, run, epoch });
+      case 'resume':
+        return this.#order(site, { kind: 'resume', run: null, epoch: null, why });
+      case 'rejoin':
+      case 'freeze':
+      case 'thaw':
+        return this.#order(site, { kind: what, why });
+      default:
+        return what satisfies never;
+    }
+  }
   /** Once it is over: the old side joins again, and some histories go back. */
   #after(run: Run): void {
     const { old, target } = run;
@@ -137,7 +169,8 @@ export class Controller {
       if (left > 0) this.#world.time.after(2000, () => rejoin(left - 1));
     };
     if (this.#plan.kind !== 'dies') rejoin(8);
-    if (this.#plan.back) this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
+    if (this.#plan.back && this.#runs === 1)
+      this.#world.time.after(8000, () => this.failOver(target.region, old.region, 'expired'));
   }
   #order(site: Site, order: Parameters<Site['order']>[1]): void {
     this.#requests += 1;

@@ -73,6 +73,19 @@ export class DeadMan {
     this.frozen = false;
     if (this.#late) this.#expire();
   }
+  /** The host's clocks stand still, and the timer with them. */
+  pause(): void {
+    if (this.dueMs === null || this.#leftMs !== null) return;
+    this.#leftMs = this.dueMs - this.#world.time.nowMs;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+  resume(): void {
+    if (this.#leftMs === null) return;
+    this.#set(this.#world.time.nowMs + this.#leftMs);
+    this.#leftMs = null;
+  }
+  #leftMs: number | null = null;
   #set(atMs: number): void {
     this.#cancel?.();
     this.dueMs = atMs;

@@ -11,7 +11,11 @@ export type Things = { readonly world: Context; readonly sites: readonly Site[];
 export function freeze(world: Context, site: Site, what: 'guard' | 'postgres' | 'container' | 'host'): () => void {
   const thaws: (() => void)[] = [];
   const { nowMs } = world.time;
-  if (what === 'host' && world.rules.clocksStop) site.clock.stop(nowMs);
+  const paused = what === 'host' && world.rules.clocksStop;
+  if (paused) {
+    site.clock.stop(nowMs);
+    site.deadMan.pause();
+  }
   const withDeadMan = what === 'host' || (world.rules.deadManFrozenWithGuard && what !== 'postgres');
   if (withDeadMan && (site.deadMan.kind === 'absolute' || world.rules.deadManFrozenWithGuard))
     site.deadMan.frozen = true;
@@ -21,7 +25,10 @@ export function freeze(world: Context, site: Site, what: 'guard' | 'postgres' | 
   }
   if (what !== 'postgres') thaws.push(site.freezeGuard());
   return () => {
-    if (what === 'host' && world.rules.clocksStop) site.clock.go(world.time.nowMs);
+    if (paused) {
+      site.clock.go(world.time.nowMs);
+      site.deadMan.resume();
+    }
     for (const thaw of thaws) thaw();
     if (withDeadMan) site.deadMan.thaw();
   };

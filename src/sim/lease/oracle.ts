@@ -20,6 +20,8 @@ export type Expectations = {
   readonly staysUp: Region | null;
   /** Dead from some instant on while all others are well: another is to be writable by then (invariant 27). */
   readonly takenOverByMs: number | null;
+  /** Two switchovers are ordered, and nothing stands in their way: the first primary writes again in the end. */
+  readonly returns: boolean;
 };
 
 /** Timers and the work of a step take so long at most. */
@@ -66,7 +68,6 @@ export class Oracle {
   #firstAck: { region: Region; atMs: number }[] = [];
   /** People took the responsibility: that two can write is not a fault of the lease then. */
   #byPerson = false;
-  dataLost = false;
 
   constructor(timelines: Timelines, expect: Expectations) {
     this.#timelines = timelines;
@@ -338,7 +339,8 @@ export class Oracle {
     const byMs = this.#expect.takenOverByMs;
     if (byMs !== null && !this.#sites.some((site) => site.postgres.writable && site.region !== 0))
       this.violate(27, `nobody took over until ${Math.round(byMs / 1000)} s`);
-    if (this.dataLost) return;
+    if (this.#expect.returns && (this.takeovers < 2 || this.#postgres(0)?.writable !== true))
+      this.violate(27, `after ${this.takeovers} of 2 switchovers a does not write again`);
     for (const { region, timeline, lsn } of this.acknowledged) {
       if (this.#timelines.holds(this.#newestTimeline, timeline, lsn)) {
         const newest = this.#sites.find((site) => site.postgres.timeline === this.#newestTimeline);

@@ -12,11 +12,22 @@ import type { StoreManners } from './store.ts';
 /**
  * - `quiet`: nothing happens. `dies`: the active region is lost, and nothing else. `lonely`: the standby's region, the controller
  *   or the store is lost, the primary is not to stop for it.
+ * - `round`: there and back again by two switchovers, and nothing else happens.
  * - `storm`: anything. `switchover`: the old side releases first. `confirmed`: a fence, which may fail later. `person`: people
  *   take the lease knowing that there is no proof.
  * - `aimed`: an adversary that knows where the margins are.
  */
-export const KINDS = ['quiet', 'dies', 'lonely', 'storm', 'switchover', 'confirmed', 'person', 'aimed'] as const;
+export const KINDS = [
+  'quiet',
+  'dies',
+  'lonely',
+  'round',
+  'storm',
+  'switchover',
+  'confirmed',
+  'person',
+  'aimed',
+] as const;
 export type Kind = (typeof KINDS)[number];
 export const AIMS = ['pet', 'promise', 'stop', 'fallback', 'restart', 'freeze'] as const;
 export type Aim = (typeof AIMS)[number];
@@ -78,6 +89,9 @@ export type Strike = { readonly fault: Fault; readonly region: Region; readonly 
   | { readonly part: Part; readonly afterMs: number }
 );
 
+export const WHIMS = ['release', 'withdraw', 'resume', 'rejoin', 'freeze', 'thaw', 'promote', 'run'] as const;
+export type Whim = { readonly what: (typeof WHIMS)[number]; readonly region: Region; readonly atMs: number };
+
 export type Plan = {
   readonly kind: Kind;
   readonly profile: Profile;
@@ -103,6 +117,10 @@ export type Plan = {
   readonly store: StoreManners;
   readonly manners: readonly Manners[];
   readonly strikes: readonly Strike[];
+  /** What somebody orders out of the blue, of whom, and when. */
+  readonly whims: readonly Whim[];
+  /** There is no lease yet: the guards begin the record, with their PostgreSQL stopped. */
+  readonly genesis: boolean;
   /** The standby's guard has been up for long, and has promised nothing. */
   readonly settled: boolean;
   readonly writeMs: number;
@@ -119,6 +137,7 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
       'dies',
       'dies',
       'lonely',
+      'round',
       'storm',
       'storm',
       'storm',
@@ -132,19 +151,20 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
   const profile = forced.profile ?? random.pick(PROFILES);
   const t = profile.timings;
   const sites = kind === 'aimed' || random.chance(0.7) ? 2 : 3;
-  const calm = kind === 'quiet' || kind === 'dies' || kind === 'lonely' || kind === 'aimed';
+  const calm = kind === 'quiet' || kind === 'dies' || kind === 'lonely' || kind === 'round' || kind === 'aimed';
   const stormy = kind === 'storm';
   const error = RHO * rules.clockError;
   const rate = (): number =>
     random.chance(0.5) ? 1 + error * random.pick([-1, 1]) : 1 + (error * random.int(-100, 100)) / 100;
   const disasterAtMs = random.int(500, 4 * t.renewMs);
   const waitMs = t.waitMs * (1 + 2 * error);
-  const endMs = disasterAtMs + 2 * t.demoteAfterMs + waitMs + 20_000;
+  const endMs = disasterAtMs + 2 * t.demoteAfterMs + waitMs + (kind === 'round' ? 60_000 : 20_000);
   const manners = (): Manners => ({
     durableLies: !calm && random.chance(0.1),
     stopShare: random.chance(0.4) ? 1 : random.int(2, 100) / 100,
     promotionDelayMs: !calm && random.chance(0.3) ? random.int(5000, 20_000) : random.int(0, 500),
     promotionAnswerLies: !calm && random.chance(0.2),
+    lookTakesMs: stormy && random.chance(0.3) ? random.int(1, 900) : 0,
     looksFail: stormy ? random.pick([0, 0, 0.1, 0.5]) : 0,
     cleanStops: random.chance(0.6),
     startMs: random.int(20, 1500),
@@ -173,7 +193,7 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
     withdrawAtMs:
       (stormy || kind === 'switchover') && random.chance(0.3) ? disasterAtMs + random.int(0, t.waitMs) : null,
     fenceLies: random.chance(0.3),
-    back: !calm && random.chance(0.3),
+    back: kind === 'round' || (!calm && random.chance(0.3)),
     isolation: stormy && random.chance(0.1) ? 'serve' : 'stop',
     onCrash: random.pick(['restart', 'release']),
     crashRestarts: random.int(0, 2),
@@ -191,6 +211,14 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
     store: { journalLies: stormy && random.chance(0.1), stale: stormy ? random.pick([0, 0, 0.2]) : 0 },
     manners: [manners(), manners(), manners()],
     strikes: calm ? [] : strikesOf(random, sites, endMs, profile),
+    whims: stormy
+      ? Array.from({ length: random.pick([0, 0, 1, 3]) }, () => ({
+          what: random.pick(WHIMS),
+          region: random.int(0, sites - 1),
+          atMs: random.int(0, endMs),
+        }))
+      : [],
+    genesis: stormy && random.chance(0.08),
     settled: kind === 'dies' || kind === 'aimed' || random.chance(0.7),
     writeMs: random.int(400, 2500),
     endMs,

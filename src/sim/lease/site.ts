@@ -44,6 +44,8 @@ export type Manners = {
   /** An answer to a promotion that says nothing true. */
   readonly promotionAnswerLies: boolean;
   readonly looksFail: number;
+  /** A look is answered so much later, and says what was so when it was begun. */
+  readonly lookTakesMs: number;
   readonly cleanStops: boolean;
   readonly startMs: number;
   /** Standing right after its own server has started or ended, an order to it may still take effect when the guard has died. */
@@ -102,7 +104,7 @@ export class Site {
     settings: GuardSettings,
     manners: Manners,
     timelines: Timelines,
-    durable: GuardDurable,
+    durable: GuardDurable | null,
   ) {
     this.#world = world;
     this.#around = around;
@@ -404,8 +406,18 @@ export class Site {
     });
   }
   look(): void {
-    this.input((at, mono) => ({ kind: 'seen', at, mono, seen: this.#look() }));
+    const takesMs = this.manners.lookTakesMs;
+    if (takesMs === 0) return this.input((at, mono) => ({ kind: 'seen', at, mono, seen: this.#look() }));
+    const seen = this.#look();
+    const { life } = this;
+    const begun = this.#tasksBegun;
+    this.#world.time.after(takesMs, () => {
+      // What was seen before a task was begun says nothing of what it has done: such a look is thrown away.
+      if (this.life === life && this.#tasksBegun === begun && this.#task === null)
+        this.input((at, mono) => ({ kind: 'seen', at, mono, seen }));
+    });
   }
+  #tasksBegun = 0;
   /** Its postmaster has ended under the guard, which notices at once if it can. */
   postmasterEnded(): void {
     this.#later(1, (at, mono) => ({ kind: 'seen', at, mono, seen: this.#look() }));
@@ -415,6 +427,7 @@ export class Site {
     const world = this.#world;
     world.oracle.taskBegins(this.region, task, this.disk.written);
     if (task === 'stop') this.#cutOff();
+    this.#tasksBegun += 1;
     const mine: Task = { cancel: [] };
     this.#task = mine;
     const life = this.life;

@@ -92,7 +92,7 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     },
   };
 
-  const record = firstRecord(plan);
+  const record = plan.genesis ? null : firstRecord(plan);
   const store = new StoreProcess(
     world,
     options.storeRules ?? answerLease,
@@ -125,7 +125,7 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     if (manners === undefined) throw new RangeError(`no manners for site ${region}`);
     const clock = new HostClock(plan.rates[region] ?? 1, 0);
     const settings = settingsOf(plan, region);
-    const durable = durableOf(region, store);
+    const durable = plan.genesis ? null : durableOf(region, store);
     sites.push(
       new Site(
         world,
@@ -234,6 +234,10 @@ function settingsOf(plan: Plan, region: Region): GuardSettings {
 function begin(sites: readonly Site[], plan: Plan): void {
   for (const site of sites) {
     const { postgres, region } = site;
+    if (plan.genesis) {
+      site.startGuard();
+      continue;
+    }
     postgres.start(region === 0 ? 'primary' : 'standby', 'guard');
     postgres.standbySignal = true;
     postgres.startedAtMs = Number.NEGATIVE_INFINITY;
@@ -292,6 +296,7 @@ function befall(plan: Plan, things: Things, controller: Controller): void {
   if (plan.loss !== null) time.at(disasterAtMs, () => lose(plan, things));
   if (plan.orderAfterMs !== null)
     time.at(disasterAtMs + plan.orderAfterMs, () => controller.failOver(0, target.region, plan.claim));
+  for (const { what, region, atMs } of plan.whims) time.at(atMs, () => controller.whim(what, region));
   if (plan.withdrawAtMs !== null) time.at(plan.withdrawAtMs, () => controller.withdraw());
 
   const waiting = plan.strikes.filter((each) => 'part' in each);
@@ -377,6 +382,7 @@ function expectationsOf(plan: Plan): Expectations {
   const waitedMs = plan.disasterAtMs + t.waitMs * 1.05;
   return {
     staysUp: plan.kind === 'quiet' || plan.kind === 'lonely' ? 0 : null,
+    returns: plan.kind === 'round',
     takenOverByMs: plan.kind === 'dies' ? Math.max(detectedMs, waitedMs) + 4 * t.renewMs + 10_000 : null,
   };
 }
