@@ -1,6 +1,6 @@
 /** Which guard a token belongs to. Tokens come in resolved from the config and are kept hashed. */
 import type { ComponentId, GroupId, RegionId } from '../model/primitives.ts';
-import { bearerOf, sameToken, type TokenHash, tokenHash } from './http/bearer.ts';
+import { bearerOf, sameToken, type TokenHash, tokenHash } from '../runtime/bearer.ts';
 
 /** A guard by the PostgreSQL that it stands beside. */
 export type GuardName = { readonly group: GroupId; readonly component: ComponentId; readonly region: RegionId };

@@ -50,6 +50,8 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'run.halted': 'error',
   'run.overdue': 'error',
   'run.ended': 'warn',
+  'fence.lost': 'error',
+  'fence.held': 'warn',
   'lease.set': 'warn',
   'lease.halted': 'error',
   'lease.cleared': 'warn',

@@ -362,6 +362,18 @@ export const GroupStatus = Type.Object({
       replayLagSeconds: Maybe(Type.Number()),
     }),
   ),
+  /** After a run: until when the old side has to stay off, and how it was last read. */
+  commitWindow: Maybe(
+    Type.Object({
+      run: Text,
+      region: Text,
+      until: WallMs,
+      fence: Type.Enum(['held', 'lost', 'unknown']),
+      /** Null: not read since failoverd was started. */
+      readAgoMs: Maybe(Ms),
+      why: Text,
+    }),
+  ),
   leases: Type.Array(LeaseStatus),
   reports: Type.Array(ReportStatus),
   autonomy: Type.Object({ declared: Autonomy, inForce: Autonomy, why: Type.Array(Text) }),

@@ -16,7 +16,7 @@ import type { Effect, EffectOf, Input, InputOf, State } from '../model/loop.ts';
 import type { Settings } from '../model/settings.ts';
 import { initialState, turn } from './core.ts';
 import { execute } from './executor.ts';
-import { countedOn, forwardTime } from './forward-time.ts';
+import { countedOn, type ForwardTime, floorOf, forwardTime } from './forward-time.ts';
 import type { Ports } from './ports.ts';
 
 /**
@@ -98,7 +98,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 class Loop implements Engine {
   readonly #options: EngineOptions;
   readonly #ending = new AbortController();
-  readonly #time = forwardTime();
+  readonly #time: ForwardTime;
   /** Of what is durable. */
   #state: State;
   /** With what is being written; null while nothing is. */
@@ -115,6 +115,7 @@ class Loop implements Engine {
   constructor(options: EngineOptions, state: State) {
     this.#options = options;
     this.#state = state;
+    this.#time = forwardTime(floorOf(state.ledger));
     this.#tickedMono = options.ports.clock.mono();
   }
 

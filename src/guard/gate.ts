@@ -14,19 +14,22 @@ export type GateOptions = {
   /** Folder of the group (cgroup v2), made where it isn't there; null = that of this process. */
   readonly cgroup: string | null;
   readonly user?: { readonly uid: number; readonly gid: number } | null;
-  /** Kills it. */
+  /** Kills it, as the end of this time does. */
   readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
 };
 
 /** In a session of its own, so that no signal to our group reaches it. Its errors also come through `stderr`, where `heard`. */
 export function throughGate(argv: readonly string[], options: GateOptions & { readonly heard: boolean }): ChildProcess {
-  const { cwd, env, log, cgroup, user, signal, heard } = options;
+  const { cwd, env, log, cgroup, user, signal, timeoutMs, heard } = options;
   const child = spawn('/bin/sh', ['-c', 'read -r go && exec "$@"', 'sh', ...argv], {
     cwd,
     env: { ...env },
     detached: true,
     stdio: ['pipe', log, heard ? 'pipe' : log],
-    ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' as const }),
+    killSignal: 'SIGKILL',
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeout: Math.max(1, Math.ceil(timeoutMs)) }),
     ...(user ?? {}),
   });
   // A shell that ended before it was told to go says so by its end.

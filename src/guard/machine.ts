@@ -15,7 +15,7 @@ import type { LeaseRequest } from '../model/lease.ts';
 import { acquisition, mayResume, release, waitsFor } from './machine/candidate.ts';
 import { answered, promised, renewal } from './machine/lease.ts';
 import { ordered, promiseAsked } from './machine/orders.ts';
-import { attend, looked, performed, strange } from './machine/server.ts';
+import { attend, looked, mayStartPrimary, performed, strange } from './machine/server.ts';
 import { ask, become, mayWrite, persist, put, stop, type Turn, tell } from './machine/turn.ts';
 
 export function initialGuard(settings: GuardSettings): GuardState {
@@ -39,6 +39,7 @@ export function initialGuard(settings: GuardSettings): GuardState {
     nextAskMono: 0,
     task: null,
     deadManArmed: false,
+    unwatchedMono: null,
     stopping: null,
     ended: null,
     startedMono: null,
@@ -95,9 +96,12 @@ function take(turn: Turn, input: GuardInput): void {
 }
 
 /** Whatever was promised in an earlier life may have been promised a moment ago (invariant 6). */
-function started(turn: Turn, { process, durable, seen, renewedMono, fresh }: GuardInput & { kind: 'started' }): void {
+function started(turn: Turn, { process, durable, seen, fresh, ...input }: GuardInput & { kind: 'started' }): void {
   const { settings, mono } = turn.state;
   const { waitMs, demoteAfterMs, attemptMs } = settings.timings;
+  // The kernel's timer knows when it was petted, which is up to an attempt later than the send (invariant 30).
+  const renewedMono =
+    input.renewedMono === null ? null : input.renewedMono - (settings.deadMan === 'relative' ? attemptMs : 0);
   put(turn, {
     process,
     durable,
@@ -119,7 +123,8 @@ function started(turn: Turn, { process, durable, seen, renewedMono, fresh }: Gua
     if (durable.promotion !== null) persist(turn, { promotion: null, candidacy: null, lastRole: 'primary' });
     return become(turn, 'primary', 'found running');
   }
-  if (seen.state === 'standby' && durable.promotion === null && durable.lastRole !== 'primary') {
+  // Whose file was lost may have asked for a promotion that takes effect yet (invariant 11): that server is not adopted.
+  if (seen.state === 'standby' && !fresh && durable.promotion === null && durable.lastRole !== 'primary') {
     put(turn, { renewedMono });
     const part = durable.holds !== null ? 'holding' : durable.candidacy !== null ? 'candidate' : 'standby';
     return become(turn, part, 'found running');
@@ -136,8 +141,18 @@ function lapse(turn: Turn): void {
   const { settings, renewedMono, mono, part, durable } = turn.state;
   if (settings.isolation !== 'stop' || (part !== 'primary' && part !== 'promoting')) return;
   if (durable.holds === null) return stop(turn, 'foreign', 'it has no lease any more');
+  if (unwatched(turn))
+    return stop(turn, 'lapsed', `no dead-man has watched it for ${settings.timings.demoteAfterMs / 1000} s`);
   if (renewedMono !== null && mono < renewedMono + settings.timings.demoteAfterMs) return;
   stop(turn, 'lapsed', `its lease was not renewed for ${settings.timings.demoteAfterMs / 1000} s`);
+}
+
+/** Whoever waits for this lease to expire counts on the dead-man: without one, writes end as if nothing were renewed. */
+function unwatched(turn: Turn): boolean {
+  const { settings, part, deadManArmed, unwatchedMono, mono } = turn.state;
+  const sinceMono = settings.deadMan === 'none' || part !== 'primary' || deadManArmed ? null : (unwatchedMono ?? mono);
+  if (sinceMono !== unwatchedMono) put(turn, { unwatchedMono: sinceMono });
+  return sinceMono !== null && mono >= sinceMono + settings.timings.demoteAfterMs;
 }
 
 function askStore(turn: Turn): void {
@@ -156,7 +171,8 @@ function hurryFor(state: GuardState): string | null {
   const { record } = rest;
   const before = state.view?.record ?? null;
   const renews = before?.epoch === record.epoch && before.state === record.state && before.writer === record.writer;
-  return renews ? null : `${record.epoch}/${record.state}/${record.writer}/${state.startedMono}`;
+  if (renews && state.part !== 'stopped') return null;
+  return `${record.epoch}/${record.state}/${record.writer}/${state.startedMono}/${state.crashes}`;
 }
 
 function operation(state: GuardState): LeaseRequest['operation'] {
@@ -175,6 +191,9 @@ function operation(state: GuardState): LeaseRequest['operation'] {
     (stopping === 'released' || stopping === 'crashed')
   )
     return set(release(state));
+  // What was only read may be of a while ago: who starts as a primary has made a set first, and nobody came in between (invariant 21).
+  if (part === 'stopped' && view.record !== null && !view.proven && mayStartPrimary(state))
+    return set(renewal(state) ?? acquisition(state));
   if (part === 'holding' && durable.candidacy === null && durable.promotion === null) return set(release(state));
   if (part === 'candidate' && durable.holds === null && waitsFor(state) === null) return set(acquisition(state));
   if (durable.holds !== null && part !== 'stopped' && part !== 'stopping' && part !== 'deposed')
@@ -184,9 +203,9 @@ function operation(state: GuardState): LeaseRequest['operation'] {
 
 /** When there is something to do by the clock alone. */
 function wake(turn: Turn): void {
-  const { asking, nextAskMono, renewedMono, settings, part, mono } = turn.state;
+  const { asking, nextAskMono, renewedMono, unwatchedMono, settings, part, mono } = turn.state;
   let nextMono = asking === null ? nextAskMono : Number.POSITIVE_INFINITY;
   if (settings.isolation === 'stop' && renewedMono !== null && (part === 'primary' || part === 'promoting'))
-    nextMono = Math.min(nextMono, renewedMono + settings.timings.demoteAfterMs);
+    nextMono = Math.min(nextMono, Math.min(renewedMono, unwatchedMono ?? renewedMono) + settings.timings.demoteAfterMs);
   if (nextMono !== Number.POSITIVE_INFINITY) turn.effects.push({ kind: 'wake', mono: Math.max(mono, nextMono) });
 }

@@ -31,6 +31,7 @@ const PENDING: StepState = {
 
 export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
   if (event.kind === 'run.opened') return openRun(group, event);
+  if (event.kind === 'fence.lost' || event.kind === 'fence.held') return foldFence(group, event);
   const run = group.run ?? refuse(event, 'no run is open');
   if (run.id !== event.run) refuse(event, `${event.run} is not the open run`);
   switch (event.kind) {
@@ -78,6 +79,14 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
     default:
       return refuse(event satisfies never, 'this version does not know such an event');
   }
+}
+
+function foldFence(group: GroupLedger, event: EventOf<'fence.lost' | 'fence.held'>): GroupLedger {
+  const window = group.commitWindow;
+  if (window === null || window.run !== event.run) return refuse(event, `${event.run} has no commit window`);
+  const lost = event.kind === 'fence.lost' ? { at: event.at, why: event.why } : null;
+  if ((lost === null) === (window.lost === null)) refuse(event, 'it was so already');
+  return { ...group, commitWindow: { ...window, lost } };
 }
 
 function openRun(group: GroupLedger, event: EventOf<'run.opened'>): GroupLedger {
@@ -271,7 +280,13 @@ function endRun(group: GroupLedger, run: Run, event: EventOf<'run.ended'>): Grou
       };
     }),
   };
-  return { ...group, run: null, ended: [...group.ended, ended].slice(-ENDED_RUNS_KEPT) };
+  const { fence, from, to } = run.plan;
+  const { id, epoch } = run;
+  const commitWindow =
+    proven(run, 'promote') && fence !== 'none'
+      ? { run: id, from, to, epoch, fence, since: event.at, lost: null }
+      : group.commitWindow;
+  return { ...group, run: null, commitWindow, ended: [...group.ended, ended].slice(-ENDED_RUNS_KEPT) };
 }
 
 function exhausted(value: never): never {

@@ -183,6 +183,10 @@ export const GroupConfig = Type.Object(
       }),
     ),
     budgets: Type.Optional(BudgetsConfig),
+    commitWindow: span(
+      '60m',
+      'After a run the old side stays fenced and intact for so long; its fence is read back all that time',
+    ),
     cooldown: span('1h', 'Least time between the end of a run and the next automatic one'),
     attempts: Type.Optional(
       Type.Object(

@@ -272,6 +272,9 @@ export const EventBody = Type.Union([
     epoch: Type.Integer({ minimum: 0 }),
     start: Type.Integer({ minimum: 1 }),
   }),
+  /** After a run: the old side, which has to stay off through the commit window, is not; and is again. */
+  event('fence.lost', { ...group, run: RunId, why: Text }),
+  event('fence.held', { ...group, run: RunId, why: Text }),
   /** What a person was told of an order that took effect; beside it in the same turn, and given again for the same key. */
   event('order.answered', { answer: KeptAnswer }),
   event('page.queued', { page: Page }),

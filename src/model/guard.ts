@@ -253,6 +253,8 @@ export type GuardState = {
     readonly heardMono: MonoMs;
     /** When the first answer with this revision was taken in. W is counted from here, never from a send. */
     readonly unchangedMono: MonoMs;
+    /** A set of ours was made on it. What was merely read may be of a while ago. */
+    readonly proven: boolean;
   } | null;
   /** Send time of the last good renewal; null = none in this life. */
   readonly renewedMono: MonoMs | null;
@@ -278,6 +280,8 @@ export type GuardState = {
   readonly hurried: string | null;
   readonly task: { readonly number: number; readonly task: PostgresTask; readonly sinceMono: MonoMs } | null;
   readonly deadManArmed: boolean;
+  /** Since when it is a primary that no dead-man watches; null = one does, or none is to. */
+  readonly unwatchedMono: MonoMs | null;
   readonly stopping: StopReason | null;
   /** Where its WAL ends, once it is proven stopped and known. */
   readonly ended: { readonly timeline: number; readonly lsn: Lsn; readonly clean: boolean } | null;

@@ -132,6 +132,19 @@ export const Raise = Type.Object({
 });
 export type Raise = Static<typeof Raise>;
 
+/** After a run that moved the data and fenced the old side: for a while that one has to stay as it is (design §7). */
+export const CommitWindow = Type.Object({
+  run: RunId,
+  from: Type.String(),
+  to: Type.String(),
+  epoch: Type.Integer(),
+  fence: Plan.properties.fence,
+  since: WallMs,
+  /** Why the old side is known to be on; null = it was off when it was last read. */
+  lost: Maybe(Type.Object({ at: WallMs, why: Type.String() })),
+});
+export type CommitWindow = Static<typeof CommitWindow>;
+
 export const GroupLedger = Type.Object({
   active: Maybe(Type.String()),
   /** Highest epoch ever taken; only grows (invariant 2). */
@@ -156,6 +169,8 @@ export const GroupLedger = Type.Object({
   run: Maybe(Run),
   /** Newest last. */
   ended: Type.Array(EndedRun),
+  /** Of the last run that has one. */
+  commitWindow: Maybe(CommitWindow),
   /** When runs without approvals were opened, for the attempts gate. */
   autoRunsAt: Type.Array(WallMs),
   /** What is agreed that failoverd may do; null in a journal from before it was kept, and before the first start. */
@@ -227,6 +242,7 @@ export const EMPTY_GROUP: GroupLedger = {
   runs: 0,
   run: null,
   ended: [],
+  commitWindow: null,
   autoRunsAt: [],
   mandate: null,
   raise: null,

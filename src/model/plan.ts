@@ -102,8 +102,8 @@ export const PrimarySample = Type.Object(
     insertLsn: Lsn,
     flushLsn: Lsn,
     clockAt: WallMs,
-    /** 99th percentile of the write rate over the samples held, bytes per second. */
-    p99BytesPerSecond: Type.Number(),
+    /** 99th percentile of the write rate over the samples held, bytes per second; null = there was one sample alone. */
+    p99BytesPerSecond: Type.Union([Type.Number(), Type.Null()]),
     /**
      * How old it may be at impact, milliseconds: two intervals of the probe and one deadline. Entries of before it was
      * written down have none, and count for 2000.

@@ -115,6 +115,8 @@ export type GroupSettings = {
     readonly dns: number;
     readonly verification: number;
   };
+  /** For so long after a run the old side has to stay off, and is looked at. */
+  readonly commitWindowMs: number;
   readonly cooldownMs: number;
   readonly attemptsMost: number;
   readonly attemptsWithinMs: number;
@@ -346,6 +348,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
       dns: span(phases?.dns, '60s'),
       verification: span(phases?.verification, '60s'),
     },
+    commitWindowMs: span(group.commitWindow, '60m'),
     cooldownMs: span(group.cooldown, '1h'),
     attemptsMost: group.attempts?.most ?? 2,
     attemptsWithinMs: span(group.attempts?.within, '24h'),

@@ -17,6 +17,7 @@ import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { intended, irrevocable, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { type Left, leftAtPromotion } from './ceilings.ts';
+import { COMMIT_WINDOW, fenceRead, watchFence } from './commit-window.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { overriddenBy } from './leases.ts';
 import { lossOfRun } from './loss.ts';
@@ -34,7 +35,7 @@ const keyOf = (run: Run, step: PlanStep): string => `${run.id}/${step.id}`;
 
 export function advanceRun(turn: Turn, group: GroupId): void {
   const run = groupLedger(turn.state, group).run;
-  if (run === null) return;
+  if (run === null) return watchFence(turn, group);
   const { at } = turn.state;
   if (!run.overdue && at >= run.clocks.decidedAt + run.plan.rtoMs) {
     const message = `${run.id} is open for longer than the RTO of ${run.plan.rtoMs / 1000} s`;
@@ -212,7 +213,8 @@ function overdue(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: St
 }
 
 const busyGroupsIn = byPart<Volatile['operations'][string], ReadonlySet<GroupId>>(
-  (part) => new Set([...part.values()].map((operation) => operation.group)),
+  // The fence of a run that is over is read beside whatever comes next.
+  (part) => new Set([...part.values()].filter(({ step }) => step !== COMMIT_WINDOW).map(({ group }) => group)),
 );
 
 function next(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepState): void {
@@ -324,6 +326,7 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
   const asked = turn.state.volatile.operations[input.operation];
   if (asked === undefined) return;
   remember(turn, { operations: withoutKey(turn.state.volatile.operations, input.operation) });
+  if (asked.step === COMMIT_WINDOW) return fenceRead(turn, asked.group, input.operation, input.result);
   const run = groupLedger(turn.state, asked.group).run;
   if (run === null || !input.operation.startsWith(`${run.id}/`)) return;
   const step = run.plan.steps.find((candidate) => candidate.id === asked.step);

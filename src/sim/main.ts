@@ -10,6 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { processEnvironment } from '../runtime/environment.ts';
 import type { Chosen, World } from './contract.ts';
+import { runMutants } from './mutants/run.ts';
 import { type Options, optionsOf, USAGE, UsageError } from './options.ts';
 import { failuresOf, summaryLines } from './print.ts';
 import type { Summary } from './summary.ts';
@@ -103,6 +104,7 @@ async function main(): Promise<number> {
     print(USAGE);
     return 0;
   }
+  if (options.mutants) return runMutants(options, environment);
   const worlds = options.worlds.map(worldNamed);
   const chosen = await chosenOf(options, worlds);
   let code = 0;

@@ -50,7 +50,7 @@ type Part =
   | 'root';
 
 const ROOTS =
-  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:.+\/)?(?:world|worker|main)\.ts|cli\/.+)$/;
+  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:.+\/)?(?:world|worker|main|catalogue)\.ts|cli\/.+)$/;
 const MACHINE = /^src\/guard\/(?:machine(?:\/.+)?|timings(?:\/.+)?)\.ts$/;
 const CONTRACTS = new Set(['src/engine/ports.ts', 'src/journal/store.ts', 'src/journal/chain.ts']);
 

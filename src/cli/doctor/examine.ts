@@ -10,6 +10,7 @@ import { initialState, turn } from '../../engine/core.ts';
 import type { Config } from '../../model/config.ts';
 import type { Observation, ProbeErrorCode } from '../../model/evidence.ts';
 import type { Input, State } from '../../model/loop.ts';
+import type { GroupSettings } from '../../model/settings.ts';
 import { viewOf } from '../../policies/view.ts';
 import { askAlertmanager } from '../../probes/alertmanager.ts';
 import { askTarget, createProbes, observationOf } from '../../probes/map.ts';
@@ -28,6 +29,7 @@ import { type Redact, redacting } from '../../runtime/redact.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { createCertificates, type FindCertificates } from '../../runtime/tls.ts';
 import { probeContext, within } from '../asking.ts';
+import { leaseReport } from '../lease-report.ts';
 import { grantsFor, postgresRemedy } from '../remedies.ts';
 import { factLines } from './facts.ts';
 import { examineManagers } from './managers.ts';
@@ -92,6 +94,7 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ...pager.findings,
     ...zones.findings,
     ...witnessNotes(config, vantage),
+    ...Object.values(settings.groups).flatMap(leaseFindings),
     ...loaded.notSupported.map(({ path, what }) => finding('note', path, `${what}: declared; not supported yet`)),
     ...loaded.warnings.map((warning) => finding('warn', warning.path, warning.message, warning.remedy)),
     ...rowFindings(rows, new Set(Object.keys(config.groups).filter((group) => config.groups[group]?.matrix == null))),
@@ -113,8 +116,25 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ],
     facts: views.flatMap((view) => factLines(view, sights.observations, vantage)),
     rows,
+    leases: Object.values(settings.groups).flatMap((group) => {
+      const lease = leaseReport(group);
+      return lease === null ? [] : [{ group: group.id, lease }];
+    }),
     findings: inOrder(findings),
   };
+}
+
+/** What a lease rests on and can't see to itself (safety.md, "The dead-man"). */
+function leaseFindings({ id, lease, fence }: GroupSettings): Finding[] {
+  if (lease === null || lease.expiredIsNoProof.length > 0 || fence === 'command') return [];
+  return [
+    finding(
+      'warn',
+      `lease of ${id}`,
+      'it counts on clocks that go on: a virtual machine that is paused, saved or moved stops with its clocks and goes on writing when it comes back, whatever its lease was',
+      'add a fence by driver: command that reads the machine back as off, or keep its hypervisor from pausing it',
+    ),
+  ];
 }
 
 /** The secrets that can be had, and what is wrong with the others. */

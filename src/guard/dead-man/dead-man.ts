@@ -19,6 +19,8 @@ export type DeadMan = {
   counts(postmaster: number | null): Counts;
   /** Lines for people: what it has done since it was started; empty = nothing. */
   readonly deeds: () => readonly string[];
+  /** Of its process; null = it has none, or is not there. */
+  readonly pid: () => number | null;
   /** Lets go of it and leaves it watching. */
   leave(): Promise<void>;
 };
@@ -31,5 +33,6 @@ export const NO_DEAD_MAN: DeadMan = {
   disarm: () => undefined,
   counts: () => ({ expired: false, why: 'no dead-man is declared: nothing ends PostgreSQL when its guard is frozen' }),
   deeds: () => [],
+  pid: () => null,
   leave: async () => undefined,
 };

@@ -20,7 +20,8 @@ export function sharedGroup(a: string, b: string): string | null {
   while (common < left.length && left[common] === right[common]) common += 1;
   const inside = common === left.length || common === right.length;
   const above = left.slice(0, common);
-  if (inside) return `/${above.join('/')}`;
+  // The root itself can't be frozen: who stands in it is apart from all who don't.
+  if (inside && (above.length > 0 || left.length === right.length)) return `/${above.join('/')}`;
   return above.every((part) => part.endsWith('.slice')) ? null : `/${above.join('/')}`;
 }
 

@@ -16,9 +16,10 @@ export function answered(turn: Turn, { number, answer }: GuardInput & { kind: 'a
   if (turn.state.asking === number)
     put(turn, { asking: null, nextAskMono: Math.max(mono, found.sentMono + settings.timings.renewMs) });
   if (answer !== null && speaksNow(turn, answer)) {
+    const first = turn.state.view === null;
     see(turn, answer);
     if (answer.kind === 'set' && found.set !== null) granted(turn, found, found.set);
-    else own(turn, answer);
+    else own(turn, answer, first || answer.kind === 'conflict');
     forget(turn);
   }
   if (turn.state.renewedMono === before) withoutStore(turn);
@@ -68,7 +69,7 @@ function obeys(turn: Turn, { incarnation, guards }: LeaseAnswer): boolean {
   return true;
 }
 
-function see(turn: Turn, { revision, record, floor, guards }: LeaseAnswer): void {
+function see(turn: Turn, { kind, revision, record, floor, guards }: LeaseAnswer): void {
   const { view, mono, durable, settings } = turn.state;
   const unchanged = view !== null && view.revision === revision;
   put(turn, {
@@ -79,6 +80,7 @@ function see(turn: Turn, { revision, record, floor, guards }: LeaseAnswer): void
       guards,
       heardMono: mono,
       unchangedMono: unchanged ? view.unchangedMono : mono,
+      proven: kind === 'set',
     },
   });
   if (record === null) return;
@@ -128,7 +130,7 @@ function renewed(turn: Turn, sentMono: number): void {
  * The record is not what was expected, or was only read. One of our own sets whose answer was lost is adopted with the time it was
  * sent: taking it for somebody else's stopped healthy primaries (safety.md). Anything else than our own epoch deposes us.
  */
-function own(turn: Turn, { record }: LeaseAnswer): void {
+function own(turn: Turn, { record }: LeaseAnswer, hurry: boolean): void {
   const { durable, process, asks } = turn.state;
   if (record === null) return;
   if (durable.holds === null || record.epoch > durable.holds) adopt(turn, record);
@@ -138,8 +140,9 @@ function own(turn: Turn, { record }: LeaseAnswer): void {
   if (record.state === 'released') return gaveBack(turn, record.epoch);
   const lost = asks.find(({ set }) => set !== null && record.process === process && sameSet(set, record));
   if (lost !== undefined) renewed(turn, lost.sentMono);
-  // Also where it lags, after a start of the store, or is of a former life of this guard: it is ours, and is set anew at once.
-  put(turn, { nextAskMono: turn.state.mono });
+  // Also where it lags, after a start of the store, or is of a former life of this guard: it is ours, and is set anew at once. Not
+  // so where it was merely read, or refused for now: that would ask without a pause.
+  if (hurry) put(turn, { nextAskMono: turn.state.mono });
 }
 
 /** An acquisition of ours whose answer was lost, in this life or in a former one. */

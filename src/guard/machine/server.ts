@@ -80,6 +80,7 @@ export function performed(turn: Turn, { number, task, result }: GuardInput & { k
     case 'rejoin':
       if (result.ok) {
         persist(turn, { deposedBy: null, lastRole: 'standby', rests: null });
+        put(turn, { stopping: null, ended: null, crashes: 0 });
         become(turn, 'stopped', 'rejoined');
       }
       return;
@@ -148,13 +149,25 @@ export function attend(turn: Turn): void {
 
 const overtaken = (state: GuardState): boolean => state.view !== null && !mayResume(state);
 
+const wasPrimary = ({ durable, settings }: GuardState): boolean =>
+  durable.lastRole === 'primary' || (durable.lastRole === null && settings.role === 'primary');
+
+/** As far as the record was heard of. */
+export const mayStartPrimary = (state: GuardState): boolean =>
+  state.task === null &&
+  state.stopping !== 'crashed' &&
+  state.stopping !== 'released' &&
+  wasPrimary(state) &&
+  mayResume(state);
+
 /** What a stopped PostgreSQL may be started as; null = nothing now. */
 function roleNow(state: GuardState): 'primary' | 'standby' | null {
   const { durable, view, settings, mono } = state;
   if (durable.deposedBy !== null || durable.rests !== null) return null;
-  const wasPrimary = durable.lastRole === 'primary' || (durable.lastRole === null && settings.role === 'primary');
-  if (!wasPrimary) return 'standby';
+  if (!wasPrimary(state)) return 'standby';
   const { renewMs, attemptMs } = settings.timings;
-  const heardLately = view !== null && mono - view.heardMono <= renewMs + attemptMs;
-  return heardLately && mayResume(state) ? 'primary' : null;
+  // The very first primary begins the record once it runs: there is nobody yet who could have come in between.
+  const proven = view !== null && (view.proven || view.record === null);
+  const provenLately = proven && mono - view.heardMono <= renewMs + attemptMs;
+  return provenLately && mayStartPrimary(state) ? 'primary' : null;
 }

@@ -75,7 +75,7 @@ export function pgCtl(options: PgCtlOptions): Launcher {
  * Every process of a start stands in the data directory, and in its control group, before it does anything: so a stop that
  * cuts a start off finds whatever it has become by then.
  */
-function throughTheGate(argv: readonly string[], options: PgCtlOptions, { signal }: Call): Handed {
+function throughTheGate(argv: readonly string[], options: PgCtlOptions, { signal, timeoutMs }: Call): Handed {
   const { dataDir, logFile, serverUser, cgroup } = options;
   return new Promise((resolve) => {
     const log = openSync(logFile, 'a', 0o600);
@@ -88,6 +88,7 @@ function throughTheGate(argv: readonly string[], options: PgCtlOptions, { signal
       cgroup,
       user: serverUser,
       signal,
+      timeoutMs,
       heard: true,
     });
     closeSync(log);

@@ -3,12 +3,13 @@
  * 5,000 acknowledged rows short of the end (safety.md). So the log is read as a crash recovery would read it, without changing
  * anything: from the last checkpoint's redo, record by record, until one is not valid.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lsn, lsnBytes } from '../../model/primitives.ts';
 import { type ControlData, controlData } from './control-data.ts';
 import { systemCodeOf, textOf, WalError } from './errors.ts';
-import { historyName, lsnText, segmentHolding, segmentName, segmentStart } from './segments.ts';
+import { historyIn } from './own-history.ts';
+import { lsnText, segmentHolding, segmentName, segmentStart } from './segments.ts';
 import { stretchesOf } from './timeline.ts';
 import { type Programs, runTool } from './tool.ts';
 
@@ -55,9 +56,7 @@ export async function endOfWal(dataDir: string, programs: Programs, signal: Abor
 /** The redo of the last checkpoint; after a promotion without one since, the beginning of the new timeline. */
 async function beginOf({ checkpoint, timeline }: ControlData, folder: string): Promise<Lsn> {
   if (checkpoint.timeline === timeline) return checkpoint.redo;
-  const history = await readFile(join(folder, historyName(timeline)), 'utf8').catch((error: unknown) => {
-    throw new WalError('wal-missing', `the history of timeline ${timeline} can't be read: ${textOf(error)}`);
-  });
+  const history = await historyIn(folder, timeline);
   const begin = stretchesOf(timeline, history).at(-2)?.end ?? checkpoint.redo;
   return lsnBytes(begin) > lsnBytes(checkpoint.redo) ? begin : checkpoint.redo;
 }

@@ -2,17 +2,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lsn, lsnBytes } from '../../model/primitives.ts';
-import { systemCodeOf } from './errors.ts';
+import { systemCodeOf, WalError } from './errors.ts';
 import { historyName, segmentName, segmentsOf } from './segments.ts';
 import { type Fork, stretchesOf } from './timeline.ts';
 
 export type Way = { readonly timeline: number; readonly from: Lsn; readonly to: Lsn };
 
-/** The history file of a timeline in that folder; null for the first, which has none. */
+/** The history file of a timeline in that folder; null for the first, which has none. @throws WalError `wal-missing` */
 export async function historyIn(folder: string, timeline: number): Promise<string | null> {
   return await readFile(join(folder, historyName(timeline)), 'utf8').catch((error: unknown) => {
-    if (systemCodeOf(error) === 'ENOENT' && timeline === 1) return null;
-    throw error;
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+    if (timeline === 1) return null;
+    throw new WalError('wal-missing', `the history of timeline ${timeline} is gone from ${folder}`);
   });
 }
 

@@ -21,8 +21,8 @@ export const RejoinRecord = Type.Object(
     version: Type.Literal(1),
     dataDir: Type.String(),
     step: RejoinStep,
-    /** Counts the clones that were begun. */
-    attempt: Type.Integer({ minimum: 0 }),
+    /** The whole copy that takes the place of the data directory. */
+    copy: Type.Union([Type.String(), Type.Null()]),
     /** The archive without which nothing goes on. */
     archive: Type.String(),
     method: Type.Union([Type.Literal('rewind'), Type.Literal('clone'), Type.Null()]),

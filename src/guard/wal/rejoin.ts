@@ -11,7 +11,7 @@
  * 4. Its own configuration, `standby.signal`, and where it streams from.
  */
 import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Archived, archiveDivergent } from './archive.ts';
 import { type Clone, hasTool, type RewindFrom, rewind } from './clone.ts';
 import { type ControlData, controlData } from './control-data.ts';
@@ -57,13 +57,9 @@ export type Rejoined = {
   readonly method: 'rewind' | 'clone';
 };
 
-/**
- * The copy, and the old files that it took the place of; both beside the data directory. Each attempt has a copy of its own: a
- * program that outlived us may still write into the one before.
- */
-const copyOf = ({ dataDir, attempt }: RejoinRecord): string => `${dataDir}${COPY}${attempt}`;
-export const COPY = '.rejoin-';
-export const oldFilesOf = (dataDir: string): string => `${dataDir}.before-rejoin`;
+/** Copies of the new primary, and the old files that one took the place of; all beside the data directory. */
+const COPY = '.rejoin-';
+const oldFilesOf = (dataDir: string): string => `${dataDir}.before-rejoin`;
 
 /**
  * Goes on from wherever it stands, to a stopped standby.
@@ -82,7 +78,7 @@ export async function rejoin(request: RejoinRequest, signal: AbortSignal): Promi
         own = await archiveFirst(request, record, signal);
       } else {
         const manifest = await insistArchived(request, record, signal);
-        const cutOff: boolean = own === null && (record.step === 'rewinding' || record.step === 'cloning');
+        const cutOff: boolean = own === null && record.step === 'rewinding';
         const next: RejoinRecord | null = cutOff
           ? await toClone(request, record, signal)
           : await STEPS[record.step](request, record, signal);
@@ -118,7 +114,7 @@ async function archiveFirst(
       version: 1,
       dataDir,
       step: 'archived',
-      attempt: earlier?.attempt ?? 0,
+      copy: null,
       archive: archive.folder,
       method,
       control,
@@ -126,11 +122,20 @@ async function archiveFirst(
       newTimeline: theirs.timeline,
     };
   } catch (error) {
-    // Half rewound, its log is no longer its own: what was archived before that is all there was.
-    const unreadable = error instanceof WalError && (error.code === 'wal-damaged' || error.code === 'wal-missing');
-    if (earlier?.step === 'rewinding' && unreadable) return await toClone(request, earlier, signal);
+    if (earlier?.step === 'rewinding' && (await isRewound(error, request, signal)))
+      return await toClone(request, earlier, signal);
     throw error;
   }
+}
+
+/**
+ * Half rewound, its log is no longer its own; rewound whole, it is on the new primary's timeline. What was archived before is all
+ * there was, unless somebody started it as a primary on that timeline: then a person has to look.
+ */
+async function isRewound(error: unknown, { dataDir, programs }: RejoinRequest, signal: AbortSignal): Promise<boolean> {
+  if (!(error instanceof WalError)) return false;
+  if (error.code === 'wal-damaged' || error.code === 'wal-missing') return true;
+  return error.code === 'no-fork' && !WROTE.includes((await controlData(dataDir, programs, signal)).state);
 }
 
 const encoded = (files: ReadonlyMap<string, Buffer>): Record<string, string> =>
@@ -157,7 +162,8 @@ async function cameBack(
   if (record.dataDir !== dataDir)
     throw new WalError('not-this-cluster', `the record of the rejoin is of ${record.dataDir}, not of ${dataDir}`);
   // Between its two renames the data directory is not there, and nobody can have started it.
-  if (record.step === 'placing' && !((await isThere(copyOf(record))) && (await isThere(dataDir)))) return false;
+  const swapped = record.copy !== null && !((await isThere(record.copy)) && (await isThere(dataDir)));
+  if (record.step === 'placing' && swapped) return false;
   const { text, state } = await controlData(dataDir, programs, signal);
   if (text === record.control) return false;
   // As a standby it takes nothing that the new primary has not; that is what its own configuration makes it.
@@ -185,7 +191,7 @@ async function toClone(
   signal: AbortSignal,
 ): Promise<RejoinRecord> {
   const { text } = await controlData(dataDir, programs, signal);
-  return { ...record, step: 'cloning', method: 'clone', attempt: record.attempt + 1, control: text };
+  return { ...record, step: 'cloning', method: 'clone', control: text };
 }
 
 /** Returns what to write down next; null = done. */
@@ -216,19 +222,18 @@ const STEPS: Readonly<Record<RejoinRecord['step'], Step>> = {
   },
   async cloning({ dataDir, newPrimary }, record, signal) {
     await insistNoTablespaces(dataDir);
-    const copy = copyOf(record);
-    await rm(copy, { recursive: true, force: true });
+    const copy = await newCopy(dataDir);
     const { uid, gid } = await stat(dataDir);
     await mkdir(copy, { mode: 0o700 });
     await chown(copy, uid, gid);
     await newPrimary.clone(copy, signal);
     await writeOwned(copy, 'standby.signal', async () => undefined);
     await syncFolder(dirname(dataDir));
-    return { ...record, step: 'placing' };
+    return { ...record, step: 'placing', copy };
   },
   async placing({ dataDir, programs }, record, signal) {
-    const [copy, old] = [copyOf(record), oldFilesOf(dataDir)];
-    if (await isThere(copy)) {
+    const old = oldFilesOf(dataDir);
+    if (record.copy !== null && (await isThere(record.copy))) {
       if (await isThere(dataDir)) {
         await rm(old, { recursive: true, force: true });
         await rename(dataDir, old).catch((error: unknown) => {
@@ -239,7 +244,7 @@ const STEPS: Readonly<Record<RejoinRecord['step'], Step>> = {
           );
         });
       }
-      await rename(copy, dataDir);
+      await rename(record.copy, dataDir);
       await syncFolder(dirname(dataDir));
     }
     return { ...record, step: 'placed', control: (await controlData(dataDir, programs, signal)).text };
@@ -256,6 +261,33 @@ const STEPS: Readonly<Record<RejoinRecord['step'], Step>> = {
     return null;
   },
 };
+
+const copiesOf = async (dataDir: string): Promise<readonly string[]> =>
+  (await readdir(dirname(dataDir)))
+    .filter((name) => name.startsWith(`${basename(dataDir)}${COPY}`))
+    .map((name) => join(dirname(dataDir), name));
+
+/**
+ * A name that no copy has had yet: a program that outlived its caller may still write into the one before, which is removed as
+ * far as that lets it be.
+ */
+async function newCopy(dataDir: string): Promise<string> {
+  const earlier = await copiesOf(dataDir);
+  const highest = Math.max(0, ...earlier.map((path) => Number(path.slice(path.lastIndexOf('-') + 1)) || 0));
+  const failed = await Promise.allSettled(
+    earlier.map(async (path) => await rm(path, { recursive: true, force: true })),
+  );
+  for (const end of failed) {
+    if (end.status === 'rejected' && systemCodeOf(end.reason) !== 'ENOTEMPTY') throw end.reason;
+  }
+  return `${dataDir}${COPY}${highest + 1}`;
+}
+
+/** What a clone leaves beside the data directory: the old files, and copies that were cut off. */
+export async function removeLeftovers(dataDir: string): Promise<void> {
+  for (const path of [oldFilesOf(dataDir), ...(await copiesOf(dataDir))])
+    await rm(path, { recursive: true, force: true });
+}
 
 /** A copy would put them where those of the old files are. */
 async function insistNoTablespaces(dataDir: string): Promise<void> {

@@ -1,11 +1,9 @@
 /** The end of a rejoin: the standby streams, and has what the new primary had when it was asked. */
-import { readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { lsnBytes } from '../../model/primitives.ts';
 import type { Timers } from '../../runtime/timers.ts';
 import { goOn, WalError } from './errors.ts';
 import type { Ask } from './new-primary.ts';
-import { COPY, oldFilesOf } from './rejoin.ts';
+import { removeLeftovers } from './rejoin.ts';
 import { removeRecord } from './rejoin-record.ts';
 
 const POLL_MS = 100;
@@ -56,14 +54,6 @@ export async function confirmRejoin(
   } finally {
     cancel();
   }
-}
-
-/** Data directories are large: what clones that were cut off left goes too. */
-async function removeLeftovers(dataDir: string): Promise<void> {
-  const folder = dirname(dataDir);
-  const copies = (await readdir(folder)).filter((name) => name.startsWith(`${basename(dataDir)}${COPY}`));
-  for (const path of [oldFilesOf(dataDir), ...copies.map((name) => join(folder, name))])
-    await rm(path, { recursive: true, force: true });
 }
 
 async function look(standby: Ask) {

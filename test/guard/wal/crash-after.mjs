@@ -1,5 +1,5 @@
 // Preloaded into a child: the process is killed, from inside and by SIGKILL, right before its N-th write, sync or rename of a
-// file. A series of these meets every state that a crash can leave.
+// file, or right after the N-th time that a file got a certain name. A series of these meets every state that a crash can leave.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import process from 'node:process';
@@ -14,6 +14,15 @@ function counted(call) {
     return call.apply(this, args);
   };
 }
+
+const [named, times] = (process.env.CRASH_AT ?? '').split(':');
+let seen = 0;
+const { rename } = fs.promises;
+fs.promises.rename = async (from, to) => {
+  await rename(from, to);
+  if (named !== '' && String(to).endsWith(named)) seen += 1;
+  if (named !== '' && seen >= Number(times)) process.kill(process.pid, 'SIGKILL');
+};
 
 for (const name of ['rename', 'mkdir', 'rm', 'chown']) fs.promises[name] = counted(fs.promises[name]);
 const probe = await fs.promises.open(process.execPath, 'r');

@@ -34,9 +34,16 @@ const CHILD = path.join(import.meta.dirname, 'rejoin-once.ts');
 const CRASH = ['--import', path.join(import.meta.dirname, 'crash-after.mjs')];
 type Answer = { folder?: string; method?: string; code?: string; why?: string; signal?: string };
 
-function goOn(words: RejoinWords, crashAfter: number | null): Answer {
-  const env = { ...process.env, NODE_OPTIONS: '', ...(crashAfter === null ? {} : { CRASH_AFTER: String(crashAfter) }) };
-  const args = [...(crashAfter === null ? [] : CRASH), CHILD, JSON.stringify(words)];
+/** `crash`: after so many writes; or as soon as it has written down where it stands, for the so-manieth time. */
+function goOn(words: RejoinWords, crash: number | { readonly records: number } | null): Answer {
+  const when =
+    crash === null
+      ? {}
+      : typeof crash === 'number'
+        ? { CRASH_AFTER: String(crash) }
+        : { CRASH_AT: `rejoin.json:${crash.records}` };
+  const env = { ...process.env, NODE_OPTIONS: '', ...when };
+  const args = [...(crash === null ? [] : CRASH), CHILD, JSON.stringify(words)];
   const ran = spawnSync(process.execPath, args, { encoding: 'utf8', env, timeout: 120_000 });
   if (ran.signal !== null) return { signal: ran.signal };
   if (ran.stdout === '') throw new Error(ran.stderr);
@@ -117,7 +124,7 @@ t.test('with a crash before every write', async (t) => {
   const steps = new Set<string>();
   let crashes = 0;
   let answer: Answer = {};
-  for (let round = 0; round < 60; round += 1) {
+  for (let round = 0; round < 60; round += 2) {
     // Ever a little further than before, on what the one before left behind.
     answer = goOn(words, round);
     if (answer.signal === undefined) break;
@@ -126,7 +133,34 @@ t.test('with a crash before every write', async (t) => {
   }
   t.equal(answer.code, undefined, answer.why ?? 'no error');
   t.ok(crashes >= 8, `${crashes} crashes, at ${[...steps].join(', ')}`);
-  for (const step of ['none', 'archived', 'cloning', 'placing', 'placed']) t.ok(steps.has(step), `one left it ${step}`);
+  for (const step of ['none', 'placing', 'placed']) t.ok(steps.has(step), `one left it ${step}`);
+  await isArchived(t, at, words, apart.divergent.length);
+  await isHome(t, at, words, apart);
+});
+
+t.test('with a crash at each step, once it is written down', async (t) => {
+  const at = await place(t);
+  const apart = await parted(at);
+  const words = rejoinWords(at, apart.standby, true);
+  const steps: (string | undefined)[] = [];
+  // One more record in each round; a rewind that was cut off is followed by a clone.
+  for (let round = 0; round < 12 && goOn(words, { records: 1 }).signal !== undefined; round += 1)
+    steps.push((await readRecord(words.recordFile))?.step);
+  t.same(steps, ['archived', 'rewinding', 'cloning', 'placing', 'placed', 'configured']);
+  await isArchived(t, at, words, apart.divergent.length);
+  await isHome(t, at, words, apart);
+});
+
+t.test('a rewind that was through, and not written down', async (t) => {
+  const at = await place(t);
+  const apart = await parted(at);
+  const words = rejoinWords(at, apart.standby, true);
+  t.ok(goOn(words, { records: 2 }).signal);
+  const begun = await readFile(words.recordFile);
+  t.ok(goOn(words, { records: 99 }).method, 'through');
+  const again = { ...JSON.parse(String(begun)), step: 'rewinding', method: 'rewind' };
+  await writeFile(words.recordFile, JSON.stringify(again));
+  t.match(goOn(words, null), { method: 'clone' }, 'it can’t be told from one that was not');
   await isArchived(t, at, words, apart.divergent.length);
   await isHome(t, at, words, apart);
 });
@@ -160,7 +194,8 @@ t.test('the old primary comes back by itself in the middle', async (t) => {
   const apart = await parted(at);
   const words = rejoinWords(at, apart.standby, true);
   // Cut off as soon as it is archived.
-  for (let after = 0; (await readRecord(words.recordFile)) === null; after += 3) t.ok(goOn(words, after).signal);
+  t.ok(goOn(words, { records: 1 }).signal);
+  t.equal((await readRecord(words.recordFile))?.step, 'archived');
   const first = (await readRecord(words.recordFile))?.archive ?? '';
 
   await startPostgres(primary, quiet);
@@ -177,7 +212,7 @@ t.test('nothing goes on without the archive', async (t) => {
   const at = await place(t);
   const apart = await parted(at);
   const words = rejoinWords(at, apart.standby, true);
-  for (let after = 0; (await readRecord(words.recordFile)) === null; after += 3) goOn(words, after);
+  t.ok(goOn(words, { records: 1 }).signal);
   const folder = (await readRecord(words.recordFile))?.archive ?? '';
   const [name = ''] = (await readdir(folder)).filter((each) => /^[0-9A-F]{24}$/.test(each));
   const kept = await readFile(path.join(folder, name));

@@ -81,11 +81,12 @@ export const checkLease: Check = eachGroup((subject) => {
         remedy: 'write control: guard and guards: in the component, or leave the lease out',
       });
   }
-  if (group.fence?.driver === 'guard' && !guarded)
+  const unguarded = filled.components.find(({ control }) => control !== null && control !== 'guard');
+  if (group.fence?.driver === 'guard' && unguarded !== undefined)
     subject.error({
       code: 'fence-without-guard',
       path: [...path, 'fence', 'driver'],
-      message: 'no PostgreSQL of the group has a guard that could stop it',
+      message: `${unguarded.id} has no guard that could stop it`,
       remedy: 'write control: guard and guards: in the component, or driver: command',
     });
   checkProof(subject);

@@ -1,0 +1,137 @@
+/**
+ * One thread that hunts one mutant, or none as a control (a composition root): it plants the mutant, loads the world, and
+ * goes through histories until one breaks an invariant that the mutant says it breaks.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { HistoryReport } from '../contract.ts';
+import type { Attack, Mutant, WorldName } from './mutant.ts';
+import { plant } from './plant.ts';
+
+export type Found = { readonly seed: number; readonly invariant: number; readonly what: string };
+export type Hunt = {
+  readonly mutant: Mutant | null;
+  readonly world: WorldName;
+  readonly attack: Attack | null;
+  /** Histories that are looked through in this order; without a mutant all of them. */
+  readonly seeds: { readonly from: number; readonly count: number } | readonly number[];
+  /** Histories without a fault that must be clean first. */
+  readonly plain: number;
+};
+export type Catch =
+  | { readonly kind: 'progress'; readonly seeds: number }
+  /** `others`: invariants that it broke on the way and does not declare. */
+  | { readonly kind: 'caught'; readonly by: Found; readonly seeds: number; readonly others: readonly number[] }
+  | { readonly kind: 'survived'; readonly seeds: number; readonly others: readonly Found[] }
+  /** It shows where nothing is wrong: any test at all would see it. */
+  | { readonly kind: 'unclean'; readonly by: Found }
+  | { readonly kind: 'unplanted'; readonly files: readonly string[] };
+
+/** Every tenth is replayed from its recorded inputs, as the simulator does it. */
+const REPLAY_EVERY = 10;
+const OTHERS_KEPT = 20;
+const TELL_EVERY = 25;
+
+type World = {
+  /** What a history under attack broke. */
+  attacked(seed: number): Promise<Broken>;
+  /** The same without faults; null where the seed is none in which nothing happens, and that was asked for. */
+  plain(seed: number, nothing: boolean): Promise<Broken> | null;
+};
+type Broken = Pick<HistoryReport, 'violations'>;
+
+/** Loaded once the mutant is planted. */
+async function worldOf({ world, attack }: Pick<Hunt, 'world' | 'attack'>): Promise<World> {
+  return world === 'whole' ? whole() : lease(attack);
+}
+
+/** Of its disasters all but `dies` are faults of links, or of a server that comes back. */
+async function whole(): Promise<World> {
+  const [{ runHistory }, { scheduleOf }, { randomOf }, { OWN_SETUP }] = await Promise.all([
+    import('../world.ts'),
+    import('../schedule.ts'),
+    import('../random.ts'),
+    import('../settings.ts'),
+  ]);
+  return {
+    attacked: (seed) => runHistory(seed, { replay: seed % REPLAY_EVERY === 0 }),
+    plain(seed, nothing) {
+      const { disaster } = scheduleOf(seed, randomOf(seed), OWN_SETUP, true);
+      const wanted = disaster === 'none' || (disaster === 'dies' && !nothing);
+      return wanted ? runHistory(seed, { faultFree: true }) : null;
+    },
+  };
+}
+
+async function lease(attack: Attack | null): Promise<World> {
+  const [{ runLeaseHistory }, { PROFILES }] = await Promise.all([
+    import('../lease/world.ts'),
+    import('../lease/plan.ts'),
+  ]);
+  const { profile: name, ...how } = attack ?? {};
+  const profile = PROFILES.find((one) => one.name === name);
+  return {
+    attacked: async (seed) => runLeaseHistory({ seed, ...how, ...(profile === undefined ? {} : { profile }) }),
+    plain: async (seed, nothing) => runLeaseHistory({ seed, kind: nothing || seed % 2 === 0 ? 'quiet' : 'dies' }),
+  };
+}
+
+/** A mutant may break the world itself. That is seen, and is no catch: no invariant has the number 0. */
+async function brokenIn(seed: number, history: Promise<Broken>): Promise<readonly Found[]> {
+  try {
+    const { violations } = await history;
+    return violations.map(({ invariant, what }) => ({ seed, invariant, what }));
+  } catch (error) {
+    return [{ seed, invariant: 0, what: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** What shows without any fault, or null. */
+async function unclean(world: World, { mutant, plain }: Hunt): Promise<Found | null> {
+  for (let seed = 1, clean = 0; clean < plain; seed += 1) {
+    const history = world.plain(seed, mutant?.obvious ?? false);
+    if (history === null) continue;
+    const [first] = await brokenIn(seed, history);
+    if (first !== undefined) return first;
+    clean += 1;
+  }
+  return null;
+}
+
+async function hunt(order: Hunt, tell: (seeds: number) => void): Promise<Catch> {
+  const { mutant, seeds } = order;
+  const unplanted = mutant === null ? () => [] : plant(mutant);
+  const world = await worldOf(order);
+  const missing = unplanted();
+  if (missing.length > 0) return { kind: 'unplanted', files: missing.map(({ file }) => file) };
+  const shown = await unclean(world, order);
+  if (shown !== null) return { kind: 'unclean', by: shown };
+  const declared = mutant?.caughtBy ?? [];
+  const others: Found[] = [];
+  let count = 0;
+  for (const seed of 'count' in seeds ? range(seeds) : seeds) {
+    count += 1;
+    const found = await brokenIn(seed, world.attacked(seed));
+    const by = found.find(({ invariant }) => declared.includes(invariant));
+    if (by !== undefined)
+      return { kind: 'caught', by, seeds: count, others: [...new Set(others.map(({ invariant }) => invariant))] };
+    if (others.length < OTHERS_KEPT) others.push(...found);
+    if (count % TELL_EVERY === 0) tell(count);
+  }
+  return { kind: 'survived', seeds: count, others };
+}
+
+function* range({ from, count }: { readonly from: number; readonly count: number }): Generator<number> {
+  for (let seed = from; seed < from + count; seed += 1) yield seed;
+}
+
+const port = parentPort;
+if (port !== null)
+  hunt(workerData as Hunt, (seeds) => port.postMessage({ kind: 'progress', seeds } satisfies Catch)).then(
+    (caught) => port.postMessage(caught),
+    (error: unknown) => {
+      // Outside a promise, so that the thread dies and its maker hears of it.
+      queueMicrotask(() => {
+        throw error;
+      });
+    },
+  );
