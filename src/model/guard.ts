@@ -81,6 +81,8 @@ export type PostgresSeen = {
   readonly timeline: number | null;
   /** From the control file, while stopped. */
   readonly cleanShutdown: boolean | null;
+  /** From the control file, while stopped: what it was when it ended. Left out where that can't be told, as of a base backup. */
+  readonly ranAs?: 'primary' | 'standby';
   readonly systemIdentifier: string | null;
 };
 

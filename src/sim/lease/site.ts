@@ -526,6 +526,7 @@ export class Site {
           postgres.flushed = source.flushed;
           postgres.inserted = source.flushed;
           postgres.standbySignal = true;
+          postgres.ranAs = 'standby';
           end(true, 'rejoined');
         });
       default:
