@@ -26,6 +26,15 @@ export interface LabConfigInput {
   readonly edge?: { readonly a: string; readonly b: string };
   /** REST APIs of the Patroni that owns each side's PostgreSQL; without them nothing does. */
   readonly patroni?: { readonly a: string; readonly b: string };
+  /** APIs of the guards, as this vantage reaches them, and the lease they share; without it nobody guards anything. */
+  readonly guards?: {
+    readonly a: string;
+    readonly b: string;
+    readonly lease: object;
+    readonly fence: 'guard' | 'command';
+  };
+  /** Where failoverd stands; its witness stands in the other place. */
+  readonly place?: 'b' | 'w';
   readonly variant?: LabVariant;
   /** Sabotage: without the rows and meanings that inhibit a failover. */
   readonly withoutVetoes?: boolean;
@@ -119,6 +128,19 @@ export function labConfig(input: LabConfigInput): string {
     });
     return sides(member('a', a), member('b', b));
   };
+  const controlOf = () => {
+    const { guards, patroni } = input;
+    if (guards !== undefined)
+      return {
+        control: 'guard',
+        guards: sides(
+          { url: `http://${guards.a}`, token: file('guard-a') },
+          { url: `http://${guards.b}`, token: file('guard-b') },
+        ),
+      };
+    return patroni === undefined ? { control: 'direct' } : { control: 'patroni', patroni: patroniOf(patroni) };
+  };
+  const [ownRegion, witnessRegion] = input.place === 'w' ? [REGION.w, REGION.b] : [REGION.b, REGION.w];
   const inhibits = input.withoutVetoes !== true;
   const edge = {
     edge: {
@@ -138,9 +160,7 @@ export function labConfig(input: LabConfigInput): string {
       user: 'failoverd',
       password: file('postgres'),
       ...(tls === null ? { tls: 'disable' } : { tls: 'verify-full', ...tls.client }),
-      ...(input.patroni === undefined
-        ? { control: 'direct' }
-        : { control: 'patroni', patroni: patroniOf(input.patroni) }),
+      ...controlOf(),
       canarySchema: 'failoverd',
       instances: sides(input.postgres.a, input.postgres.b),
     },
@@ -185,9 +205,9 @@ export function labConfig(input: LabConfigInput): string {
     },
     regions: { [REGION.a]: { role: 'primary' }, [REGION.b]: { role: 'secondary' }, [REGION.w]: { role: 'witness' } },
     vantages: {
-      daemon: { region: REGION.b, controlTargets: [input.controlTargets.daemon] },
+      daemon: { region: ownRegion, controlTargets: [input.controlTargets.daemon] },
       witness: {
-        region: REGION.w,
+        region: witnessRegion,
         controlTargets: [input.controlTargets.witness],
         publicKey: input.witnessKey,
       },
@@ -219,7 +239,11 @@ export function labConfig(input: LabConfigInput): string {
         secondary: REGION.b,
         quorum: 2,
         components,
-        fence: { driver: 'command', fence: input.fence.off, verify: input.fence.status, timeout: '8s' },
+        fence:
+          input.guards?.fence === 'guard'
+            ? { driver: 'guard' }
+            : { driver: 'command', fence: input.fence.off, verify: input.fence.status, timeout: '8s' },
+        ...(input.guards === undefined ? {} : { lease: input.guards.lease }),
         matrix: [
           ...(inhibits ? INHIBITING_ROWS : []),
           { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '2s', action: 'failover', auto },

@@ -5,6 +5,7 @@ import { type Clients, startClients } from './platform/clients.ts';
 import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
 import { createEndings, type Endings } from './platform/endings.ts';
 import { createFolder, type LabFolder } from './platform/folder.ts';
+import { type GuardedLab, startGuards } from './platform/guards.ts';
 import { type Monitoring, prepareMonitoring } from './platform/monitoring.ts';
 import { createNetwork, type Network, textOfAddress } from './platform/network.ts';
 import { type Outside, startOutside } from './platform/outside.ts';
@@ -30,6 +31,8 @@ export interface PlatformOptions {
   readonly tls?: boolean;
   /** A Patroni in each region owns its PostgreSQL. */
   readonly patroni?: boolean;
+  /** A guard beside each PostgreSQL, and failoverd with the lease in the third region. */
+  readonly guarded?: GuardedLab;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
   /** Told the lab's folder, since a crash leaves its note there. */
@@ -94,6 +97,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     endings,
     certificates,
     patroni: options.patroni === true,
+    guarded: options.guarded,
     lie: sabotage === 'no-fence',
     log,
   });
@@ -119,10 +123,21 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     variant: options.variant ?? {},
     withoutVetoes: sabotage === 'no-veto',
     directControl: sabotage === 'direct-control',
+    guarded: options.guarded,
     log,
   });
   await monitoring.start(daemons.webhook);
-  if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
+  // The store of a lease is failoverd: without it no guard opens anything.
+  if (sabotage !== 'no-failoverd' || options.guarded !== undefined) await daemons.start(options.daemonNode?.(folder));
+  if (options.guarded !== undefined) {
+    const secret = (name: string): string => folder.at('secrets', name);
+    await startGuards(regions, {
+      lab: options.guarded,
+      network,
+      store: daemons.at,
+      secrets: { a: secret('guard-a'), b: secret('guard-b'), replicator: secret('replicator') },
+    });
+  }
   const { resolvers } = outside;
   const clients = await startClients({
     folder,

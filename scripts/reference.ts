@@ -1,14 +1,28 @@
-/** Writes docs/configuration.md and docs/guard-configuration.md from the same schemas that check the files. */
+/** Writes docs/configuration.md and docs/guard-configuration.md from the schemas that check the files, and the tables of docs/timings.md. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  guardedExposureMs,
+  isolationLoss,
+  judgeTimings,
+  PROFILES,
+  partitionExposureMs,
+  survivedMs,
+  TIMING_RULES,
+  worstToWritable,
+} from '../src/guard/timings.ts';
 import { COMPONENT_KINDS } from '../src/model/components.ts';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
+import type { LeaseTimings } from '../src/model/lease.ts';
+import { durationText } from '../src/model/primitives.ts';
 import { ROW_FACTS, type RowFactSpec } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
 import { CONFIG_SCHEMA, GUARD_SCHEMA, mappingOf, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
 
 export const REFERENCE_FILE = join(ROOT, 'docs/configuration.md');
+export const TIMINGS_FILE = join(ROOT, 'docs/timings.md');
 export const GUARD_REFERENCE_FILE = join(ROOT, 'docs/guard-configuration.md');
 
 const FORM_NAMES: Readonly<Record<Form, string>> = {
@@ -226,7 +240,100 @@ export const guardReferenceText = (): string =>
     ...told(sectionsIn('', GUARD_SCHEMA)).flatMap(sectionLines),
   ].join('\n')}\n`;
 
+const spans = ({ leastMs, mostMs }: { readonly leastMs: number; readonly mostMs: number }): string =>
+  leastMs === mostMs ? durationText(mostMs) : `${durationText(leastMs)} to ${durationText(mostMs)}`;
+
+/** What a component with default probes and phases with default budgets take. */
+const USUAL = { detectionMs: 5_000, assessmentMs: 60_000, databaseMs: 60_000 };
+
+/** Tables of docs/timings.md, by the mark that stands before and after each. */
+function timingTables(): Readonly<Record<string, readonly string[]>> {
+  const names = ['strict', 'patient'] as const;
+  const both = (of: (timings: LeaseTimings) => string): string[] => names.map((name) => of(PROFILES[name]));
+  const symbol = (letter: string, key: keyof LeaseTimings, config: string, means: string): string[] => [
+    ...[letter, code(config), means],
+    ...both((timings) => durationText(timings[key])),
+  ];
+  const stopping = { isolation: 'stop' } as const;
+  return {
+    symbols: table(
+      ['', 'key under `timings`', 'meaning', ...names.map(code)],
+      [
+        symbol('r', 'renewMs', 'renew', 'between the sends of two renewals'),
+        symbol('q', 'attemptMs', 'attemptTimeout', 'an attempt without an answer has failed after'),
+        symbol('E', 'electionGapMs', 'electionGap', 'the store may be away, while it chooses another leader, for'),
+        symbol('G', 'demoteAfterMs', 'demoteAfter', 'demotion starts after the send of the last good renewal by'),
+        symbol('K', 'stopWithinMs', 'stopWithin', 'from then until no backend can commit, proven'),
+        symbol('H', 'deadManAfterMs', 'deadManAfter', 'the dead-man ends PostgreSQL after that send by'),
+        symbol('L', 'leaseMs', 'lease', 'a renewal is good for'),
+        symbol('W', 'waitMs', 'wait', 'a candidate waits on a lease that does not change for'),
+      ],
+    ),
+    rules: table(
+      ['rule', 'why', ...names.map((name) => `${code(name)}, relative`)],
+      TIMING_RULES.map(({ id, formula, says }) => [
+        formula('relative') === formula('absolute')
+          ? code(formula('relative'))
+          : `${code(formula('relative'))}, relative; ${code(formula('absolute'))}, absolute`,
+        says,
+        ...both((timings) => {
+          const rule = judgeTimings(timings, 'relative').find((one) => one.id === id);
+          return rule === undefined
+            ? ''
+            : `${durationText(rule.leftMs)} ${rule.strictly ? '<' : '<='} ${durationText(rule.rightMs)}`;
+        }),
+      ]),
+    ),
+    isolated: table(
+      ['isolated for', ...names.map((name) => `no writes, ${code(name)}`)],
+      [
+        ...[10_000, 43_000, 120_000, 300_000, 600_000].map((forMs) => [
+          durationText(forMs),
+          ...both((timings) => spans(isolationLoss({ timings, ...stopping }, forMs))),
+        ]),
+        ['never demotes up to', ...both((timings) => durationText(survivedMs(timings)))],
+      ],
+    ),
+    exposure: table(
+      ['an unfenced primary writes for at most', ...names.map(code)],
+      [
+        [
+          'while its guard runs, G + K',
+          ...both((timings) => durationText(guardedExposureMs({ timings, ...stopping }))),
+        ],
+        ...(['absolute', 'relative'] as const).map((deadMan) => [
+          `${deadMan} dead-man`,
+          ...both((timings) => durationText(partitionExposureMs({ timings, deadMan, ...stopping }))),
+        ]),
+        ['no dead-man, or `isolation: serve`', ...both(() => 'without bound')],
+      ],
+    ),
+    writable: table(
+      ['`for` of the row', ...names.map(code), 'by a fence that is read back'],
+      [0, 60_000, 300_000].map((forMs) => [
+        durationText(forMs),
+        ...both((timings) => durationText(worstToWritable(timings, { ...USUAL, forMs }, true).worstMs)),
+        durationText(worstToWritable(PROFILES.patient, { ...USUAL, forMs }, false).worstMs),
+      ]),
+    ),
+  };
+}
+
+/** The page with its tables made anew; the words around them are written by people. */
+export function timingsText(): string {
+  return Object.entries(timingTables()).reduce(
+    (text, [mark, lines]) => {
+      const [begin, end] = [`<!-- ${mark}: made by scripts/reference.ts -->\n`, `<!-- end of ${mark} -->\n`];
+      const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+      if (from < 0 || to < from) throw new Error(`docs/timings.md has no marks for the table of ${mark}`);
+      return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n\n${text.slice(to)}`;
+    },
+    readFileSync(TIMINGS_FILE, 'utf8'),
+  );
+}
+
 if (import.meta.main) {
+  generate(TIMINGS_FILE, timingsText(), 'scripts/reference.ts');
   generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');
   generate(GUARD_REFERENCE_FILE, guardReferenceText(), 'scripts/reference.ts');
 }

@@ -8,6 +8,7 @@ import type { RegionMachines, ServiceConfig } from '../region/config.ts';
 import { type Hypervisor, startHypervisor } from '../region/hypervisor-client.ts';
 import { LabError } from '../servers/errors.ts';
 import { startEtcd } from '../servers/etcd.ts';
+import { describeGuard, type GuardNode } from '../servers/guard.ts';
 import {
   allowRewind,
   clearNode,
@@ -28,10 +29,14 @@ import {
   type PostgresInstance,
   type PostgresTls,
   startPostgres,
+  stopPostgres,
 } from '../servers/postgres.ts';
+import { giveToServer } from '../servers/postgres-primary.ts';
+import { writeInstanceSettings } from '../servers/postgres-settings.ts';
 import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
+import type { GuardedLab } from './guards.ts';
 import { type Network, REPLICATION } from './network.ts';
 
 /** The two regions: a PostgreSQL and a service each, and the hypervisor that owns their machines. */
@@ -41,6 +46,8 @@ export interface Regions {
   readonly passwords: LabPasswords;
   /** What owns both, where something does. */
   readonly managers: { readonly a: PatroniNode; readonly b: PatroniNode } | undefined;
+  /** Where both have a guard: they are left stopped until `guards.ts` has the store to speak to. */
+  readonly guards: { readonly a: GuardNode; readonly b: GuardNode } | undefined;
 }
 
 export interface RegionsOptions {
@@ -50,6 +57,8 @@ export interface RegionsOptions {
   readonly certificates: LabCertificates | undefined;
   /** Both PostgreSQL belong to a Patroni each: a primary cluster in A, a standby cluster in B. */
   readonly patroni: boolean;
+  /** Both PostgreSQL have a guard each. */
+  readonly guarded: GuardedLab | undefined;
   /** Sabotage: the hypervisor claims a power-off without doing it. */
   readonly lie: boolean;
   readonly log: Log;
@@ -85,9 +94,10 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
     managed === undefined
       ? undefined
       : { a: managed, b: await manageStandby(options, b, upstream, managed, passwords) };
+  const guards = options.guarded === undefined ? undefined : await guardBoth(options.guarded, a, b);
   const machines = (side: 'a' | 'b', postgres: PostgresInstance): RegionMachines => ({
     postgres,
-    manager: managers?.[side],
+    manager: managers?.[side] ?? guards?.[side],
     service: {
       dir: folder.at(side),
       config: {
@@ -113,8 +123,27 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
   );
   await endings.add('hypervisor', async () => await hypervisor.stop());
   await hypervisor.act(REGION.a, 'start', 'service');
-  await hypervisor.act(REGION.b, 'on');
-  return { hypervisor, postgres: { a, b }, passwords, managers };
+  if (guards === undefined) await hypervisor.act(REGION.b, 'on');
+  else await hypervisor.act(REGION.b, 'start', 'service');
+  return { hypervisor, postgres: { a, b }, passwords, managers, guards };
+}
+
+/** A guard alone starts PostgreSQL: whatever of it ran to be made is stopped, and listens to nobody until then. */
+async function guardBoth(
+  { deadMan }: GuardedLab,
+  a: PostgresInstance,
+  b: PostgresInstance,
+): Promise<{ readonly a: GuardNode; readonly b: GuardNode }> {
+  await stopPostgres(a, 'fast');
+  await writeInstanceSettings(a, '');
+  await giveToServer(a);
+  const node = async (postgres: PostgresInstance): Promise<GuardNode> =>
+    describeGuard(postgres, {
+      port: await freePort(postgres.host),
+      token: randomBytes(24).toString('base64url'),
+      deadMan: deadMan !== 'none',
+    });
+  return { a: await node(a), b: await node(b) };
 }
 
 /** Running when Patroni takes it over, it goes on as the primary that it is. */

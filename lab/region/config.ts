@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { LabError, textOf } from '../servers/errors.ts';
+import type { GuardNode } from '../servers/guard.ts';
 import type { PatroniNode } from '../servers/patroni.ts';
 import type { PostgresInstance } from '../servers/postgres-settings.ts';
 
@@ -25,7 +26,7 @@ export interface ServiceConfig {
 export interface RegionMachines {
   readonly postgres: PostgresInstance;
   /** What starts, stops and promotes it; with its own store it is part of the same machine. Without one nobody does. */
-  readonly manager?: PatroniNode | undefined;
+  readonly manager?: PatroniNode | GuardNode | undefined;
   readonly service: { readonly dir: string; readonly config: ServiceConfig };
 }
 

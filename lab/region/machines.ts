@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { exists } from '../binaries/cache.ts';
 import type { Log } from '../binaries/missing.ts';
 import { LabError } from '../servers/errors.ts';
+import { clearGuard, foldersOfGuard, startGuard } from '../servers/guard.ts';
 import { foldersOfNode, startNode, stopNode } from '../servers/patroni.ts';
 import { removeSharedMemory, startPostgres, stopPostgres } from '../servers/postgres-process.ts';
 import { killAll, scanProcesses, signalAll } from '../servers/processes.ts';
@@ -138,7 +139,8 @@ export function lyingRegion(honest: Region): Region {
 
 function foldersOf(machines: RegionMachines, names: readonly MachineName[]): string[] {
   const { postgres, manager, service } = machines;
-  const database = manager === undefined ? [postgres.dataDir] : foldersOfNode(manager);
+  const database =
+    manager === undefined ? [postgres.dataDir] : 'kind' in manager ? foldersOfGuard(manager) : foldersOfNode(manager);
   return names.flatMap((name) => (name === 'postgres' ? database : [service.dir]));
 }
 
@@ -191,8 +193,9 @@ async function startMachine(
     await startService(machines.service, giveUp);
     return;
   }
-  if (manager !== undefined) await startNode(manager, { log, giveUp });
-  else await startPostgres(machines.postgres, { log, giveUp, timeoutMs: START_TIMEOUT_MS });
+  if (manager === undefined) await startPostgres(machines.postgres, { log, giveUp, timeoutMs: START_TIMEOUT_MS });
+  else if ('kind' in manager) await startGuard(manager, { log, giveUp });
+  else await startNode(manager, { log, giveUp });
 }
 
 async function startService(service: RegionMachines['service'], giveUp: () => string | undefined): Promise<void> {
@@ -236,6 +239,7 @@ async function answers(url: string): Promise<boolean> {
 
 async function stopDatabase({ manager, postgres }: RegionMachines): Promise<void> {
   if (manager === undefined) await stopPostgres(postgres, 'fast');
+  else if ('kind' in manager) await clearGuard(manager);
   else await stopNode(manager);
 }
 

@@ -3,6 +3,7 @@ import { badStandby } from './bad-standby.ts';
 import { breakGlass, breakGlassUnbroken } from './break-glass.ts';
 import { corruptionVeto, corruptionVetoCleared } from './corruption.ts';
 import { grayFailure, grayFailureReplicationStops } from './gray-failure.ts';
+import { guardedRegionDown, partitionPrimary } from './guarded.ts';
 import { cutOffRegion, cutOffRegionNotCut, isolatedVantage, isolatedVantageNot } from './isolation.ts';
 import {
   alertmanagerRestart,
@@ -72,6 +73,8 @@ export const SCENARIOS: readonly Scenario[] = [
   tlsForeignAuthority,
   patroniManaged,
   patroniOldSideReturns,
+  guardedRegionDown,
+  partitionPrimary,
 ];
 
 export { regionDownAuto };

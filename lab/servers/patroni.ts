@@ -228,6 +228,20 @@ export async function patchConfig({ rest }: PatroniNode, patch: object): Promise
   await answer.body?.cancel();
 }
 
+/** The same by Patroni's own tool, which needs the store alone: for a cluster of which nothing runs. */
+export async function editConfig(node: PatroniNode, settings: readonly string[]): Promise<void> {
+  const set = settings.flatMap((setting) => ['--set', setting]);
+  const { python } = node.install;
+  const words = ['-c', configFile(node), 'edit-config', '--force', ...set, node.scope];
+  const { stdout } = await mustRun([python, '-c', 'from patroni.ctl import ctl; ctl()', ...words], {
+    env: patroniEnv(node.install),
+    user: serverUser(),
+    cwd: node.dir,
+    timeoutMs: STOP_TIMEOUT_MS,
+  });
+  if (!stdout.includes('Configuration changed')) throw new LabError('command-failed', `edit-config: ${tail(stdout)}`);
+}
+
 /** SIGTERM to Patroni, which stops its PostgreSQL, and its etcd killed after that. */
 export async function stopNode(node: PatroniNode): Promise<void> {
   await stopPatroni(node);

@@ -18,7 +18,7 @@ import { identityProblem, stateOf } from './postgres-state.ts';
 import { hostPort, type PostgresTarget } from './targets.ts';
 
 const POLL_MS = 200;
-const FOLLOW_NOBODY = { restore_command: 'false' } as const;
+const FOLLOW_NOBODY = { restore_command: '/bin/false' } as const;
 
 export const fence: Reversal = {
   async do(target, operation, context) {

@@ -153,7 +153,7 @@ async function release({ loop, postgres, settings }: Guard, log: Log): Promise<b
     log.info({ ok }, message);
     return ok;
   }
-  const { taken, message } = await loop.order({ kind: 'release', run: 'run-guard-stopped', epoch: durable.obeyed });
+  const { taken, message } = await loop.order({ kind: 'release', run: 'run-guard-stopped', epoch: durable.obeyed + 1 });
   log.info({ taken }, message);
   const untilMono = systemClock.mono() + RELEASE_WITHIN_MS;
   while (taken && loop.state().durable.holds !== null && systemClock.mono() < untilMono)

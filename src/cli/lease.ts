@@ -108,6 +108,7 @@ async function clear(name: string, values: Values, shell: Shell): Promise<number
       why === '' ? 'a reason is needed, for the journal' : `${why} is too short for a reason`,
       'add --why "what you looked at", three letters at least',
     );
+  if (values.json && !values.yes) throw new UsageError('--json asks nothing', 'add --yes');
   const client = createClient(values, shell);
   const answer = await client.status();
   if (!answer.ok) return reportFault(answer.fault, shell, values.json);

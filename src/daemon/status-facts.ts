@@ -9,9 +9,10 @@ import type { KeptObservation, State } from '../model/loop.ts';
 import type { Verdict } from '../model/primitives.ts';
 import { METRICS_VANTAGE, monitorKey, sightKey } from '../policies/evidence.ts';
 import { serverText } from '../policies/metrics.ts';
+import type { PostgresView } from '../policies/postgres-view.ts';
 import { READY_FRESH_MS } from '../policies/readiness.ts';
 import { CONTROL_FRESH_MS } from '../policies/vantage.ts';
-import type { PostgresView, View } from '../policies/view.ts';
+import type { View } from '../policies/view.ts';
 import type { FactStatus, FailureStatus, GroupStatus } from './status-document.ts';
 import { counted } from './text.ts';
 

@@ -3,7 +3,7 @@
  * state that can't be kept, and hands the running whole to the command line.
  */
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { GuardSettings } from '../model/guard.ts';
 import { DEAD_MAN_OF, type GuardConfig } from '../model/guard-config.ts';
 import type { LeaseStore } from '../model/lease.ts';
@@ -28,6 +28,7 @@ import { createGuardHttp, type GuardHttpOptions } from './http/server.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { statusOf } from './machine/status.ts';
 import { initialGuard, step } from './machine.ts';
+import { isThere } from './postgres/files.ts';
 import { command, type Launcher, pgCtl, systemd } from './postgres/launch.ts';
 import { createPostgres, type Postgres } from './postgres/postgres.ts';
 import type { ServerUser } from './postgres/program.ts';
@@ -132,7 +133,9 @@ function watchSettings({ config, terms }: LoadedGuard, { stateDir, dataDir, cgro
   };
 }
 
-function deadManOf(loaded: LoadedGuard, places: Places, ports: { clock: Clock; timers: Timers; log: Log }): DeadMan {
+type Ports = { readonly clock: Clock; readonly timers: Timers; readonly log: Log };
+
+function deadManOf(loaded: LoadedGuard, places: Places, ports: Ports): DeadMan {
   const { deadMan } = loaded.config;
   const { clock, timers, log } = ports;
   switch (deadMan.driver) {
@@ -173,7 +176,7 @@ function launcherOf(config: GuardConfig['postgres'], { dataDir, postgres, server
   }
 }
 
-function postgresOf({ config }: LoadedGuard, places: Places, clock: Clock, timers: Timers): Postgres {
+function postgresOf({ config }: LoadedGuard, places: Places, { clock, timers, log }: Ports): Postgres {
   const { postgres } = config;
   const { dataDir, cgroup, serverUser } = places;
   const target: Target = { dataDir, cgroup };
@@ -190,9 +193,17 @@ function postgresOf({ config }: LoadedGuard, places: Places, clock: Clock, timer
     },
     listenAddresses: postgres.listenAddresses.replaceAll(/\s+/g, ''),
     operatorsHba: postgres.hba,
-    configFile: null,
+    configFile: configFileOf(dataDir, postgres.hba),
+    tell: (message) => log.warn({}, message),
     endOfWal: (signal) => endOfWal(dataDir, programs, signal),
   });
+}
+
+/** Debian keeps it beside pg_hba.conf, under /etc, where PostgreSQL finds it by its command line alone. */
+function configFileOf(dataDir: string, hba: string): string | null {
+  if (isThere(join(dataDir, 'postgresql.conf'))) return null;
+  const beside = join(dirname(hba), 'postgresql.conf');
+  return isThere(beside) ? beside : null;
 }
 
 function secureOf({ config: { tls } }: LoadedGuard, secrets: Secrets): GuardHttpOptions['secure'] {
@@ -228,9 +239,11 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
     lifecycle.onStop(`lock of ${folder}`, STOP_MS.lock, () => lock.release());
   }
   const stateFile = createStateFile(places.stateDir, settings);
-  const { durable, fresh } = await stateFile.read();
-  // What can't be written must be known before anything rests on it.
-  await stateFile.write(durable);
+  const found = await stateFile.read();
+  await stateFile.tryOut();
+  const { durable } = found;
+  // A guard that ended before it had ever started PostgreSQL has done nothing that the next one must answer for.
+  const fresh = found.fresh || (durable.lastRole === null && durable.holds === null && durable.obeyed === 0);
 
   const deadMan = deadManOf(loaded, places, { clock, timers, log });
   let armed = DEAD_MAN_OF[config.deadMan.driver] !== 'none';
@@ -241,7 +254,7 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   });
   lifecycle.onStop('dead-man', STOP_MS.deadMan, () => deadMan.leave());
 
-  const postgres = postgresOf(loaded, places, clock, timers);
+  const postgres = postgresOf(loaded, places, { clock, timers, log });
   const certificates = createCertificates(secrets);
   const own = (): string => secrets.of(config.token).reveal();
   const metrics = createGuardMetrics(version);

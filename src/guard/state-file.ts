@@ -3,7 +3,7 @@
  * before anything that rests on it (invariants 3 and 6). A file that is torn, or of another guard, is nobody's to guess from.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import canonicalize from 'canonicalize';
 import Type from 'typebox';
@@ -44,6 +44,8 @@ export type StateFile = {
   read(): Promise<{ readonly durable: GuardDurable; readonly fresh: boolean }>;
   /** Resolves once it survives a power cut; rejects where it may not have been written. */
   write(durable: GuardDurable): Promise<void>;
+  /** Whether a write would do, without changing what is there. Throws {@link StateRefused}. */
+  tryOut(): Promise<void>;
 };
 
 const KEEP = 'keep the file for evidence, and see docs/guard.md, "When the state of a guard is lost"';
@@ -57,6 +59,16 @@ export function createStateFile(folder: string, of: GuardName): StateFile {
   const path = join(folder, FILE);
   const { group, component, region } = of;
   const name: GuardName = { group, component, region };
+  const beside = `${path}.new`;
+  const writeBeside = async (durable: GuardDurable): Promise<void> => {
+    const handle = await open(beside, 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify({ of: name, durable, sha256: hashOf(name, durable) }, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  };
   return {
     path,
     async read() {
@@ -66,16 +78,25 @@ export function createStateFile(folder: string, of: GuardName): StateFile {
     },
     async write(durable) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const beside = `${path}.new`;
-      const handle = await open(beside, 'w', 0o600);
-      try {
-        await handle.writeFile(`${JSON.stringify({ of: name, durable, sha256: hashOf(name, durable) }, null, 2)}\n`);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await writeBeside(durable);
       await rename(beside, path);
       await syncFolder(dirname(path));
+    },
+    async tryOut() {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await writeBeside(FRESH_DURABLE);
+        await unlink(beside);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        throw new StateRefused(
+          `${folder} can't be written`,
+          'free space on its disk, and let the user who runs the guard write',
+          {
+            cause: error,
+          },
+        );
+      }
     },
   };
 }

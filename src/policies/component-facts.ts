@@ -4,8 +4,9 @@ import type { AlertMeaning, ComponentSettings } from '../model/settings.ts';
 import { alerted } from './alert-facts.ts';
 import { reachable, receiveGap, replayLag } from './facts.ts';
 import { identityOf } from './identity.ts';
+import type { PostgresView } from './postgres-view.ts';
 import { plain, type Reading } from './reading.ts';
-import type { PostgresView, View } from './view.ts';
+import type { View } from './view.ts';
 
 /** Meanings that say of a component that it fails. */
 export const FAILING: readonly AlertMeaning['fact'][] = ['workload-degraded', 'clickhouse-failing', 'nats-failing'];

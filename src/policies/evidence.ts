@@ -7,7 +7,7 @@ import { withKey, withoutKey } from '../model/keyed.ts';
 import type { InputOf, KeptObservation, Sample, State, Volatile } from '../model/loop.ts';
 import type { GroupSettings } from '../model/settings.ts';
 import { indexOf } from '../model/settings-index.ts';
-import { vantageView } from './vantage.ts';
+import { connectionOf } from './vantage.ts';
 
 const NO_FAILURES: readonly FailureEpisode[] = [];
 
@@ -76,26 +76,23 @@ const isNamedMetric = ({ metrics }: GroupSettings, o: MetricObservation): boolea
 };
 
 export function takeObservations(state: State, input: InputOf<'observed'>): Volatile {
-  const shelves = { sights: shelvesOver(state.volatile.sights), controls: shelvesOver(state.volatile.controls) };
+  const { controls, connectedSince } = takeControls(state, input);
+  const shelves = shelvesOver(state.volatile.sights);
   let { samples, monitors, readiness } = state.volatile;
   let unvouched = answered(state.volatile.unvouched, input);
-  const connectedSince = reconnected(state, input);
   for (const observation of input.observations) {
-    if (!known(state, observation)) continue;
+    if (observation.kind === 'control' || !known(state, observation)) continue;
     if (isMonitor(observation)) {
       const key = monitorKey(observation);
       monitors = withKey(monitors, key, keptOf(observation, monitors[key], input, false));
       continue;
     }
-    const [shelf, key] =
-      observation.kind === 'control'
-        ? [shelves.controls.shelf(observation.vantage), observation.target]
-        : [shelves.sights.shelf(observation.group), keyOf(observation)];
+    const shelf = shelves.shelf(observation.group);
+    const key = keyOf(observation);
     const before = shelf[key];
     if (before !== undefined && isLateFailure(observation, before.observation)) continue;
     const kept = keptOf(observation, before, input, isDoubtful(observation, before, connectedSince));
     shelf[key] = kept;
-    if (observation.kind === 'control') continue;
     // One that could not tell takes nothing away of what it told before, and its silence is no sign of failing.
     if (observation.kind === 'readiness') {
       const { group, component, region, facts } = observation;
@@ -109,14 +106,35 @@ export function takeObservations(state: State, input: InputOf<'observed'>): Vola
   }
   return {
     ...state.volatile,
-    sights: shelves.sights.filled(),
-    controls: shelves.controls.filled(),
+    sights: shelves.filled(),
+    controls,
     connectedSince,
     monitors,
     samples,
     readiness,
     unvouched,
   };
+}
+
+/**
+ * What the control targets said, and since when vantages are connected that were known not to be (invariant 18): one report may tell
+ * of both. The first answer of a life says nothing of the time before it.
+ */
+function takeControls(state: State, input: InputOf<'observed'>): Pick<Volatile, 'controls' | 'connectedSince'> {
+  let { controls, connectedSince } = state.volatile;
+  if (!input.observations.some(({ kind }) => kind === 'control')) return { controls, connectedSince };
+  const shelves = shelvesOver(controls);
+  for (const observation of input.observations) {
+    if (observation.kind !== 'control' || !known(state, observation)) continue;
+    const { vantage, target, verdict } = observation;
+    const shelf = shelves.shelf(vantage);
+    const heard = Object.keys(shelf).length > 0;
+    const back = verdict === 'ok' && heard && connectionOf(shelf, input).connected !== 'ok';
+    if (back) connectedSince = withKey(connectedSince, vantage, input.mono);
+    shelf[target] = keptOf(observation, shelf[target], input, false);
+  }
+  controls = shelves.filled();
+  return { controls, connectedSince };
 }
 
 function keptOf(
@@ -139,25 +157,14 @@ function keptOf(
   };
 }
 
-/**
- * The vantages that were connected and are known not to have been since, with the instant at which one of their control
- * targets is heard to answer again (invariant 18). The first answer of a life says nothing of the time before it.
- */
-function reconnected(state: State, input: InputOf<'observed'>): Volatile['connectedSince'] {
-  return [...answeringIn(input)].reduce((since, vantage) => {
-    const heard = state.volatile.controls[vantage] !== undefined;
-    return heard && vantageView(state, vantage, '').connected !== 'ok' ? withKey(since, vantage, input.mono) : since;
-  }, state.volatile.connectedSince);
-}
-
 /** Whether a look may have begun while its vantage was cut off: it is the first of its subject since that is back (invariant 18). */
 function isDoubtful(
-  observation: Observation,
+  observation: Sight,
   before: KeptObservation | undefined,
   connectedSince: Volatile['connectedSince'],
 ): boolean {
-  // A control target is what connection is told by; the others are asked of Prometheus, or tell nothing by failing.
-  if (observation.verdict !== 'bad' || observation.kind === 'control' || observation.kind === 'metric') return false;
+  // A metric is what Prometheus saw, wherever it is asked from.
+  if (observation.verdict !== 'bad' || observation.kind === 'metric') return false;
   const sinceMono = connectedSince[observation.vantage];
   return sinceMono !== undefined && (before === undefined || before.receivedMono <= sinceMono);
 }
@@ -166,15 +173,11 @@ function isDoubtful(
 const LATEST_MS = 5_000;
 
 /**
- * A look that took its deadline to fail must not undo a later one that was answered (invariant 18). An answer is always taken, and
- * so is whatever a control target says: where a clock was set back, the error is to see a failure late, never to miss an answer.
+ * A look that took its deadline to fail must not undo a later one that was answered (invariant 18). An answer is always taken: where a
+ * clock was set back, the error is to see a failure late, never to miss an answer.
  */
-const isLateFailure = (late: Observation, newest: Observation): boolean =>
-  late.kind !== 'control' &&
-  late.verdict === 'bad' &&
-  newest.verdict === 'ok' &&
-  late.at < newest.at &&
-  newest.at - late.at <= LATEST_MS;
+const isLateFailure = (late: Sight, newest: Observation): boolean =>
+  late.verdict === 'bad' && newest.verdict === 'ok' && late.at < newest.at && newest.at - late.at <= LATEST_MS;
 
 type Shelves = {
   /** This call's own copy, made once however many observations there are. */

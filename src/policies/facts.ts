@@ -10,9 +10,10 @@ import type { GroupFactName } from '../model/row-facts.ts';
 import { alerted } from './alert-facts.ts';
 import { DIAGNOSES } from './diagnoses.ts';
 import { maintenanceReading } from './maintenance.ts';
+import type { PostgresView } from './postgres-view.ts';
 import { quorumOf } from './quorum.ts';
 import { plain, type Reading } from './reading.ts';
-import type { PostgresView, Reach, View } from './view.ts';
+import type { Reach, View } from './view.ts';
 import { watchingAll } from './watchdog.ts';
 
 export const READERS: Readonly<Record<GroupFactName, (view: View) => Reading>> = {

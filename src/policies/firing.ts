@@ -50,6 +50,7 @@ type Bucket = {
 };
 type Buckets = ReadonlyMap<GroupId, ReadonlyMap<AlertMeaning, Bucket>>;
 const NONE: Buckets = new Map();
+const NO_BUCKETS: ReadonlyMap<AlertMeaning, Bucket> = new Map();
 
 const finders = new WeakMap<Settings, ReturnType<typeof byPartOfTwo<KeptAlert, MonoMs, Buckets>>>();
 
@@ -109,13 +110,15 @@ export function firingAlerts(state: State, settings: GroupSettings): FiringAlert
     ageMs: ageOf(one),
     path: alertRegion === null ? null : pathOf(alertRegion, meaning.region),
   });
-  function* bucketsLike(like: (meaning: AlertMeaning) => boolean): Generator<[AlertMeaning, Bucket], void> {
+  const bucketsLike = (like: (meaning: AlertMeaning) => boolean): [AlertMeaning, Bucket][] => {
+    const found: [AlertMeaning, Bucket][] = [];
     // Most groups have few meanings, and most questions are about none that is mapped.
-    if (!settings.alertMeanings.some(like)) return;
+    if (!settings.alertMeanings.some(like)) return found;
     for (const part of bucketsOf(state)) {
-      for (const [meaning, bucket] of part.get(id) ?? []) if (like(meaning)) yield [meaning, bucket];
+      for (const both of part.get(id) ?? NO_BUCKETS) if (like(both[0])) found.push(both);
     }
-  }
+    return found;
+  };
   return {
     all(like) {
       const views: AlertView[] = [];

@@ -1,6 +1,7 @@
 /** Whether what answers is the cluster that is pinned: of either side, by every vantage that counts. PURE. */
 import type { RegionId, Verdict } from '../model/primitives.ts';
-import type { IdentitySeen, PostgresView, View } from './view.ts';
+import type { IdentitySeen, PostgresView } from './postgres-view.ts';
+import type { View } from './view.ts';
 
 export type Identity = { readonly verdict: Verdict; readonly why: string; readonly region: RegionId };
 

@@ -2,7 +2,7 @@
  * One row of the matrix, judged on a view: does it match, what did it see, and what would change it (design §5). PURE.
  */
 import type { DecisionRecord } from '../model/events.ts';
-import { expressionOf, type RowValues } from '../model/expression.ts';
+import { expressionOf } from '../model/expression.ts';
 import type { ComponentId, RegionId, Verdict } from '../model/primitives.ts';
 import { turnsOf } from '../model/row-examples.ts';
 import { type GroupFactName, isComponentFact, metricIn, type ReadableFact } from '../model/row-facts.ts';
@@ -19,16 +19,11 @@ export type RowFinding = Omit<Finding, 'code'> & {
   readonly turnedBy: readonly string[];
 };
 
-/** Readings of one view, made once however many rows ask. */
-const readings = new WeakMap<View, Map<string, Reading>>();
-
 /** A fact of the group; `component.*` of the component that is named. Throws a RangeError where none is, or none such. */
 export function readFact(view: View, fact: ReadableFact, component: ComponentId | null = null): Reading {
-  const known = readings.get(view) ?? new Map<string, Reading>();
-  readings.set(view, known);
   const key = isComponentFact(fact) ? `${fact} ${component}` : fact;
-  const reading = known.get(key) ?? read(view, fact, component);
-  known.set(key, reading);
+  const reading = (view.readings.get(key) as Reading | undefined) ?? read(view, fact, component);
+  view.readings.set(key, reading);
   return reading;
 }
 
@@ -59,22 +54,43 @@ export function judgeRow(
   instead: { readonly [fact in ReadableFact]?: Reading } = {},
 ): RowFinding {
   const expression = expressionOf(row.when, view.settings.metrics);
-  const read = expression.facts.map((fact) => ({ fact, ...(instead[fact] ?? readFact(view, fact, component)) }));
-  const now: RowValues = Object.fromEntries(read.map(({ fact, value }) => [fact, value]));
-  const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));
-  const regions = read.flatMap(({ region }) => (region === null ? [] : [region]));
+  const read = expression.facts.map((fact) => instead[fact] ?? readFact(view, fact, component));
+  const now: Record<string, Reading['value']> = {};
+  for (const [index, fact] of expression.facts.entries()) now[fact] = read[index]?.value ?? null;
+  const [only] = read;
+  // Nearly every row reads one fact, and what that says is then all there is to say.
+  const parts =
+    only !== undefined && read.length === 1
+      ? { why: only.why, signs: only.signs, vetoes: only.vetoes, impactAt: only.impactAt, region: only.region }
+      : togetherOf(read);
   return new Judged(
     {
       verdict: VERDICT[expression.answer(now)],
-      region: regions[0] ?? (view.active satisfies RegionId),
-      why: read.map(({ why }) => why).join('; '),
-      signs: read.flatMap(({ signs }) => signs),
-      vetoes: read.flatMap(({ vetoes }) => vetoes),
-      impactAt: impacts.length === 0 ? null : Math.min(...impacts),
-      values: read.map(({ fact, value, why }) => ({ fact, value: value ?? 'unknown', why })),
+      why: parts.why,
+      signs: parts.signs,
+      vetoes: parts.vetoes,
+      impactAt: parts.impactAt,
+      region: parts.region ?? (view.active satisfies RegionId),
     },
+    () =>
+      expression.facts.map((fact, index) => ({
+        fact,
+        value: read[index]?.value ?? 'unknown',
+        why: read[index]?.why ?? '',
+      })),
     () => turnsOf(expression, now).map(({ fact, to }) => `${fact} = ${to}`),
   );
+}
+
+function togetherOf(read: readonly Reading[]): Omit<Reading, 'value'> {
+  const impacts = read.flatMap(({ impactAt }) => (impactAt === null ? [] : [impactAt]));
+  return {
+    why: read.map(({ why }) => why).join('; '),
+    signs: read.flatMap(({ signs }) => signs),
+    vetoes: read.flatMap(({ vetoes }) => vetoes),
+    impactAt: impacts.length === 0 ? null : Math.min(...impacts),
+    region: read.find(({ region }) => region !== null)?.region ?? null,
+  };
 }
 
 /** A class, since an object with a getter of its own is dear to make, and a row is judged at every look. */
@@ -85,19 +101,26 @@ class Judged implements RowFinding {
   readonly signs: RowFinding['signs'];
   readonly vetoes: RowFinding['vetoes'];
   readonly impactAt: RowFinding['impactAt'];
-  readonly values: RowFinding['values'];
+  readonly #values: () => RowFinding['values'];
   readonly #turns: () => readonly string[];
-  constructor(found: Omit<RowFinding, 'turnedBy'>, turns: () => readonly string[]) {
+  constructor(
+    found: Omit<RowFinding, 'turnedBy' | 'values'>,
+    values: () => RowFinding['values'],
+    turns: () => readonly string[],
+  ) {
     this.verdict = found.verdict;
     this.region = found.region;
     this.why = found.why;
     this.signs = found.signs;
     this.vetoes = found.vetoes;
     this.impactAt = found.impactAt;
-    this.values = found.values;
+    this.#values = values;
     this.#turns = turns;
   }
   /** Asked for by whoever writes a decision down or shows it; a look at a quiet row does without. */
+  get values(): RowFinding['values'] {
+    return this.#values();
+  }
   get turnedBy(): readonly string[] {
     return this.#turns();
   }

@@ -19,27 +19,39 @@ export type VantageView = {
   readonly connectedSinceMono: number | null;
 };
 
-export const freshFor = (state: State, kept: KeptObservation, lifeMs: number): boolean =>
-  state.mono - kept.receivedMono <= lifeMs;
+export const freshFor = ({ mono }: Pick<State, 'mono'>, kept: KeptObservation, lifeMs: number): boolean =>
+  mono - kept.receivedMono <= lifeMs;
 
 export function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
+  const connection = connectionOf(state.volatile.controls[id] ?? NOTHING, state);
+  return { id, region, ...connection, connectedSinceMono: state.volatile.connectedSince[id] ?? null };
+}
+const NOTHING: Readonly<Record<string, KeptObservation>> = {};
+
+/** What a vantage's control targets say together, by target. */
+export function connectionOf(
+  controls: Readonly<Record<string, KeptObservation>>,
+  now: Pick<State, 'mono'>,
+): Pick<VantageView, 'connected' | 'why' | 'answeredMono'> {
   let bad = 0;
   let unknown = 0;
   let answeredMono: number | null = null;
-  for (const kept of Object.values(state.volatile.controls[id] ?? {})) {
-    if (!freshFor(state, kept, CONTROL_FRESH_MS)) unknown += 1;
+  for (const kept of Object.values(controls)) {
+    if (!freshFor(now, kept, CONTROL_FRESH_MS)) unknown += 1;
     else if (kept.observation.verdict === 'ok')
       answeredMono = Math.max(kept.receivedMono, answeredMono ?? kept.receivedMono);
     else if (kept.observation.verdict === 'bad') bad += 1;
     else unknown += 1;
   }
-  const connectedSinceMono = state.volatile.connectedSince[id] ?? null;
-  const base = { id, region, answeredMono, connectedSinceMono };
-  if (answeredMono !== null) return { ...base, connected: 'ok', why: 'a control target answers' };
+  if (answeredMono !== null) return { answeredMono, connected: 'ok', why: 'a control target answers' };
   if (bad > 0 && unknown === 0)
-    return { ...base, connected: 'bad', why: `none of its ${bad} control targets answers: it is the isolated one` };
+    return {
+      answeredMono,
+      connected: 'bad',
+      why: `none of its ${bad} control targets answers: it is the isolated one`,
+    };
   const why = bad + unknown === 0 ? 'nothing was heard from it' : 'its control targets were not seen lately';
-  return { ...base, connected: 'unknown', why };
+  return { answeredMono, connected: 'unknown', why };
 }
 
 /**

@@ -4,19 +4,18 @@
  * Whatever expired, is missing, or comes from a vantage that can't reach its own control targets is *unknown*: it never
  * counts as failed and is never good enough to act on (invariants 15, 18).
  */
-import type { Alert, PostgresObservation, Silence } from '../model/evidence.ts';
+import type { Alert, Silence } from '../model/evidence.ts';
 import { alertKey } from '../model/evidence.ts';
 import { EMPTY_GROUP, type GroupLedger } from '../model/ledger.ts';
-import type { KeptObservation, Sample, State } from '../model/loop.ts';
+import type { KeptObservation, State } from '../model/loop.ts';
 import type { ComponentId, GroupId, Path, RegionId, VantageId, Verdict } from '../model/primitives.ts';
-import { laterLsn, lsnGapBytes, pathOf } from '../model/primitives.ts';
+import { pathOf } from '../model/primitives.ts';
 import type { AlertMeaning, ComponentSettings, GroupSettings } from '../model/settings.ts';
 import { indexOf, type MeaningOf } from '../model/settings-index.ts';
 import { sightKey } from './evidence.ts';
 import { type AlertView, type FiringAlerts, firingAlerts, freshSilences, isSilenced } from './firing.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
-import type { SeenReadiness } from './readiness.ts';
-import { seenReadiness } from './readiness-kept.ts';
+import { type PostgresView, postgresView } from './postgres-view.ts';
 import { doubtOf, freshFor, type VantageView, vantageView } from './vantage.ts';
 
 /** What one vantage says of one region, by client-like probes of all its components. */
@@ -28,41 +27,6 @@ export type Reach = {
   readonly ageMs: number | null;
   /** Wall time of the first bad answer of the present run of bad ones. */
   readonly badSince: number | null;
-};
-
-export type PostgresSight = {
-  readonly vantage: VantageId;
-  readonly ageMs: number;
-  readonly observation: PostgresObservation;
-};
-
-export type IdentitySeen = {
-  readonly vantage: VantageId;
-  readonly region: RegionId;
-  readonly systemIdentifier: string;
-};
-
-export type PostgresView = {
-  readonly component: ComponentId;
-  readonly systemIdentifier: string | null;
-  /** Newest fresh answer of each side, from vantages that count. */
-  readonly active: PostgresSight | null;
-  readonly standby: PostgresSight | null;
-  /** Whether the standby belongs to the pinned cluster. */
-  readonly identity: Verdict;
-  /** Every fresh answer to who the cluster is, of either side, by vantages that count. */
-  readonly identitiesSeen: readonly IdentitySeen[];
-  /** Those that say it is another one than the pinned. */
-  readonly contradictions: readonly IdentitySeen[];
-  /** ok: the standby heard from its primary lately. bad: it did not. */
-  readonly streaming: Verdict;
-  readonly streamingWhy: string;
-  readonly sample: Sample | null;
-  /** How both sides were last seen to be made. */
-  readonly made: { readonly active: SeenReadiness | null; readonly standby: SeenReadiness | null };
-  /** Flushed by the primary when last sampled, and not received by the standby. */
-  readonly receiveGapBytes: number | null;
-  readonly replayLagBytes: number | null;
 };
 
 /** An alert that fires behind a silence: neither a sign of anything, nor of health. */
@@ -98,6 +62,8 @@ export type View = {
   readonly silences: readonly Silence[] | null;
   /** Facts that the config names, in its order. */
   readonly metrics: readonly MetricView[];
+  /** What rows have read of it so far: each fact is read once, however many rows ask (`rows.ts`). */
+  readonly readings: Map<string, object>;
 };
 
 export const groupLedger = (state: State, group: GroupId): GroupLedger => state.ledger.groups[group] ?? EMPTY_GROUP;
@@ -110,25 +76,15 @@ export function viewOf(state: State, group: GroupId): View {
   const active = ledger.active ?? settings.primary;
   const standby = active === settings.primary ? settings.secondary : settings.primary;
   const vantages = settings.vantages.map((vantage) => vantageView(state, vantage.id, vantage.region));
-  const probed = settings.components.filter(isProbed);
-  const reach = Object.fromEntries(
-    [active, standby].map((region) => [
-      region,
-      vantages.map((vantage) => reachOf(state, settings, vantage, region, probed)),
-    ]),
+  const { probed, databases } = partsOf(settings);
+  const reachIn = (region: RegionId): Reach[] =>
+    vantages.map((vantage) => reachOf(state, settings, vantage, region, probed));
+  const reach = { [active]: reachIn(active), [standby]: reachIn(standby) };
+  const postgres = databases.map((component) =>
+    postgresView(state, settings, ledger, component, vantages, active, standby),
   );
-  const ofKind = (kind: ProbedKind): Reach[] => {
-    const some = probed.filter((component) => component.kind === kind);
-    return vantages.map((vantage) => reachOf(state, settings, vantage, active, some));
-  };
-  const firing = firingAlerts(state, settings);
-  let alerts: readonly AlertView[] | null = null;
-  // Few rows ask for them.
-  const byKind: Partial<Record<ProbedKind, Reach[]>> = {};
-  const postgres = settings.components
-    .filter((component) => component.kind === 'postgres' && component.supported)
-    .map((component) => postgresView(state, settings, ledger, component, vantages, active, standby));
-  return {
+  return new GroupView({
+    state,
     group,
     at: state.at,
     upMs: state.mono,
@@ -138,36 +94,118 @@ export function viewOf(state: State, group: GroupId): View {
     standby,
     vantages,
     reach,
-    activeReachByKind: {
-      get postgres() {
-        byKind.postgres ??= ofKind('postgres');
-        return byKind.postgres;
-      },
-      get http() {
-        byKind.http ??= ofKind('http');
-        return byKind.http;
-      },
-    },
-    reachOfComponent: (component, region) => {
-      const some = probed.filter(({ id, regions }) => id === component && regions.includes(region));
-      return some.length === 0 ? [] : vantages.map((vantage) => reachOf(state, settings, vantage, region, some));
-    },
     postgres,
-    get alerts() {
-      alerts ??= firing.all(() => true);
-      return alerts;
-    },
-    firing,
+    firing: firingAlerts(state, settings),
     silenced: silencedOf(state, settings),
     silences: silencesOf(state, settings),
-    metrics: metricsOf(state, settings, active),
-  };
+  });
+}
+
+type Seen = Pick<
+  View,
+  | 'group'
+  | 'at'
+  | 'upMs'
+  | 'settings'
+  | 'ledger'
+  | 'active'
+  | 'standby'
+  | 'vantages'
+  | 'reach'
+  | 'postgres'
+  | 'firing'
+  | 'silenced'
+  | 'silences'
+> & { readonly state: State };
+
+/** A class, since an object with getters of its own is dear to make: what few rows ask for is made when they do. */
+class GroupView implements View {
+  readonly group: View['group'];
+  readonly at: View['at'];
+  readonly upMs: View['upMs'];
+  readonly settings: View['settings'];
+  readonly ledger: View['ledger'];
+  readonly active: View['active'];
+  readonly standby: View['standby'];
+  readonly vantages: View['vantages'];
+  readonly reach: View['reach'];
+  readonly postgres: View['postgres'];
+  readonly firing: View['firing'];
+  readonly silenced: View['silenced'];
+  readonly silences: View['silences'];
+  readonly readings: View['readings'] = new Map();
+  readonly #state: State;
+  #alerts: View['alerts'] | null = null;
+  #metrics: View['metrics'] | null = null;
+  #byKind: View['activeReachByKind'] | null = null;
+
+  constructor(seen: Seen) {
+    this.group = seen.group;
+    this.at = seen.at;
+    this.upMs = seen.upMs;
+    this.settings = seen.settings;
+    this.ledger = seen.ledger;
+    this.active = seen.active;
+    this.standby = seen.standby;
+    this.vantages = seen.vantages;
+    this.reach = seen.reach;
+    this.postgres = seen.postgres;
+    this.firing = seen.firing;
+    this.silenced = seen.silenced;
+    this.silences = seen.silences;
+    this.#state = seen.state;
+  }
+
+  get alerts(): View['alerts'] {
+    this.#alerts ??= this.firing.all(() => true);
+    return this.#alerts;
+  }
+  get metrics(): View['metrics'] {
+    this.#metrics ??= metricsOf(this.#state, this.settings, this.active);
+    return this.#metrics;
+  }
+  get activeReachByKind(): View['activeReachByKind'] {
+    this.#byKind ??= { postgres: this.#ofKind('postgres'), http: this.#ofKind('http') };
+    return this.#byKind;
+  }
+  #ofKind(kind: ProbedKind): readonly Reach[] {
+    return this.#reachOfSome(
+      this.active,
+      partsOf(this.settings).probed.filter((component) => component.kind === kind),
+    );
+  }
+  reachOfComponent(component: ComponentId, region: RegionId): readonly Reach[] {
+    const some = partsOf(this.settings).probed.filter(
+      ({ id, regions }) => id === component && regions.includes(region),
+    );
+    return some.length === 0 ? [] : this.#reachOfSome(region, some);
+  }
+  #reachOfSome(region: RegionId, some: readonly ComponentSettings[]): readonly Reach[] {
+    return this.vantages.map((vantage) => reachOf(this.#state, this.settings, vantage, region, some));
+  }
 }
 
 type ProbedKind = 'postgres' | 'http';
 const PROBED: readonly string[] = ['postgres', 'http'] satisfies ProbedKind[];
-/** Components that tell whether clients reach a region. */
-const isProbed = ({ supported, kind }: ComponentSettings): boolean => supported && PROBED.includes(kind);
+
+type Parts = {
+  /** Components that tell whether clients reach a region. */
+  readonly probed: readonly ComponentSettings[];
+  readonly databases: readonly ComponentSettings[];
+};
+const parts = new WeakMap<GroupSettings, Parts>();
+/** Found once for each configuration of a group, not at every look. */
+function partsOf(settings: GroupSettings): Parts {
+  const known = parts.get(settings);
+  if (known !== undefined) return known;
+  const supported = settings.components.filter((component) => component.supported);
+  const made = {
+    probed: supported.filter(({ kind }) => PROBED.includes(kind)),
+    databases: supported.filter(({ kind }) => kind === 'postgres'),
+  };
+  parts.set(settings, made);
+  return made;
+}
 
 function reachOf(
   state: State,
@@ -213,103 +251,6 @@ function reachOf(
 }
 
 const subjectOf = ({ observation: o }: KeptObservation): string => ('component' in o ? o.component : o.kind);
-
-function postgresView(
-  state: State,
-  settings: GroupSettings,
-  ledger: GroupLedger,
-  component: ComponentSettings,
-  vantages: readonly VantageView[],
-  active: RegionId,
-  standby: RegionId,
-): PostgresView {
-  /** What the vantages that count saw lately of one side. */
-  const sights = state.volatile.sights[settings.id];
-  const sightsIn = (region: RegionId): PostgresSight[] =>
-    vantages.flatMap((vantage) => {
-      if (vantage.connected !== 'ok') return [];
-      const kept = sights?.[sightKey(vantage.id, component.id, region)];
-      if (kept === undefined || kept.observation.kind !== 'postgres' || !freshFor(state, kept, component.freshMs))
-        return [];
-      if (kept.observation.facts === null) return [];
-      return [{ vantage: vantage.id, ageMs: state.mono - kept.receivedMono, observation: kept.observation }];
-    });
-  const newest = (sights: readonly PostgresSight[]): PostgresSight | null =>
-    sights.reduce<PostgresSight | null>(
-      (best, sight) => (best === null || sight.ageMs < best.ageMs ? sight : best),
-      null,
-    );
-  const seen = [
-    { region: active, sights: sightsIn(active) },
-    { region: standby, sights: sightsIn(standby) },
-  ] as const;
-  const expected = component.systemIdentifier ?? ledger.identities[component.id] ?? null;
-  const activeSight = newest(seen[0].sights);
-  const standbySight = newest(seen[1].sights);
-  const samples = state.volatile.samples[`${settings.id}/${component.id}`] ?? [];
-  const sample = samples.at(-1) ?? null;
-  const facts = standbySight?.observation.facts ?? null;
-  const received = facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn);
-  const identity = identityOf(expected, standbySight);
-  const streaming = streamingOf(settings, identity, standbySight);
-  const identitiesSeen = [active, standby].flatMap((region) =>
-    sightsIn(region).flatMap(({ vantage, observation }): IdentitySeen[] => {
-      const systemIdentifier = observation.facts?.systemIdentifier ?? null;
-      return systemIdentifier === null ? [] : [{ vantage, region, systemIdentifier }];
-    }),
-  );
-  return {
-    component: component.id,
-    systemIdentifier: expected,
-    active: activeSight,
-    standby: standbySight,
-    identity,
-    identitiesSeen,
-    contradictions: identitiesSeen.filter(({ systemIdentifier }) => expected !== null && systemIdentifier !== expected),
-    streaming: streaming.verdict,
-    streamingWhy: streaming.why,
-    sample,
-    made: {
-      active: seenReadiness(state, ledger, settings.id, component.id, active),
-      standby: seenReadiness(state, ledger, settings.id, component.id, standby),
-    },
-    receiveGapBytes:
-      sample === null || received === null || sample.timeline !== facts?.timeline
-        ? null
-        : Math.max(0, lsnGapBytes(sample.flushLsn, received)),
-    replayLagBytes:
-      facts?.receiveLsn == null || facts.replayLsn === null
-        ? null
-        : Math.max(0, lsnGapBytes(facts.receiveLsn, facts.replayLsn)),
-  };
-}
-
-function identityOf(expected: string | null, sight: PostgresSight | null): Verdict {
-  const seen = sight?.observation.facts?.systemIdentifier ?? null;
-  if (expected === null || seen === null) return 'unknown';
-  return seen === expected ? 'ok' : 'bad';
-}
-
-function streamingOf(
-  settings: GroupSettings,
-  identity: Verdict,
-  sight: PostgresSight | null,
-): { verdict: Verdict; why: string } {
-  const facts = sight?.observation.facts ?? null;
-  if (sight === null || facts === null || identity !== 'ok')
-    return { verdict: 'unknown', why: 'the standby was not seen, or is not known to be ours' };
-  if (facts.inRecovery === false) return { verdict: 'unknown', why: 'the standby is not in recovery' };
-  if (facts.walReceiver === null)
-    return { verdict: 'unknown', why: 'the standby does not tell of its WAL receiver: grant pg_monitor' };
-  if (facts.walReceiver !== 'streaming') return { verdict: 'bad', why: 'the standby has no streaming WAL receiver' };
-  if (facts.lastMessageAgeMs === null)
-    return { verdict: 'unknown', why: 'the standby does not tell when it last heard from its primary' };
-  // What was lately then is older now by as much as the answer is.
-  const ageMs = facts.lastMessageAgeMs + sight.ageMs;
-  if (ageMs <= settings.standbyStreamedWithinMs)
-    return { verdict: 'ok', why: `the standby heard from its primary ${Math.round(ageMs)} ms ago` };
-  return { verdict: 'bad', why: `the standby last heard from its primary ${Math.round(ageMs / 1000)} s ago` };
-}
 
 /** What an alert means, to each group that makes something of it. */
 export const meaningsOf = (state: State, alert: Alert): readonly MeaningOf[] =>

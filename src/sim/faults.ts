@@ -72,15 +72,11 @@ export const isRequestFault = (fault: Fault): fault is RequestFault =>
 
 /** Phases in which the actors are asked for something. */
 const ASKING: readonly Phase[] = PHASES.slice(PHASES.indexOf('assess'), PHASES.indexOf('ended'));
-/** Phases that only come once the old side was read as off and locked. */
-const AFTER_FENCE: readonly Phase[] = PHASES.slice(PHASES.indexOf('promote'), PHASES.indexOf('ended'));
 const AFTER_PROMOTION: readonly Phase[] = PHASES.slice(PHASES.indexOf('write-epoch-row'), PHASES.indexOf('ended'));
 
 function impossible(fault: string, phase: string): string | null {
   const within = (phases: readonly Phase[]): boolean => (phases as readonly string[]).includes(phase);
   if ((REQUEST_FAULTS as readonly string[]).includes(fault) && !within(ASKING)) return 'no request is under way then';
-  if ((fault === 'region-dies' || fault === 'database-dies') && within(AFTER_FENCE))
-    return 'the old side was read as off and locked before, and has nothing left to lose';
   if ((fault === 'standby-stuck' || fault === 'standby-restarts') && within(AFTER_PROMOTION))
     return 'the standby is a primary by then';
   return null;
@@ -110,7 +106,8 @@ export class PhaseWatch {
       case 'hold.ended':
         if (body.row !== row) return false;
         this.#holds = body.kind === 'hold.started';
-        this.#ended = false;
+        // The hold that a run came from ends with it; another one is another story.
+        if (this.#holds) this.#ended = false;
         return true;
       case 'proposal.opened':
       case 'proposal.closed':

@@ -11,13 +11,14 @@ import { loadConfig } from '../runtime/config/load.ts';
 import { processEnvironment } from '../runtime/environment.ts';
 import type { Chosen, World } from './contract.ts';
 import { runMutants } from './mutants/run.ts';
-import { type Options, optionsOf, USAGE, UsageError } from './options.ts';
+import { type Options, optionsOf, UsageError, usageOf } from './options.ts';
 import { failuresOf, summaryLines } from './print.ts';
 import type { Summary } from './summary.ts';
 import { runMany } from './threads.ts';
-import { worldNamed } from './worlds.ts';
+import { WORLDS, worldNamed } from './worlds.ts';
 
 const environment = processEnvironment();
+const NAMES = WORLDS.map(({ name }) => name);
 const REPLAY_EVERY = 10;
 const TELL_EVERY_MS = 5000;
 /** Lines of the transcript of a violation: its end is what matters. */
@@ -99,9 +100,9 @@ async function chosenOf({ config: file, group: named }: Options, worlds: readonl
 }
 
 async function main(): Promise<number> {
-  const options = optionsOf(environment.argv);
+  const options = optionsOf(environment.argv, NAMES);
   if (options.help) {
-    print(USAGE);
+    print(usageOf(NAMES));
     return 0;
   }
   if (options.mutants) return runMutants(options, environment);
@@ -121,7 +122,7 @@ main().then(
   (error: unknown) => {
     const usage = error instanceof UsageError;
     environment.complain(
-      `${usage ? `${error.message}\n${USAGE}` : error instanceof Error ? error.stack : String(error)}\n`,
+      `${usage ? `${error.message}\n${usageOf(NAMES)}` : error instanceof Error ? error.stack : String(error)}\n`,
     );
     environment.endWith(usage ? 2 : 1);
   },

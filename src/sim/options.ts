@@ -1,12 +1,14 @@
 /** The command line of the simulator. PURE. */
 import { parseArgs } from 'node:util';
-import { WORLDS } from './worlds.ts';
 
-const names = WORLDS.map(({ name }) => name).join('|');
-export const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--minutes M] [--jobs J] [--world ${names}|both] [--config FILE [--group G]] [--json]
+/** `worlds`: the names that `--world` takes. */
+export const usageOf = (worlds: readonly string[]): string => {
+  const names = worlds.join('|');
+  return `usage: npm run sim -- [--seeds N] [--from S] [--minutes M] [--jobs J] [--world ${names}|both] [--config FILE [--group G]] [--json]
        npm run sim -- --mutants [--only NN[,NN]] [--from S] [--seeds N] [--jobs J] [--json]
        npm run sim -- --seed S [--trace] [--world ${names}] [--config FILE [--group G]] [--json]
 exit 0: no violation, and coverage where enough schedules were run. 1: a violation or a hole. 2: usage, or a config that does not fit.`;
+};
 
 /** What was typed can't be taken; anything else that is thrown is a defect, and must not look like this. */
 export class UsageError extends Error {}
@@ -36,7 +38,7 @@ const DEFAULT_SEEDS = 1000;
 const MOST_SEEDS = 999_999_999;
 
 /** Throws a {@link UsageError} that names the option and the value. */
-export function optionsOf(argv: readonly string[]): Options {
+export function optionsOf(argv: readonly string[], known: readonly string[]): Options {
   const values = parsed(argv);
   const minutes = values.minutes === undefined ? null : positive(values.minutes, 'minutes');
   if (values.group !== undefined && values.config === undefined)
@@ -45,7 +47,7 @@ export function optionsOf(argv: readonly string[]): Options {
     throw new UsageError('--seed runs one history: leave --seeds, --from, --minutes and --jobs out');
   if (values.trace && values.seed === undefined) throw new UsageError('--trace tells one history: name it with --seed');
   if (values.only !== undefined && !values.mutants) throw new UsageError('--only names mutants: give --mutants too');
-  const worlds = worldsOf(values.world);
+  const worlds = worldsOf(values.world, known);
   const [first] = worlds;
   return {
     help: values.help ?? false,
@@ -92,10 +94,9 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-function worldsOf(name: string | undefined): readonly string[] {
-  const all = WORLDS.map((world) => world.name);
-  if (name === undefined || name === 'both') return all;
-  if (!all.includes(name)) throw new UsageError(`--world takes ${names} or both, not ${name}`);
+function worldsOf(name: string | undefined, known: readonly string[]): readonly string[] {
+  if (name === undefined || name === 'both') return known;
+  if (!known.includes(name)) throw new UsageError(`--world takes ${known.join(', ')} or both, not ${name}`);
   return [name];
 }
 

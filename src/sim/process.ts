@@ -52,6 +52,8 @@ export class DaemonProcess {
   /** Counts whatever came out of the loop, so that it can be seen to rest. */
   #stirs = 0;
   #awake = false;
+  /** Operations that the actors have not answered: an answer is a promise, which wakes nobody by itself. */
+  #asked = 0;
   /** Inputs of the present life and the state they began from, for replay. */
   inputs: Input[] = [];
   readonly replies = new Map<string, Reply>();
@@ -152,7 +154,7 @@ export class DaemonProcess {
    * when nothing went in or out of it for a while.
    */
   async rest(): Promise<void> {
-    if (!this.#awake) return;
+    if (!this.#awake && this.#asked === 0) return;
     this.#awake = false;
     for (let stirs = -1; stirs !== this.#stirs; ) {
       stirs = this.#stirs;
@@ -219,9 +221,12 @@ export class DaemonProcess {
           trace(
             `  asks ${operation.step} ${operation.operation} (attempt ${operation.attempt}, epoch ${operation.epoch})`,
           );
+          this.#asked += 1;
           return new Promise((resolve) => {
             actor.perform(operation).then(
               (result) => {
+                this.#asked -= 1;
+                this.#stirs += 1;
                 if (result.kind !== 'ok')
                   trace(`  ${operation.step} ${operation.operation}: ${result.kind} ${result.code}`);
                 whenAble(() => resolve(result));

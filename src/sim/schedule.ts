@@ -79,8 +79,8 @@ export function scheduleOf(seed: number, random: Random, setup: Setup, faultFree
   const holdMs = random.pick(setup.holdsMs);
   // Everything waits for the hold: with a long one the history is that much longer.
   const extraMs = Math.max(0, holdMs - 5000);
-  const healMs = random.pick([15_000, 20_000, 30_000, 60_000]) + extraMs;
-  const disasterAtMs = random.int(4000, 4000 + healMs / 5);
+  const healMs = random.pick([12_000, 15_000, 20_000, 30_000, 60_000]) + extraMs;
+  const disasterAtMs = random.int(3000, 3000 + healMs / 5);
   const disaster = disasterOf(random, aimed?.phase ?? null);
   const lasting = (): number => random.int(500, (healMs * 2) / 3);
   const window = (fault: Fault): Happening => ({
@@ -121,7 +121,7 @@ function afterOf(random: Random, phase: Phase): number {
   if (phase === 'quiet') return random.int(2000, 8000);
   if (phase === 'hold') return random.int(0, 900);
   if (phase === 'proposal' || phase === 'ended') return random.int(0, 1500);
-  return random.int(0, 25);
+  return random.int(0, 8);
 }
 
 const FATAL = ['dies', 'cut-off', 'database-dies', 'dies-and-returns'] as const;

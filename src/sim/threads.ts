@@ -3,8 +3,6 @@ import { Worker } from 'node:worker_threads';
 import { add, type Batch, emptySummary, type Summary } from './summary.ts';
 
 const BATCH = 250;
-/** A history makes much garbage and keeps little: room for it makes collecting it rare, and what survives small. */
-const YOUNG_MB = 64;
 
 export type Wanted = Omit<Batch, 'from' | 'seeds'> & {
   readonly from: number;
@@ -32,9 +30,7 @@ export function runMany(wanted: Wanted): Promise<Summary> {
     if (started === 0) resolve(total);
     for (let job = 0; job < started; job += 1) {
       const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-      const worker = new Worker(new URL(file, import.meta.url), {
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-      });
+      const worker = new Worker(new URL(file, import.meta.url));
       const give = (): void => {
         const batch = take();
         if (batch !== null) return worker.postMessage(batch);

@@ -5,9 +5,9 @@
 import { type Turned, turn } from '../engine/core.ts';
 import type { Alert } from '../model/evidence.ts';
 import { SimActor, type Weather } from './actor.ts';
-import type { HistoryReport, RunOptions, Violation } from './contract.ts';
+import type { HistoryReport, RunOptions, Violation, World } from './contract.ts';
 import { CoverageRecorder } from './coverage.ts';
-import { type Fault, isRequestFault, type Phase } from './faults.ts';
+import { COVERAGE, type Fault, isRequestFault, type Phase } from './faults.ts';
 import { Vantage } from './lanes.ts';
 import { limitsOf } from './limits.ts';
 import { Mayhem, type WorldFault } from './mayhem.ts';
@@ -20,7 +20,7 @@ import { groupOf, missing, replaysAlike } from './progress.ts';
 import { type Random, randomOf } from './random.ts';
 import { type Schedule, scheduleOf } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
-import { FAILOVER_ROW, OWN_SETUP, type Setup, setupOf, simSettings } from './settings.ts';
+import { FAILOVER_ROW, OWN_SETUP, refuses, type Setup, setupOf, simSettings } from './settings.ts';
 import { Disk } from './store.ts';
 import { GROUP } from './vantages.ts';
 
@@ -29,10 +29,12 @@ const PEOPLE_LOOK_MS = 2000;
 const RETRIED = 0.2;
 /** Whoever looked before the world healed has looked again by then, and a hold that was under way has ended. */
 const SETTLES_MS = 6000;
+/** The same once a run has brought the service over: nobody acts on the old side any more. */
+const SETTLES_AFTER_RUN_MS = 1500;
 /** After everything healed: hold, gap, cooldown, people and the run itself, with room. */
 const PROGRESS_MS = 120_000;
 /** From a promotion on, clients follow and nothing is left that could be saved by waiting. */
-const AFTER_RUN_MS = [500, 5000] as const;
+const AFTER_RUN_MS = [300, 3000] as const;
 
 /** Faults that are there at the instant at which they meet something, not while they wait for it. */
 const MEETING: readonly Fault[] = [
@@ -42,9 +44,15 @@ const MEETING: readonly Fault[] = [
   'append-failed-late',
 ];
 
+/** They are nothing to a server that is a primary by now. */
+const STANDBYS: readonly Fault[] = ['standby-stuck', 'standby-restarts'];
+
 export function runHistory(seed: number, options: RunOptions = {}): Promise<HistoryReport> {
   return new SimHistory(seed, options).run();
 }
+
+/** The whole of failoverd, as a kind of world that the simulator runs. */
+export const WHOLE: World = { name: 'whole', coverage: COVERAGE, run: runHistory, refuses };
 
 class SimHistory {
   readonly #seed: number;
@@ -224,6 +232,7 @@ class SimHistory {
   }
 
   #began(fault: WorldFault): void {
+    if (STANDBYS.includes(fault) && !this.#platform.b.inRecovery) return;
     if (!MEETING.includes(fault)) this.#coverage.hit(fault, this.#phase);
   }
 
@@ -292,10 +301,12 @@ class SimHistory {
 
   /** Healed, and nothing is left to happen: the rest of the history would be silence. */
   #settled(): boolean {
-    if (this.#healedMs === null || this.#scheduler.nowMs < this.#healedMs + SETTLES_MS || !this.#daemon.up)
-      return false;
+    if (this.#healedMs === null || !this.#daemon.up) return false;
+    const sinceHealMs = this.#scheduler.nowMs - this.#healedMs;
+    if (sinceHealMs < SETTLES_AFTER_RUN_MS) return false;
     const ledger = this.#daemon.state()?.ledger;
     const group = ledger?.groups[GROUP];
+    if (sinceHealMs < SETTLES_MS && group?.ended.at(-1)?.outcome !== 'verified') return false;
     if (group?.run !== null && group?.run !== undefined) return group.run.status === 'halted';
     if (group?.proposal !== null && group?.proposal !== undefined) return false;
     const aWrites = this.#platform.commits(this.#platform.a);

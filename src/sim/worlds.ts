@@ -1,7 +1,7 @@
-/** The kinds of world there are, by the name that `--world` takes. */
+/** The kinds of world there are, by the name that `--world` takes (a composition root). */
 import type { World } from './contract.ts';
 import { LEASE } from './lease/lease.ts';
-import { WHOLE } from './whole.ts';
+import { WHOLE } from './world.ts';
 
 export const WORLDS: readonly World[] = [WHOLE, LEASE];
 

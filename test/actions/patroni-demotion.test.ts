@@ -1,12 +1,16 @@
 // The old side under a real Patroni: fenced by its manager and read back, and brought back as a standby of the new one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { startEtcd } from '../../lab/servers/etcd.ts';
 import {
+  editConfig,
+  killNode,
   type PatroniNode,
   patchConfig,
   patroniStatus,
   readClusterConfig,
   startNode,
+  startPatroni,
   stopPatroni,
   untilRole,
 } from '../../lab/servers/patroni.ts';
@@ -60,6 +64,28 @@ const pausedIs = async (node: PatroniNode, wanted: boolean): Promise<void> => {
   );
 };
 
+/** Whether it was in recovery, asked of PostgreSQL again and again while `act` goes on, and for a while after. */
+async function watched(node: PatroniNode, act: () => Promise<void>): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  let over = false;
+  const watching = (async () => {
+    while (!over) {
+      const [row] = await query(node.postgres, 'select pg_is_in_recovery() as still').catch(() => []);
+      if (row !== undefined) seen.push(row['still']);
+      await sleep(10);
+    }
+  })();
+  try {
+    await act();
+    // Some loops of Patroni.
+    await sleep(3_000);
+  } finally {
+    over = true;
+    await watching;
+  }
+  return seen;
+}
+
 t.test('a primary is not off, and its Patroni must be there to say otherwise', async (t) => {
   t.equal(gist(await old('fence', 'verify')), 'no not-off');
   t.equal(gist(await old('rejoin', 'do')), 'no not-off', 'it would be rewound while it takes writes');
@@ -82,7 +108,7 @@ t.test('fenced: in recovery, read back, and still so after a restart of Patroni'
   const done = await old('fence', 'do');
   t.equal(gist(done), 'ok', done.message);
   t.match(done.facts, { driver: 'patroni', operation: 'verify', region: A, cluster: { leads: 'standby', members: 1 } });
-  t.match(await standing(), { restore_command: 'false' }, 'it follows nobody');
+  t.match(await standing(), { restore_command: '/bin/false' }, 'it follows nobody');
   await t.rejects(insert('fenced'), 'no write is taken');
   t.equal(gist(await old('fence', 'verify')), 'ok');
   t.equal(gist(await old('fence', 'do')), 'ok', 'asked again it does no harm');
@@ -102,22 +128,10 @@ t.test('fenced: in recovery, read back, and still so after a restart of Patroni'
   await t.test('switched off and on again, it is no primary for a moment', async (t) => {
     await stopPatroni(primary);
     t.equal(gist(await old('fence', 'verify')), 'unknown manager-unreachable');
-    const started = startNode(primary, { log });
-    let over = false;
-    const watching = (async () => {
-      const seen: unknown[] = [];
-      while (!over) {
-        const [row] = await query(primary.postgres, 'select pg_is_in_recovery() as still').catch(() => []);
-        if (row !== undefined) seen.push(row['still']);
-        await sleep(10);
-      }
-      return seen;
-    })();
-    await started;
-    await untilRole(primary, ['standby_leader', 'replica']);
-    await sleep(3_000);
-    over = true;
-    const seen = await watching;
+    const seen = await watched(primary, async () => {
+      await startNode(primary, { log });
+      await untilRole(primary, ['standby_leader', 'replica']);
+    });
     t.ok(seen.length > 10, `${seen.length} looks`);
     t.notOk(seen.includes(false));
     t.equal(gist(await old('fence', 'verify')), 'ok');
@@ -151,4 +165,44 @@ t.test('brought back: it streams from the new side, whose Patroni promoted it me
     ['after', 'before'],
   );
   t.equal(gist(await old('fence', 'verify')), 'ok', 'and is a standby cluster, as it was');
+});
+
+t.test('a region that died as the active one comes back: its store is told before its Patroni starts', async (t) => {
+  const rows = async ({ postgres }: PatroniNode): Promise<unknown[]> =>
+    (await query(postgres, `select id from app.writes where id like 'r-%' order by 1`, [], 'app')).map(({ id }) => id);
+  const write = async ({ postgres }: PatroniNode, id: string): Promise<unknown> =>
+    await query(postgres, `insert into app.writes (id, region) values ($1, 'r')`, [id], 'app');
+  // B is the active side since; A lacks what B writes from here on.
+  await patchConfig(primary, { standby_cluster: { host: null, port: null, restore_command: '/bin/false' } });
+  await until({ what: 'A follows nobody', timeoutMs: 20_000, intervalMs: 50 }, async () => {
+    const found = await query(primary.postgres, 'select 1 from pg_stat_wal_receiver').catch(() => [{}]);
+    return found.length === 0 ? true : undefined;
+  });
+  await write(b, 'r-lost');
+  await killNode(b);
+  await patchConfig(primary, { standby_cluster: null });
+  await untilRole(primary, ['master', 'primary']);
+  await write(primary, 'r-kept');
+
+  await startEtcd(b.etcd, { log });
+  await editConfig(b, ['standby_cluster.restore_command=/bin/false']);
+  const seen = await watched(b, async () => {
+    await startPatroni(b, { log });
+    await untilRole(b, ['standby_leader', 'replica']);
+  });
+  t.ok(seen.length > 10, `${seen.length} looks`);
+  t.notOk(seen.includes(false), 'it was no primary for a moment');
+  t.strictSame(await rows(b), ['r-lost'], 'what only it had is still there to be archived');
+
+  const { host, port } = primary.postgres;
+  await editConfig(b, [
+    'standby_cluster.restore_command=null',
+    `standby_cluster.host=${host}`,
+    `standby_cluster.port=${port}`,
+  ]);
+  await until({ what: 'B follows A', timeoutMs: 90_000, intervalMs: 200 }, async () => {
+    const found: unknown[] = await rows(b).catch(() => []);
+    return found.includes('r-kept') ? true : undefined;
+  });
+  t.strictSame(await rows(b), ['r-kept'], 'rewound, as Patroni does on its own then');
 });

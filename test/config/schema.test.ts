@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import Validate from 'typebox/schema';
 import { parse } from 'yaml';
-import { GUARD_REFERENCE_FILE, guardReferenceText, REFERENCE_FILE, referenceText } from '../../scripts/reference.ts';
+import {
+  GUARD_REFERENCE_FILE,
+  guardReferenceText,
+  REFERENCE_FILE,
+  referenceText,
+  TIMINGS_FILE,
+  timingsText,
+} from '../../scripts/reference.ts';
 import { GUARD_SCHEMA_FILE, guardSchemaText, SCHEMA_FILE, schemaText } from '../../scripts/schema.ts';
 import { compileExpression } from '../../src/model/expression.ts';
 import { exampleOf } from '../../src/model/row-examples.ts';
@@ -20,6 +27,7 @@ t.test('the published schemas are the ones that check', async (t) => {
 t.test('the references are made from the schemas that check', async (t) => {
   t.equal(readFileSync(REFERENCE_FILE, 'utf8'), referenceText(), 'run node scripts/reference.ts');
   t.equal(readFileSync(GUARD_REFERENCE_FILE, 'utf8'), guardReferenceText(), 'run node scripts/reference.ts');
+  t.equal(readFileSync(TIMINGS_FILE, 'utf8'), timingsText(), 'run node scripts/reference.ts');
 });
 
 const published = JSON.parse(readFileSync(SCHEMA_FILE, 'utf8'));

@@ -177,6 +177,21 @@ t.test('a file of rules that PostgreSQL would not take is named, and nobody is l
   t.equal(await asClient(hands, 'select 1'), NO_ENTRY);
   writeFileSync(hba, good);
   t.match(await hands.does('open'), { ok: true });
+  t.equal(await asClient(hands, 'select 1'), 1);
+
+  const told: string[] = [];
+  const postgres = hands.again({ tell: (message) => void told.push(message) });
+  writeFileSync(hba, `${good}host all all 10.0.0.0/33 trust\n`);
+  await postgres.look(within(3_000));
+  await postgres.look(within(3_000));
+  t.match(told, [/not in force: .*\(line \d+\)/], 'a change that is broken is told once');
+  t.equal(await asClient(hands, 'select 1'), 1, 'and what was in force goes on');
+  writeFileSync(hba, 'host all all 127.0.0.0/8 reject\n');
+  await postgres.look(within(3_000));
+  await until({ what: 'the change', timeoutMs: 5_000 }, async () =>
+    (await asClient(hands, 'select 1')) === NO_ENTRY ? true : undefined,
+  );
+  t.match(await postgres.look(within(3_000)), { state: 'primary', open: true });
   await hands.does('stop', 6_000);
 });
 

@@ -319,6 +319,19 @@ export function leaseContract(t: Test, open: (t: Test) => Promise<StoreUnderTest
     t.equal(codeOf(await b.acquire()), 'set');
   });
 
+  t.test('what was sent to an earlier life finds no revision of this one, however many sets there were', async (t) => {
+    const store = await open(t);
+    const { a, b } = await settled(store);
+    const taking = b.setOf({ epoch: 2, peers: [A] });
+    await store.restart();
+    await b.pinAnew();
+    await a.pinAnew();
+    await store.pass(store.waitMs);
+    await b.read();
+    await a.set();
+    t.equal((await b.ask(taking)).kind, 'conflict');
+  });
+
   t.test('the holder drops a peer that is silent, not one that obeys another life', async (t) => {
     const store = await open(t);
     const { a, b } = await settled(store);
@@ -378,6 +391,8 @@ export function leaseContract(t: Test, open: (t: Test) => Promise<StoreUnderTest
     await a.pinAnew();
     t.equal(codeOf(await a.set()), 'halted', 'over a restart');
     const { incarnation } = await a.read();
+    await store.pass(store.waitMs);
+    await b.read();
     await store.clear();
     const cleared = await a.read();
     t.equal(cleared.kind, 'is');

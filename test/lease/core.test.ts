@@ -31,6 +31,7 @@ t.test('a renewal waits for no disk, and an acquisition is answered once it is d
   disk.resolve();
   await reported;
   t.equal((await taking).kind, 'conflict', 'it is judged after the renewal that was granted meanwhile');
+  t.equal((await b.read()).revision, a.last?.revision, 'which stands');
   await core.engine().stop();
 });
 

@@ -90,7 +90,8 @@ export async function startCore({
   };
   const start = async (): Promise<Engine> => {
     lives += 1;
-    startedMs = newClocks ? core.nowMs - 1000 : 0;
+    // A clock that ran for a while before the engine did.
+    startedMs = newClocks ? core.nowMs - 500_000 : 0;
     const store = await openMemoryJournal({ disk, fault: () => core.fault });
     const options = { settings, store, ports, incarnation: `life-${lives}`, version: 'test', configHash: 'none' };
     return await startEngine({ ...options, record: (input) => void inputs.push(input) });

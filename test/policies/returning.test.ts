@@ -1,7 +1,7 @@
 // A vantage that comes back from being cut off (invariant 18, decision 0006).
 import t from 'tap';
 import { viewOf } from '../../src/policies/view.ts';
-import { A, GROUP, settingsWith } from '../support/group.ts';
+import { A, CONFIG, GROUP, settingsWith, W } from '../support/group.ts';
 import { History, seen } from '../support/histories.ts';
 
 const CONTROL = 'tcp://192.0.2.53:53';
@@ -98,6 +98,53 @@ t.test('a look in the same report as the answer that tells of the return is of b
   t.equal(verdict(h), 'unknown', 'the first look that came in by itself');
   later(h, 300);
   look(h, 'bad');
+  t.equal(verdict(h), 'bad');
+});
+
+t.test('a report that tells both of the cut and of the return is a return', async (t) => {
+  const h = new History(settingsWith());
+  h.pass(5_000);
+  h.sights.silent = ['dublin'];
+  later(h, 500);
+  look(h, 'bad');
+  later(h, 500);
+  h.give({
+    kind: 'observed',
+    observations: (['bad', 'ok'] as const).map((answer) => ({
+      kind: 'control',
+      target: CONTROL,
+      ...seen('dublin', h.at, answer),
+    })),
+  });
+  t.equal(verdict(h), 'unknown');
+  later(h, 300);
+  look(h, 'bad');
+  later(h, 300);
+  control(h, 'ok');
+  t.equal(verdict(h), 'unknown', 'the first look since');
+  later(h, 300);
+  look(h, 'bad');
+  t.equal(verdict(h), 'bad');
+});
+
+t.test('one control target of several that flaps is no return', async (t) => {
+  const vantages = CONFIG.vantages;
+  const dublin = { region: W, controlTargets: [CONTROL, 'tcp://192.0.2.54:53'], publicKey: 'x' };
+  const h = new History(settingsWith({}, { ...CONFIG, vantages: { ...vantages, dublin } }));
+  h.pass(5_000);
+  h.sights.silent = ['dublin'];
+  for (const answer of ['bad', 'ok', 'bad', 'ok'] as const) {
+    later(h, 200);
+    look(h, 'bad');
+    later(h, 200);
+    h.give({
+      kind: 'observed',
+      observations: [
+        { kind: 'control', target: 'tcp://192.0.2.54:53', ...seen('dublin', h.at, answer) },
+        { kind: 'control', target: CONTROL, ...seen('dublin', h.at, 'ok') },
+      ],
+    });
+  }
   t.equal(verdict(h), 'bad');
 });
 

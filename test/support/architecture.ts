@@ -50,7 +50,7 @@ type Part =
   | 'root';
 
 const ROOTS =
-  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:.+\/)?(?:world|worker|main|catalogue)\.ts|cli\/.+)$/;
+  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:(?:.+\/)?(?:world|worker|main|catalogue)|worlds)\.ts|cli\/.+)$/;
 const MACHINE = /^src\/guard\/(?:machine(?:\/.+)?|timings(?:\/.+)?)\.ts$/;
 const CONTRACTS = new Set(['src/engine/ports.ts', 'src/journal/store.ts', 'src/journal/chain.ts']);
 
@@ -133,7 +133,8 @@ function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): 
   // These stay pure in their own folder too.
   if (fromPart === 'fold' || fromPart === 'contract' || fromPart === 'machine')
     return toPart === fromPart || MAY_IMPORT[fromPart].includes(toPart);
-  if (fromFolder === toFolder) return toPart !== 'root';
+  // The worlds of the simulator are composed of each other, and of nothing that acts.
+  if (fromFolder === toFolder) return toPart !== 'root' || fromFolder === 'sim';
   if (fromPart === 'sim' && toPart === 'adapter') return toFolder === 'journal' || toFolder === 'actions';
   return MAY_IMPORT[fromPart].includes(toPart);
 }

@@ -29,7 +29,7 @@ export type WatchPorts = {
 export type Watch = { close(): Promise<void> };
 
 /** A timer of the system stands still while the machine sleeps; the clock is looked at as often as this. */
-const LOOK_MS = 20;
+const LOOK_MS = 50;
 const KILL_MS = 1_000;
 const DEEDS_KEPT = 10;
 

@@ -31,6 +31,9 @@ export type FenceFile = {
   /** Both resolve once the file is on disk; neither tells a running server. */
   writeFenced(): void;
   writeOpen(): void;
+  /** The operator's file is another one than what is let in by now: gives back what was there before, once written. Null = it isn't. */
+  renewOpen(): string | null;
+  write(text: string): void;
 };
 
 export function createFenceFile(folder: string, user: string, operatorsHba: string): FenceFile {
@@ -39,6 +42,13 @@ export function createFenceFile(folder: string, user: string, operatorsHba: stri
     path,
     writeFenced: () => replaceFile(path, fencedText(user)),
     writeOpen: () => replaceFile(path, openText(user, readFileSync(operatorsHba, 'utf8'))),
+    renewOpen() {
+      const [before, now] = [readFileSync(path, 'utf8'), openText(user, readFileSync(operatorsHba, 'utf8'))];
+      if (before === now || before === fencedText(user)) return null;
+      replaceFile(path, now);
+      return before;
+    },
+    write: (text) => replaceFile(path, text),
   };
 }
 

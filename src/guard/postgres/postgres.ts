@@ -43,6 +43,8 @@ export type PostgresOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly machine?: Machine;
+  /** Something that people should know, and nothing waits for. */
+  readonly tell?: (message: string) => void;
   /** End of the valid log of a stopped one; null = this build can't scan. */
   readonly endOfWal?: ((signal: AbortSignal) => Promise<{ readonly timeline: number; readonly lsn: Lsn }>) | null;
   /** Archives what diverged, rewinds or clones, and leaves a stopped standby; null = this build can't. */
@@ -67,6 +69,8 @@ export type Postgres = {
 const LOOK_WITHIN_MS = 2_000;
 const LEAST_LOOK_MS = 300;
 const POLL_MS = 25;
+/** Before the operator's own in the file that is in force while it is open. */
+const LINES_OF_OURS = 3;
 /** Of the time that a stop is given: as long the gentle way is waited for, then the quick one; the rest is for the kill. */
 const FAST_SHARE = 0.5;
 const IMMEDIATE_SHARE = 0.7;
@@ -204,6 +208,34 @@ export function createPostgres(launcher: Launcher, options: PostgresOptions): Po
     return result(false, after.why || `it came up as ${state}`, after);
   };
 
+  /** Of the file on disk, whether in force or not; null = the server would take it. */
+  const brokenRule = async (withinMs: number): Promise<string | null> => {
+    const query = 'select line_number, error from pg_hba_file_rules where error is not null limit 1';
+    const rules = await ask(server, [query], { withinMs, timers });
+    if (rules.kind !== 'rows') return 'its rules can’t be read';
+    const [broken] = rules.rows;
+    if (broken === undefined) return null;
+    return `${options.operatorsHba}: ${String(broken['error'])} (line ${Number(broken['line_number']) - LINES_OF_OURS})`;
+  };
+
+  /** What the operator changed in the file since it was copied is taken over; a file the server wouldn't take is told once. */
+  let refusedRules = '';
+  const followOperator = async ({ seen, postmaster: at }: Looked): Promise<void> => {
+    if (at === null || !seen.open || (seen.state !== 'primary' && seen.state !== 'standby')) return;
+    const before = fence.renewOpen();
+    if (before === null) return;
+    const broken = await brokenRule(LOOK_WITHIN_MS);
+    if (broken === null) {
+      refusedRules = '';
+      signalAll([at], 'SIGHUP', machine);
+      options.tell?.(`${options.operatorsHba} was changed, and is in force now`);
+      return;
+    }
+    fence.write(before);
+    if (broken !== refusedRules) options.tell?.(`what was changed in pg_hba is not in force: ${broken}`);
+    refusedRules = broken;
+  };
+
   const openUp = async (within: Within): Promise<PostgresResult> => {
     const deadlineMono = deadlineOf(within);
     const before = await look(within);
@@ -211,19 +243,10 @@ export function createPostgres(launcher: Launcher, options: PostgresOptions): Po
       return result(false, `not opened: ${before.why || before.seen.state}`, before);
     if (before.seen.open) return result(true, 'it is open', before);
     fence.writeOpen();
-    const rules = await ask(
-      server,
-      ['select line_number, error from pg_hba_file_rules where error is not null limit 1'],
-      {
-        withinMs: rest(deadlineMono, within).timeoutMs,
-        timers,
-      },
-    );
-    const [broken] = rules.kind === 'rows' ? rules.rows : [{ error: 'its rules can’t be read' }];
-    if (broken !== undefined) {
+    const broken = await brokenRule(rest(deadlineMono, within).timeoutMs);
+    if (broken !== null) {
       fence.writeFenced();
-      const why = `not opened: ${options.operatorsHba}: ${String(broken['error'])} (line ${Number(broken['line_number'] ?? 3) - 3})`;
-      return result(false, why, await look(within));
+      return result(false, `not opened: ${broken}`, await look(within));
     }
     const failures = signalAll([before.postmaster], 'SIGHUP', machine);
     for (;;) {
@@ -386,7 +409,11 @@ export function createPostgres(launcher: Launcher, options: PostgresOptions): Po
     prover,
     async look(within) {
       const looked = await look(within);
-      if (!looked.orphans || busy > 0) return looked.seen;
+      if (busy > 0) return looked.seen;
+      if (!looked.orphans) {
+        await followOperator(looked);
+        return looked.seen;
+      }
       // Their postmaster is dead, so nobody will ever end them, and one that is busy goes on committing.
       await prover.kill(within.timeoutMs);
       return (await look(within)).seen;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { systemTimers } from '../../runtime/timers.ts';
-import { type Diff, diffOf, editsOf, type NamedMutant, WITHIN, type WorldName } from './mutant.ts';
+import { type Diff, diffOf, editsOf, type NamedMutant, WITHIN } from './mutant.ts';
 import { ROOT } from './plant.ts';
 import type { Catch, Found, Hunt } from './worker.ts';
 
@@ -50,16 +50,16 @@ export async function huntOne(
   { from = 1, plain = PLAIN, tell = () => undefined }: { from?: number; plain?: number; tell?: Progress } = {},
 ): Promise<Fate> {
   if (mutant.unit !== undefined) return huntByTest(mutant, mutant.unit);
-  const world: WorldName = mutant.world ?? 'whole';
+  const where = { world: mutant.world ?? 'whole', attack: mutant.attack ?? null } as const;
   let looked = 0;
   const seeds = { from, count: mutant.within ?? WITHIN };
-  const fate = await inThread({ mutant, world, seeds, plain }, (count) => {
+  const fate = await inThread({ mutant, ...where, seeds, plain }, (count) => {
     looked = count;
     tell(count);
   });
   if (fate === 'timeout') return { kind: 'timeout', seeds: looked };
   if (fate.kind !== 'caught') return fate;
-  const control = await inThread({ mutant: null, world, seeds: [fate.by.seed], plain: 0 }, () => undefined);
+  const control = await inThread({ mutant: null, ...where, seeds: [fate.by.seed], plain: 0 }, () => undefined);
   if (control !== 'timeout' && control.kind === 'survived' && control.others.length === 0) return fate;
   return { kind: 'unproven', why: `seed ${fate.by.seed} breaks an invariant without the mutant too` };
 }

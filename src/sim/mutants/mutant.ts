@@ -3,11 +3,16 @@
  * simulator must catch every one, or it proves nothing by finding no violation in the real code (decision 0018).
  */
 
+import type { LeaseOptions } from '../lease/world.ts';
+
 /** `find` stands exactly once in `file`, a path from the root of the repository. */
 export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
 
 /** Where a mutant has to be caught (`worlds.ts`): the whole system over its platform, or guards and their lease. */
 export type WorldName = 'whole' | 'lease';
+
+/** How the lease is attacked, where only that shows the bug or shows it soon; without the mutant it must show nothing. */
+export type Attack = Pick<LeaseOptions, 'kind' | 'aim' | 'rules'> & { readonly profile?: string };
 
 export type Mutant = Edit & {
   /** What the bug is, in the words of whoever might make it. */
@@ -18,6 +23,7 @@ export type Mutant = Edit & {
   readonly also?: readonly Edit[];
   /** Default: the whole. */
   readonly world?: WorldName;
+  readonly attack?: Attack;
   /** Histories that must suffice. Default {@link WITHIN}. */
   readonly within?: number;
   /** It shows in every failover, also in one without any fault: so it is clean only where nothing happens. */

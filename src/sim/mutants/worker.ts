@@ -3,14 +3,15 @@
  * goes through histories until one breaks an invariant that the mutant says it breaks.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { HistoryReport, RunOptions, World } from '../contract.ts';
-import type { Mutant, WorldName } from './mutant.ts';
+import type { HistoryReport } from '../contract.ts';
+import type { Attack, Mutant, WorldName } from './mutant.ts';
 import { plant } from './plant.ts';
 
 export type Found = { readonly seed: number; readonly invariant: number; readonly what: string };
 export type Hunt = {
   readonly mutant: Mutant | null;
   readonly world: WorldName;
+  readonly attack: Attack | null;
   /** Histories that are looked through in this order; without a mutant all of them. */
   readonly seeds: { readonly from: number; readonly count: number } | readonly number[];
   /** Histories without a fault that must be clean first. */
@@ -30,43 +31,66 @@ const REPLAY_EVERY = 10;
 const OTHERS_KEPT = 20;
 const TELL_EVERY = 25;
 
-/**
- * Whether nothing but this happens in the history without faults of a seed: `nothing`, or the active side is `lost` for
- * good. In the whole world the other disasters are faults of links, or of a server that comes back.
- */
-async function happenings(world: WorldName): Promise<(seed: number) => 'nothing' | 'lost' | null> {
-  if (world !== 'whole') return () => 'lost';
-  const [{ scheduleOf }, { randomOf }, { OWN_SETUP }] = await Promise.all([
+type World = {
+  /** What a history under attack broke. */
+  attacked(seed: number): Promise<Broken>;
+  /** The same without faults; null where the seed is none in which nothing happens, and that was asked for. */
+  plain(seed: number, nothing: boolean): Promise<Broken> | null;
+};
+type Broken = Pick<HistoryReport, 'violations'>;
+
+/** Loaded once the mutant is planted. */
+async function worldOf({ world, attack }: Pick<Hunt, 'world' | 'attack'>): Promise<World> {
+  return world === 'whole' ? whole() : lease(attack);
+}
+
+/** Of its disasters all but `dies` are faults of links, or of a server that comes back. */
+async function whole(): Promise<World> {
+  const [{ runHistory }, { scheduleOf }, { randomOf }, { OWN_SETUP }] = await Promise.all([
+    import('../world.ts'),
     import('../schedule.ts'),
     import('../random.ts'),
     import('../settings.ts'),
   ]);
-  return (seed) => {
-    const { disaster } = scheduleOf(seed, randomOf(seed), OWN_SETUP, true);
-    return disaster === 'none' ? 'nothing' : disaster === 'dies' ? 'lost' : null;
+  return {
+    attacked: (seed) => runHistory(seed, { replay: seed % REPLAY_EVERY === 0 }),
+    plain(seed, nothing) {
+      const { disaster } = scheduleOf(seed, randomOf(seed), OWN_SETUP, true);
+      const wanted = disaster === 'none' || (disaster === 'dies' && !nothing);
+      return wanted ? runHistory(seed, { faultFree: true }) : null;
+    },
   };
 }
 
-const foundIn = (seed: number, { violations }: HistoryReport): readonly Found[] =>
-  violations.map(({ invariant, what }) => ({ seed, invariant, what }));
+async function lease(attack: Attack | null): Promise<World> {
+  const [{ runLeaseHistory }, { PROFILES }] = await Promise.all([
+    import('../lease/world.ts'),
+    import('../lease/plan.ts'),
+  ]);
+  const { profile: name, ...how } = attack ?? {};
+  const profile = PROFILES.find((one) => one.name === name);
+  return {
+    attacked: async (seed) => runLeaseHistory({ seed, ...how, ...(profile === undefined ? {} : { profile }) }),
+    plain: async (seed, nothing) => runLeaseHistory({ seed, kind: nothing || seed % 2 === 0 ? 'quiet' : 'dies' }),
+  };
+}
 
 /** A mutant may break the world itself. That is seen, and is no catch: no invariant has the number 0. */
-async function tried(world: World, seed: number, options: RunOptions): Promise<readonly Found[]> {
+async function brokenIn(seed: number, history: Promise<Broken>): Promise<readonly Found[]> {
   try {
-    return foundIn(seed, await world.run(seed, options));
+    const { violations } = await history;
+    return violations.map(({ invariant, what }) => ({ seed, invariant, what }));
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    return [{ seed, invariant: 0, what }];
+    return [{ seed, invariant: 0, what: error instanceof Error ? error.message : String(error) }];
   }
 }
 
 /** What shows without any fault, or null. */
-async function unclean(world: World, { mutant, world: name, plain }: Hunt): Promise<Found | null> {
-  const happensIn = await happenings(name);
+async function unclean(world: World, { mutant, plain }: Hunt): Promise<Found | null> {
   for (let seed = 1, clean = 0; clean < plain; seed += 1) {
-    const happens = happensIn(seed);
-    if (happens === null || (happens === 'lost' && mutant?.obvious === true)) continue;
-    const [first] = await tried(world, seed, { faultFree: true });
+    const history = world.plain(seed, mutant?.obvious ?? false);
+    if (history === null) continue;
+    const [first] = await brokenIn(seed, history);
     if (first !== undefined) return first;
     clean += 1;
   }
@@ -76,10 +100,9 @@ async function unclean(world: World, { mutant, world: name, plain }: Hunt): Prom
 async function hunt(order: Hunt, tell: (seeds: number) => void): Promise<Catch> {
   const { mutant, seeds } = order;
   const unplanted = mutant === null ? () => [] : plant(mutant);
-  const { worldNamed } = await import('../worlds.ts');
+  const world = await worldOf(order);
   const missing = unplanted();
   if (missing.length > 0) return { kind: 'unplanted', files: missing.map(({ file }) => file) };
-  const world = worldNamed(order.world);
   const shown = await unclean(world, order);
   if (shown !== null) return { kind: 'unclean', by: shown };
   const declared = mutant?.caughtBy ?? [];
@@ -87,7 +110,7 @@ async function hunt(order: Hunt, tell: (seeds: number) => void): Promise<Catch> 
   let count = 0;
   for (const seed of 'count' in seeds ? range(seeds) : seeds) {
     count += 1;
-    const found = await tried(world, seed, { replay: seed % REPLAY_EVERY === 0 });
+    const found = await brokenIn(seed, world.attacked(seed));
     const by = found.find(({ invariant }) => declared.includes(invariant));
     if (by !== undefined)
       return { kind: 'caught', by, seeds: count, others: [...new Set(others.map(({ invariant }) => invariant))] };
