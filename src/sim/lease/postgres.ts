@@ -90,7 +90,8 @@ export class Postgres {
       mode: mode === 'standby' || (by === 'stranger' && this.standbySignal) ? 'standby' : 'primary',
       startedAtMs: now,
       listens: by === 'guard',
-      open: false,
+      // A standby serves readers from its start on: once promoted, their sessions can write.
+      open: by === 'guard' && mode === 'standby',
       promotionAsked: false,
       promoted: false,
       by,
