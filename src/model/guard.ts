@@ -255,7 +255,7 @@ export type GuardState = {
     readonly heardMono: MonoMs;
     /** When the first answer with this revision was taken in. W is counted from here, never from a send. */
     readonly unchangedMono: MonoMs;
-    /** A set of ours was made on it. What was merely read may be of a while ago. */
+    /** The answer was to a set of ours by which we hold it. What was merely read may be of a while ago. */
     readonly proven: boolean;
   } | null;
   /** Send time of the last good renewal; null = none in this life. */

@@ -83,7 +83,7 @@ function see(turn: Turn, { kind, revision, record, floor, guards }: LeaseAnswer)
       guards,
       heardMono: mono,
       unchangedMono: unchanged ? view.unchangedMono : mono,
-      proven: kind === 'set',
+      proven: kind === 'set' && record?.state === 'held',
     },
   });
   if (record === null) return;
