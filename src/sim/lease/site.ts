@@ -377,12 +377,17 @@ export class Site {
     if (!this.running) return;
     this.#requests += 1;
     const request = `promise-${this.#requests}`;
+    // A promise lasts from when it is made: who asked for it counts from an earlier instant still, that of the question.
+    let decidedMs = 0;
     this.#promises.set(request, (promised) => {
       this.#promises.delete(request);
-      if (promised) this.#world.oracle.promiseGiven(this.region, ask.holder, ask.epoch);
+      if (promised) this.#world.oracle.promiseGiven(this.region, ask.holder, ask.epoch, decidedMs);
       answer(promised);
     });
-    this.input((at, mono) => ({ kind: 'promise-asked', at, mono, request, ask }));
+    this.input((at, mono) => {
+      decidedMs = this.#world.time.nowMs;
+      return { kind: 'promise-asked', at, mono, request, ask };
+    });
   }
   order(request: string, order: GuardOrder): void {
     if (this.#world.tracing && this.running) this.#world.say(`guard ${this.name}`, `is ordered: ${describe(order)}`);
