@@ -24,6 +24,17 @@ export interface LabConfigInput {
   readonly alertmanagerApis?: readonly string[];
   /** Addresses of the regions' services that answer as long as the service runs, whatever its database does. */
   readonly edge?: { readonly a: string; readonly b: string };
+  /** REST APIs of the Patroni that owns each side's PostgreSQL; without them nothing does. */
+  readonly patroni?: { readonly a: string; readonly b: string };
+  /** APIs of the guards, as this vantage reaches them, and the lease they share; without it nobody guards anything. */
+  readonly guards?: {
+    readonly a: string;
+    readonly b: string;
+    readonly lease: object;
+    readonly fence: 'guard' | 'command';
+  };
+  /** Where failoverd stands; its witness stands in the other place. */
+  readonly place?: 'b' | 'w';
   readonly variant?: LabVariant;
   /** Sabotage: without the rows and meanings that inhibit a failover. */
   readonly withoutVetoes?: boolean;
@@ -109,6 +120,27 @@ export function labConfig(input: LabConfigInput): string {
   const tls = tlsOf(input);
   const sides = <T>(a: T, b: T): Record<string, T> => ({ [REGION.a]: a, [REGION.b]: b });
   const variant = input.variant ?? {};
+  const patroniOf = ({ a, b }: { readonly a: string; readonly b: string }) => {
+    const member = (side: 'a' | 'b', address: string) => ({
+      urls: [`http://${address}`],
+      username: 'failoverd',
+      password: file(`patroni-${side}`),
+    });
+    return sides(member('a', a), member('b', b));
+  };
+  const controlOf = () => {
+    const { guards, patroni } = input;
+    if (guards !== undefined)
+      return {
+        control: 'guard',
+        guards: sides(
+          { url: `http://${guards.a}`, token: file('guard-a') },
+          { url: `http://${guards.b}`, token: file('guard-b') },
+        ),
+      };
+    return patroni === undefined ? { control: 'direct' } : { control: 'patroni', patroni: patroniOf(patroni) };
+  };
+  const [ownRegion, witnessRegion] = input.place === 'w' ? [REGION.w, REGION.b] : [REGION.b, REGION.w];
   const inhibits = input.withoutVetoes !== true;
   const edge = {
     edge: {
@@ -128,7 +160,7 @@ export function labConfig(input: LabConfigInput): string {
       user: 'failoverd',
       password: file('postgres'),
       ...(tls === null ? { tls: 'disable' } : { tls: 'verify-full', ...tls.client }),
-      control: 'direct',
+      ...controlOf(),
       canarySchema: 'failoverd',
       instances: sides(input.postgres.a, input.postgres.b),
     },
@@ -173,9 +205,9 @@ export function labConfig(input: LabConfigInput): string {
     },
     regions: { [REGION.a]: { role: 'primary' }, [REGION.b]: { role: 'secondary' }, [REGION.w]: { role: 'witness' } },
     vantages: {
-      daemon: { region: REGION.b, controlTargets: [input.controlTargets.daemon] },
+      daemon: { region: ownRegion, controlTargets: [input.controlTargets.daemon] },
       witness: {
-        region: REGION.w,
+        region: witnessRegion,
         controlTargets: [input.controlTargets.witness],
         publicKey: input.witnessKey,
       },
@@ -207,7 +239,11 @@ export function labConfig(input: LabConfigInput): string {
         secondary: REGION.b,
         quorum: 2,
         components,
-        fence: { driver: 'command', fence: input.fence.off, verify: input.fence.status, timeout: '8s' },
+        fence:
+          input.guards?.fence === 'guard'
+            ? { driver: 'guard' }
+            : { driver: 'command', fence: input.fence.off, verify: input.fence.status, timeout: '8s' },
+        ...(input.guards === undefined ? {} : { lease: input.guards.lease }),
         matrix: [
           ...(inhibits ? INHIBITING_ROWS : []),
           { id: 40, kind: 'decide', when: 'bad(active.reachable)', for: '2s', action: 'failover', auto },

@@ -5,13 +5,21 @@ import { type Clients, startClients } from './platform/clients.ts';
 import { type DaemonNode, type Daemons, prepareDaemons } from './platform/daemons.ts';
 import { createEndings, type Endings } from './platform/endings.ts';
 import { createFolder, type LabFolder } from './platform/folder.ts';
+import { type GuardedLab, startGuards } from './platform/guards.ts';
 import { type Monitoring, prepareMonitoring } from './platform/monitoring.ts';
 import { createNetwork, type Network, textOfAddress } from './platform/network.ts';
 import { type Outside, startOutside } from './platform/outside.ts';
 import { type Regions, startRegions } from './platform/regions.ts';
 import { textOf } from './servers/errors.ts';
 
-export const SABOTAGES = ['no-failoverd', 'no-fence', 'drop-acks', 'no-veto', 'no-reconciliation'] as const;
+export const SABOTAGES = [
+  'no-failoverd',
+  'no-fence',
+  'drop-acks',
+  'no-veto',
+  'no-reconciliation',
+  'direct-control',
+] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 export interface PlatformOptions {
@@ -21,6 +29,10 @@ export interface PlatformOptions {
   readonly sabotage?: Sabotage | null;
   /** Everything that failoverd speaks to, and itself, by TLS of a private authority; without it nothing is. */
   readonly tls?: boolean;
+  /** A Patroni in each region owns its PostgreSQL. */
+  readonly patroni?: boolean;
+  /** A guard beside each PostgreSQL, and failoverd with the lease in the third region. */
+  readonly guarded?: GuardedLab;
   /** Where Prometheus and Alertmanager come from; `installed` by default. */
   readonly monitoring?: 'installed' | 'fetch' | 'none';
   /** Told the lab's folder, since a crash leaves its note there. */
@@ -79,7 +91,16 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
   const { log, sabotage } = options;
   const network = await createNetwork(endings);
   const certificates = options.tls === true ? await createCertificates(folder, network) : undefined;
-  const regions = await startRegions({ folder, network, endings, certificates, lie: sabotage === 'no-fence', log });
+  const regions = await startRegions({
+    folder,
+    network,
+    endings,
+    certificates,
+    patroni: options.patroni === true,
+    guarded: options.guarded,
+    lie: sabotage === 'no-fence',
+    log,
+  });
   const outside = await startOutside(network, endings, certificates);
   const serviceA = { host: network.inner.a, port: network.publicPort };
   const monitoring = await prepareMonitoring({
@@ -101,10 +122,22 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     alertmanagerApis: sabotage === 'no-reconciliation' ? [] : monitoring.apis,
     variant: options.variant ?? {},
     withoutVetoes: sabotage === 'no-veto',
+    directControl: sabotage === 'direct-control',
+    guarded: options.guarded,
     log,
   });
   await monitoring.start(daemons.webhook);
-  if (sabotage !== 'no-failoverd') await daemons.start(options.daemonNode?.(folder));
+  // The store of a lease is failoverd: without it no guard opens anything.
+  if (sabotage !== 'no-failoverd' || options.guarded !== undefined) await daemons.start(options.daemonNode?.(folder));
+  if (options.guarded !== undefined) {
+    const secret = (name: string): string => folder.at('secrets', name);
+    await startGuards(regions, {
+      lab: options.guarded,
+      network,
+      store: daemons.at,
+      secrets: { a: secret('guard-a'), b: secret('guard-b'), replicator: secret('replicator') },
+    });
+  }
   const { resolvers } = outside;
   const clients = await startClients({
     folder,

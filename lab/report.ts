@@ -58,7 +58,10 @@ export async function collect(
   const { clients, daemons, folder, network, outside, regions } = platform;
   await clients.stop();
   await daemons.stop();
-  const oldSideProcesses = (await scanProcesses([regions.postgres.a.dataDir, folder.at('a')])).pids.length;
+  // A guard outlives what it has stopped, and so does the service beside it: there the database is what counts.
+  const oldSide =
+    regions.guards === undefined ? [regions.postgres.a.dir, folder.at('a')] : [regions.postgres.a.dataDir];
+  const oldSideProcesses = (await scanProcesses(oldSide)).pids.length;
   const epochRows = await readEpochRows(platform);
   const dumps = { a: await dump(platform, 'a'), b: await dump(platform, 'b') };
   const journal = await keepJournal(daemons.stateDir, folder.out('journal.db'));

@@ -249,6 +249,15 @@ function judgement(dashboard: DashboardBuilder): DashboardBuilder {
     )
     .withPanel(
       lines(
+        'Leases',
+        's',
+        'Since each was last set, and since each guard was heard; a renewal is due every few seconds',
+        [`failoverd_lease_unchanged_seconds${OF_GROUP}`, '{{group}} {{component}} set'],
+        [`failoverd_lease_guard_heard_seconds${OF_GROUP}`, '{{group}} {{component}} guard {{region}}'],
+      ),
+    )
+    .withPanel(
+      lines(
         'Pages not taken',
         'short',
         'Kept and sent again; overdue ones had a deadline',

@@ -1,14 +1,15 @@
-/** Writes docs/configuration.md, the reference of the configuration, from the same schema that checks it. */
+/** Writes docs/configuration.md and docs/guard-configuration.md from the same schemas that check the files. */
 import { join } from 'node:path';
 import { COMPONENT_KINDS } from '../src/model/components.ts';
 import { FACTS } from '../src/model/facts.ts';
 import type { Form } from '../src/model/forms.ts';
 import { ROW_FACTS, type RowFactSpec } from '../src/model/row-facts.ts';
 import { PROBLEMS } from '../src/runtime/config/problem.ts';
-import { CONFIG_SCHEMA, type Schema } from '../src/runtime/config/schema.ts';
+import { CONFIG_SCHEMA, GUARD_SCHEMA, mappingOf, type Schema } from '../src/runtime/config/schema.ts';
 import { generate, ROOT } from './generated.ts';
 
 export const REFERENCE_FILE = join(ROOT, 'docs/configuration.md');
+export const GUARD_REFERENCE_FILE = join(ROOT, 'docs/guard-configuration.md');
 
 const FORM_NAMES: Readonly<Record<Form, string>> = {
   name: 'name',
@@ -28,6 +29,7 @@ const FORM_NAMES: Readonly<Record<Form, string>> = {
   comparison: 'comparison',
   'fact-name': 'name of a fact',
   path: 'path',
+  'absolute-path': 'absolute path',
   file: 'PEM file',
 };
 
@@ -46,6 +48,12 @@ type Section = { readonly path: string; readonly schema: Schema };
 
 const entryOf = (schema: Schema): Schema | undefined => Object.values(schema.patternProperties ?? {})[0];
 
+/** A choice among plain values, and it may be a mapping instead. */
+function plainOf(members: readonly Schema[]): string {
+  const plain = members.flatMap((member) => (member.const === undefined ? [] : [member.const]));
+  return plain.length === members.length ? oneOf(plain) : `${oneOf(plain)}, or a mapping`;
+}
+
 function typeOf(schema: Schema): string {
   const form = schema['x-form'];
   const entry = entryOf(schema);
@@ -53,8 +61,7 @@ function typeOf(schema: Schema): string {
   if (schema.enum !== undefined) return oneOf(schema.enum);
   if (form !== undefined) return FORM_NAMES[form];
   if (entry !== undefined) return `${typeOf(entry)}, by name`;
-  if (schema.anyOf !== undefined)
-    return schema['x-discriminator'] === undefined ? oneOf(schema.anyOf.map((member) => member.const)) : 'mapping';
+  if (schema.anyOf !== undefined) return schema['x-discriminator'] === undefined ? plainOf(schema.anyOf) : 'mapping';
   if (schema.items !== undefined) return `list of ${typeOf(schema.items)}`;
   if (schema.properties !== undefined) return 'mapping';
   return { string: 'text', integer: 'whole number', boolean: 'true or false' }[schema.type ?? ''] ?? 'value';
@@ -69,6 +76,8 @@ function sectionsIn(path: string, schema: Schema, kind = ''): Section[] {
     return schema.anyOf.flatMap((member) =>
       sectionsIn(path, member, ` (${key}: ${String(member.properties?.[key]?.const)})`),
     );
+  const mapping = mappingOf(schema);
+  if (mapping !== undefined) return sectionsIn(path, mapping);
   if (schema.properties === undefined) return [];
   const inside = Object.entries(schema.properties).flatMap(([key, property]) =>
     sectionsIn(path === '' ? key : `${path}.${key}`, property),
@@ -206,4 +215,18 @@ export const referenceText = (): string =>
     ...problemLines(),
   ].join('\n')}\n`;
 
-if (import.meta.main) generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');
+export const guardReferenceText = (): string =>
+  `${[
+    '# Configuration of a guard',
+    '',
+    'Made from the schema by `node scripts/reference.ts`; do not edit it. `failoverd check FILE` knows a guard’s file by its keys,',
+    'and `config/guard.schema.json` tells an editor. `config/guard.yaml` is where to begin; how to choose its lease is in',
+    '[timings](timings.md). Forms of text are those of [the configuration](configuration.md#forms-of-text), where what `check`',
+    'may find is listed too; an absolute path begins with a slash.',
+    ...told(sectionsIn('', GUARD_SCHEMA)).flatMap(sectionLines),
+  ].join('\n')}\n`;
+
+if (import.meta.main) {
+  generate(REFERENCE_FILE, referenceText(), 'scripts/reference.ts');
+  generate(GUARD_REFERENCE_FILE, guardReferenceText(), 'scripts/reference.ts');
+}

@@ -182,7 +182,7 @@ t.test('every panel asks Prometheus something that it understands, of the group 
   const asked = panels.flatMap((panel) => queriesOf(panel as { targets?: readonly object[] }));
   t.ok(panels.length > 12 && asked.length >= panels.length);
   for (const expr of asked)
-    if (/failoverd_(?:group|gate|run|last|postgres|proposal|hold|sla_downtime)/.test(expr))
+    if (/failoverd_(?:group|gate|run|last|postgres|proposal|hold|lease|sla_downtime)/.test(expr))
       t.match(expr, 'group=~"$group"', 'a metric of groups is shown of the group chosen');
   const rules = asked.map((expr, at) => ({ record: `panel:${at}`, expr: expr.replaceAll('$group', '.*') }));
   const file = join(dir, 'dashboard.json');

@@ -105,6 +105,15 @@ const BROKEN: readonly [what: string, files: Readonly<Record<string, string>>, r
     ['import src/policies/x.ts:1'],
   ],
   [
+    'the guard’s machine imports its driver',
+    {
+      'src/guard/machine.ts': `import './machine/turn.ts';`,
+      'src/guard/machine/turn.ts': `import '../driver.ts';`,
+      'src/guard/driver.ts': `export const drive = 1;`,
+    },
+    ['import src/guard/machine/turn.ts:1'],
+  ],
+  [
     'a piece of a fold does more than fold',
     {
       'src/journal/fold.ts': `import './piece.ts';`,

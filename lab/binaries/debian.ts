@@ -6,7 +6,7 @@ import { exists } from './cache.ts';
 import type { Log, Missing } from './missing.ts';
 
 /** The release the lab's servers come from: its Prometheus and Alertmanager need nothing but libc. */
-const SUITE = 'bookworm';
+const USUAL_SUITE = 'bookworm';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const UPDATE_TIMEOUT_MS = 120_000;
 const DOWNLOAD_TIMEOUT_MS = 180_000;
@@ -15,6 +15,8 @@ export interface DebianRequest {
   /** What is wanted, for the message when it can't be had. */
   readonly name: string;
   readonly packages: readonly string[];
+  /** Another release than the usual one, for a program that needs nothing but libc. */
+  readonly suite?: 'sid';
   /** An empty folder that receives the unpacked files (`usr/bin/...`). */
   readonly into: string;
   readonly log: Log;
@@ -44,8 +46,9 @@ export async function unpackDebian(request: DebianRequest): Promise<Missing | un
 
 async function unpackFrom(mirror: string, request: DebianRequest): Promise<void> {
   const scratch = path.join(request.into, '.apt');
-  const options = await writeAptConfig(scratch, mirror);
-  request.log(`fetching ${request.name} (${request.packages.join(', ')}) from Debian ${SUITE}, without installing it`);
+  const suite = request.suite ?? USUAL_SUITE;
+  const options = await writeAptConfig(scratch, mirror, suite);
+  request.log(`fetching ${request.name} (${request.packages.join(', ')}) from Debian ${suite}, without installing it`);
   await mustRun(['apt-get', ...options, 'update'], { cwd: scratch, timeoutMs: UPDATE_TIMEOUT_MS });
   await mustRun(['apt-get', ...options, 'download', ...request.packages], {
     cwd: scratch,
@@ -58,11 +61,11 @@ async function unpackFrom(mirror: string, request: DebianRequest): Promise<void>
   await mustRun(['rm', '-rf', scratch], { timeoutMs: DOWNLOAD_TIMEOUT_MS });
 }
 
-async function writeAptConfig(scratch: string, mirror: string): Promise<string[]> {
+async function writeAptConfig(scratch: string, mirror: string, suite: string): Promise<string[]> {
   await mustRun(['rm', '-rf', scratch], { timeoutMs: DOWNLOAD_TIMEOUT_MS });
   await mkdir(path.join(scratch, 'lists', 'partial'), { recursive: true });
   await mkdir(path.join(scratch, 'cache', 'archives', 'partial'), { recursive: true });
-  await writeFile(path.join(scratch, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${SUITE} main\n`);
+  await writeFile(path.join(scratch, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`);
   const config = path.join(scratch, 'apt.conf');
   const lines = [
     `Dir::Etc::sourcelist "${path.join(scratch, 'sources.list')}";`,

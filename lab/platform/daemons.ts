@@ -10,6 +10,7 @@ import { freePort } from '../servers/ports.ts';
 import type { LabCertificates } from './certificates.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
+import { type GuardedLab, leaseOf } from './guards.ts';
 import { type Address, type Network, textOfAddress, WEBHOOKS } from './network.ts';
 import type { Outside } from './outside.ts';
 import type { Regions } from './regions.ts';
@@ -24,9 +25,10 @@ export interface DaemonNode {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** failoverd in B and its witness in W: one group, two vantages, two sets of paths. */
+/** failoverd in B and its witness in W, or the other way round where it keeps a lease: one group, two vantages, two sets of paths. */
 export interface Daemons {
   readonly url: string;
+  readonly at: Address;
   readonly stateDir: string;
   /** failoverd's own configuration file. */
   readonly config: string;
@@ -55,16 +57,22 @@ export interface DaemonsOptions {
   readonly alertmanagerApis: readonly string[];
   readonly variant: LabVariant;
   readonly withoutVetoes: boolean;
+  /** Both PostgreSQL have a guard each, and the lease stands with failoverd. */
+  readonly guarded?: GuardedLab | undefined;
+  /** Sabotage: pg_promote is called, whoever owns the servers. */
+  readonly directControl: boolean;
   readonly log: Log;
 }
 
 export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> {
   const { folder, endings, network, certificates, log } = options;
-  const host = certificates === undefined ? network.inner.b : '::1';
+  // A lease store stands in neither region (safety.md): then failoverd is in W, and its witness in B.
+  const place = options.guarded === undefined ? 'b' : 'w';
+  const host = certificates === undefined ? network.inner[place] : '::1';
   const scheme = certificates === undefined ? 'http' : 'https';
   const at: Address = { host, port: await freePort(host) };
   const url = `${scheme}://${textOfAddress(at)}`;
-  const fromWitness = `${scheme}://${textOfAddress(await network.over('W->B', at))}`;
+  const fromWitness = `${scheme}://${textOfAddress(await network.over(place === 'b' ? 'W->B' : 'B->W', at))}`;
   const fromAlertmanager = `${scheme}://${textOfAddress(await network.over(WEBHOOKS, at))}`;
   const stateDir = folder.at('state');
   const logs = { failoverd: folder.out('failoverd.log'), witness: folder.out('witness.log') };
@@ -111,6 +119,7 @@ export async function prepareDaemons(options: DaemonsOptions): Promise<Daemons> 
   await endings.add('failoverd and its witness', stop);
   return {
     url,
+    at,
     stateDir,
     config: config.daemon,
     logs,
@@ -138,9 +147,16 @@ async function writeSecrets(options: DaemonsOptions): Promise<Readonly<Record<st
   const secrets: Record<string, string> = {
     ...Object.fromEntries(drawn),
     postgres: options.regions.passwords.failoverd,
+    replicator: options.regions.passwords.replicator,
+    ...(options.regions.guards === undefined
+      ? {}
+      : { 'guard-a': options.regions.guards.a.token, 'guard-b': options.regions.guards.b.token }),
     'postgres-ro': options.regions.passwords.failoverd_ro,
     'aws-key-id': accessKeyId,
     'aws-secret': secretAccessKey,
+    ...Object.fromEntries(
+      Object.entries(options.regions.managers ?? {}).map(([side, { rest }]) => [`patroni-${side}`, rest.password]),
+    ),
   };
   for (const [name, value] of Object.entries(secrets)) await options.folder.secret(name, value);
   return secrets;
@@ -158,6 +174,8 @@ async function writeConfigs(
     alertmanagerApis,
     variant,
     withoutVetoes,
+    directControl,
+    guarded,
   }: DaemonsOptions,
   own: Pick<LabConfigInput, 'listen' | 'stateDir' | 'witnessKey'>,
 ): Promise<{ readonly daemon: string; readonly witness: string }> {
@@ -181,9 +199,10 @@ async function writeConfigs(
     ...(alertmanagerApis.length === 0 ? {} : { alertmanagerApis }),
     certificates,
     controlTargets: {
-      daemon: `http://${await over('B->control', outside.control)}`,
-      witness: `http://${await over('W->control', outside.control)}`,
+      daemon: `http://${await over(guarded === undefined ? 'B->control' : 'W->control', outside.control)}`,
+      witness: `http://${await over(guarded === undefined ? 'W->control' : 'B->control', outside.control)}`,
     },
+    place: guarded === undefined ? ('b' as const) : ('w' as const),
     secretFile: (name: string) => folder.at('secrets', name),
     pagerUrl: outside.pagerUrl,
     records: network.publicHost,
@@ -201,23 +220,41 @@ async function writeConfigs(
   // Whether the region is up and whether its database answers are two things only where a row tells them apart.
   const edgeOf = (service: LabConfigInput['service']) =>
     variant.rows?.includes('postgres-down') === true ? { edge: service } : {};
-  const fromB = { a: await over('B->A', serviceA), b: textOfAddress(serviceB) };
-  const fromW = { a: await over('W->A', serviceA), b: await over('W->B', serviceB) };
-  const daemon = labConfig({
-    ...shared,
-    postgres: {
-      a: await over('B->A', databaseA),
-      b: textOfAddress(certificates === undefined ? databaseB : { ...databaseB, host: '::1' }),
-    },
-    service: fromB,
-    ...edgeOf(fromB),
-  });
-  const witness = labConfig({
-    ...shared,
-    postgres: { a: await over('W->A', databaseA), b: await over('W->B', databaseB) },
-    service: fromW,
-    ...edgeOf(fromW),
-  });
+  const { managers, guards } = regions;
+  const managed = async (from: 'B' | 'W') =>
+    managers === undefined || directControl
+      ? {}
+      : { patroni: { a: await over(`${from}->A`, managers.a.rest), b: await toB(from, managers.b.rest) } };
+  const guardedFrom = async (from: 'B' | 'W') =>
+    guards === undefined || guarded === undefined
+      ? {}
+      : {
+          guards: {
+            a: await over(`${from}->A`, guards.a),
+            b: await toB(from, guards.b),
+            lease: leaseOf(guarded),
+            fence: guarded.fence ?? ('guard' as const),
+          },
+        };
+  const toB = async (from: 'B' | 'W', at: Address): Promise<string> =>
+    from === 'B' ? textOfAddress(at) : await over('W->B', at);
+  const seenFrom = async (from: 'B' | 'W'): Promise<string> => {
+    const service = { a: await over(`${from}->A`, serviceA), b: await toB(from, serviceB) };
+    const besideB = certificates === undefined ? databaseB : { ...databaseB, host: '::1' };
+    return labConfig({
+      ...shared,
+      postgres: {
+        a: await over(`${from}->A`, databaseA),
+        b: from === 'B' ? textOfAddress(besideB) : await over('W->B', databaseB),
+      },
+      service,
+      ...edgeOf(service),
+      ...(await managed(from)),
+      ...(await guardedFrom(from)),
+    });
+  };
+  const [ownPlace, other] = guarded === undefined ? (['B', 'W'] as const) : (['W', 'B'] as const);
+  const [daemon, witness] = [await seenFrom(ownPlace), await seenFrom(other)];
   const files = { daemon: folder.at('failover.yaml'), witness: folder.at('witness.yaml') };
   await writeFile(files.daemon, daemon);
   await writeFile(files.witness, witness);

@@ -12,6 +12,8 @@ export interface Address {
 export const REPLICATION = 'replication:B->A';
 /** Every way on which anybody but a client sees A. */
 export const WAYS_TO_A = ['B->A', 'W->A', REPLICATION] as const;
+/** Where guards are: what A's guard says to others goes over ways of its own. */
+export const WAYS_FROM_A = ['A->W', 'A->B'] as const;
 /** What Alertmanager's webhooks take. */
 export const WEBHOOKS = 'alerts:W->B';
 
@@ -25,7 +27,7 @@ export interface Network {
   /** The same, by https. */
   readonly publicTlsPort: number;
   /** Inside a region. */
-  readonly inner: { readonly a: string; readonly b: string };
+  readonly inner: { readonly a: string; readonly b: string; readonly w: string };
   /** Neither region: DNS, the pager, the hypervisor, and the near ends of links. */
   readonly outside: string;
   /** Of its own: ports that are chosen there long before a server takes them stay free. */
@@ -39,7 +41,7 @@ export interface Network {
 export async function createNetwork(endings: Endings): Promise<Network> {
   const net = `127.${randomInt(10, 250)}`;
   const publicHost = { a: `${net}.1.1`, b: `${net}.2.1` };
-  const inner = { a: `${net}.1.2`, b: `${net}.2.2` };
+  const inner = { a: `${net}.1.2`, b: `${net}.2.2`, w: `${net}.3.2` };
   const outside = `${net}.9.1`;
   const monitoring = `${net}.9.2`;
   const links = createLinks();

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { LabError, textOf } from '../servers/errors.ts';
+import type { GuardNode } from '../servers/guard.ts';
+import type { PatroniNode } from '../servers/patroni.ts';
 import type { PostgresInstance } from '../servers/postgres-settings.ts';
 
 /** The HTTP service of a region: what it is called, where it listens, which database it writes to. */
@@ -23,6 +25,8 @@ export interface ServiceConfig {
 /** The machines of one region. The service works in a folder of its own, by which its process is recognised. */
 export interface RegionMachines {
   readonly postgres: PostgresInstance;
+  /** What starts, stops and promotes it; with its own store it is part of the same machine. Without one nobody does. */
+  readonly manager?: PatroniNode | GuardNode | undefined;
   readonly service: { readonly dir: string; readonly config: ServiceConfig };
 }
 

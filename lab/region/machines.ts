@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { exists } from '../binaries/cache.ts';
 import type { Log } from '../binaries/missing.ts';
 import { LabError } from '../servers/errors.ts';
+import { clearGuard, foldersOfGuard, startGuard } from '../servers/guard.ts';
+import { foldersOfNode, startNode, stopNode } from '../servers/patroni.ts';
 import { removeSharedMemory, startPostgres, stopPostgres } from '../servers/postgres-process.ts';
 import { killAll, scanProcesses, signalAll } from '../servers/processes.ts';
 import { until } from '../servers/wait.ts';
@@ -106,7 +108,7 @@ export function openRegion(name: string, machines: RegionMachines, stateDir: str
     },
     start: async (machine) => await start([machine], cuts),
     stop: async (machine) => {
-      if (machine === 'postgres') await stopPostgres(machines.postgres, 'fast');
+      if (machine === 'postgres') await stopDatabase(machines);
       else await kill(machines, [machine]);
       return await status();
     },
@@ -136,7 +138,10 @@ export function lyingRegion(honest: Region): Region {
 }
 
 function foldersOf(machines: RegionMachines, names: readonly MachineName[]): string[] {
-  return names.map((name) => (name === 'postgres' ? machines.postgres.dataDir : machines.service.dir));
+  const { postgres, manager, service } = machines;
+  const database =
+    manager === undefined ? [postgres.dataDir] : 'kind' in manager ? foldersOfGuard(manager) : foldersOfNode(manager);
+  return names.flatMap((name) => (name === 'postgres' ? database : [service.dir]));
 }
 
 async function kill(machines: RegionMachines, names: readonly MachineName[]): Promise<void> {
@@ -177,7 +182,10 @@ async function startMachine(
   giveUp: () => string | undefined,
   log: Log,
 ): Promise<void> {
-  const { pids } = await scanProcesses(foldersOf(machines, [machine]));
+  const { manager } = machines;
+  // A manager's store may run without it: what it starts is told by the manager's own folder.
+  const folders = machine === 'postgres' && manager !== undefined ? [manager.dir] : foldersOf(machines, [machine]);
+  const { pids } = await scanProcesses(folders);
   if (pids.length > 0) return;
   const reason = giveUp();
   if (reason !== undefined) throw new LabError('start-failed', reason);
@@ -185,7 +193,9 @@ async function startMachine(
     await startService(machines.service, giveUp);
     return;
   }
-  await startPostgres(machines.postgres, { log, giveUp, timeoutMs: START_TIMEOUT_MS });
+  if (manager === undefined) await startPostgres(machines.postgres, { log, giveUp, timeoutMs: START_TIMEOUT_MS });
+  else if ('kind' in manager) await startGuard(manager, { log, giveUp });
+  else await startNode(manager, { log, giveUp });
 }
 
 async function startService(service: RegionMachines['service'], giveUp: () => string | undefined): Promise<void> {
@@ -227,9 +237,16 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
+async function stopDatabase({ manager, postgres }: RegionMachines): Promise<void> {
+  if (manager === undefined) await stopPostgres(postgres, 'fast');
+  else if ('kind' in manager) await clearGuard(manager);
+  else await stopNode(manager);
+}
+
 /** Switch everything off for good, at the end of a lab. */
 export async function clearRegion(machines: RegionMachines): Promise<void> {
-  await stopPostgres(machines.postgres, 'immediate');
+  // A manager would start it again.
+  if (machines.manager === undefined) await stopPostgres(machines.postgres, 'immediate');
   await kill(machines, NAMES);
   await removeSharedMemory(machines.postgres);
 }

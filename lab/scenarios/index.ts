@@ -3,6 +3,7 @@ import { badStandby } from './bad-standby.ts';
 import { breakGlass, breakGlassUnbroken } from './break-glass.ts';
 import { corruptionVeto, corruptionVetoCleared } from './corruption.ts';
 import { grayFailure, grayFailureReplicationStops } from './gray-failure.ts';
+import { guardedRegionDown, partitionPrimary } from './guarded.ts';
 import { cutOffRegion, cutOffRegionNotCut, isolatedVantage, isolatedVantageNot } from './isolation.ts';
 import {
   alertmanagerRestart,
@@ -13,6 +14,7 @@ import {
   webhookDownNothingFired,
 } from './lost-alerts.ts';
 import { monitoringBlind, monitoringThere, watchdogLost } from './monitoring.ts';
+import { patroniManaged, patroniOldSideReturns } from './patroni.ts';
 import {
   maintenanceWindow,
   maintenanceWindowRegionDies,
@@ -69,6 +71,10 @@ export const SCENARIOS: readonly Scenario[] = [
   reloadGoodConfig,
   tls,
   tlsForeignAuthority,
+  patroniManaged,
+  patroniOldSideReturns,
+  guardedRegionDown,
+  partitionPrimary,
 ];
 
 export { regionDownAuto };

@@ -23,7 +23,7 @@ export interface Scenario {
   readonly expects: Expectation;
   readonly wants?: readonly Want[];
   readonly twin?: Twin;
-  readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode' | 'tls' | 'variant'>;
+  readonly options?: Pick<PlatformOptions, 'autonomy' | 'daemonNode' | 'guarded' | 'patroni' | 'tls' | 'variant'>;
   /** What happens to the world. Returns when the outcome is there, or its time is up. */
   readonly act: (platform: Platform, tell: (line: string) => void) => Promise<void>;
   /** What came of the crash that it put into the daemon; null before. */

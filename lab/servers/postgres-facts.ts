@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Log } from '../binaries/missing.ts';
 import { mustRun, serverEnv } from './command.ts';
 import { LabError } from './errors.ts';
+import { forgetPatroni } from './patroni-files.ts';
 import { copyTree, giveToServer, prepareInstanceDir } from './postgres-primary.ts';
 import { connectAdmin, destroyPostgres, query, startPostgres } from './postgres-process.ts';
 import { DATABASE, describeInstance, type PostgresInstance, writeInstanceSettings } from './postgres-settings.ts';
@@ -107,6 +108,7 @@ async function withCopy<T>(options: DumpOptions, use: (copy: PostgresInstance) =
     for (const name of ['postmaster.pid', 'postmaster.opts', 'standby.signal', 'recovery.signal']) {
       await rm(path.join(copy.dataDir, name), { force: true });
     }
+    await forgetPatroni(copy.dataDir);
     await writeInstanceSettings(copy, '', { primary_conninfo: '', primary_slot_name: '' });
     await giveToServer(copy);
     await startPostgres(copy, { log: () => undefined });

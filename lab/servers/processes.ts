@@ -79,14 +79,17 @@ async function workingDirectory(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Of the refused ones, those that could be ours: a PostgreSQL of the user our servers run as. */
+/** How the kernel calls what runs in the lab as the servers' user: PostgreSQL, and Patroni with its etcd. */
+const OURS = ['postgres', 'patroni', 'python3', 'etcd'] as const;
+
+/** Of the refused ones, those that could be ours: a server of the user our servers run as. */
 async function onlySuspects(pids: readonly number[]): Promise<number[]> {
   const uids = new Set([process.getuid?.(), serverUser()?.uid]);
   const suspects: number[] = [];
   for (const pid of pids) {
     const owner = await stat(`/proc/${pid}`).catch(() => undefined);
     const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-    const ours = owner !== undefined && uids.has(owner.uid) && name.startsWith('postgres');
+    const ours = owner !== undefined && uids.has(owner.uid) && OURS.some((each) => name.startsWith(each));
     if (ours && (await isAlive(pid))) suspects.push(pid);
   }
   return suspects;

@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { createRedactor } from '../runtime/redact.ts';
 import type { Timers } from '../runtime/timers.ts';
 import { type FindCertificates, NO_CERTIFICATES } from '../runtime/tls.ts';
+import { acquireLease } from './acquire-lease.ts';
 import { assess, rehearse } from './assess.ts';
 import {
   type ActionLog,
@@ -22,7 +23,7 @@ import {
 } from './context.ts';
 import { cutoverDns } from './cutover-dns.ts';
 import { writeEpochRow } from './epoch-row.ts';
-import { fence } from './fence-command.ts';
+import { fence } from './fence.ts';
 import { createPostgresPool } from './postgres-connection.ts';
 import { promote } from './promote.ts';
 import { createRoute53 } from './route53.ts';
@@ -36,6 +37,7 @@ const ACTIONS: Readonly<Record<StepKind, StepActions | null>> = {
   assess,
   'take-epoch': null,
   fence,
+  'acquire-lease': acquireLease,
   promote,
   'write-epoch-row': writeEpochRow,
   'cutover-dns': cutoverDns,
@@ -99,6 +101,7 @@ export function createActor(options: ActorOptions): ConfiguredActor {
     timers,
     log,
     variable,
+    secret,
     postgres,
     certificates,
     route53,

@@ -5,7 +5,9 @@
 import type { OperationResult, Perform } from '../model/loop.ts';
 import { no, nothingToDo, type OperationContext, ok, type StepActions, unknown } from './context.ts';
 import { schemaProblem } from './epoch-row.ts';
+import { controlOf } from './postgres-control.ts';
 import type { PostgresFailure } from './postgres-errors.ts';
+import { standbyFacts, standbyProblem } from './postgres-standby.ts';
 import { identityProblem, type PostgresState, stateOf } from './postgres-state.ts';
 import { meant, type PostgresTarget, postgresTarget } from './targets.ts';
 
@@ -36,13 +38,29 @@ async function assessOne(
 ): Promise<OperationResult> {
   const state = await stateOf(target, context);
   if ('code' in state) return notAssessed(target, state);
-  const problem = identityProblem(state, operation, target) ?? standbyProblem(state, target);
+  const problem =
+    identityProblem(state, operation, target) ??
+    standbyProblem(state, target) ??
+    (await controlProblem(state, target, operation, context));
   if (problem !== null) return problem;
   const schema = await schemaProblem(target, context);
   if (schema !== null) return schema;
   return ok(`${target.id} in ${target.region} is a standby at ${state.replayLsn} on timeline ${state.timeline}`, {
     ...standbyFacts(state),
   });
+}
+
+/** What the one who would promote it says: that it is paused, say, must not be found out after the old side is off. */
+async function controlProblem(
+  state: PostgresState,
+  target: PostgresTarget,
+  operation: Perform,
+  context: OperationContext,
+): Promise<OperationResult | null> {
+  const control = controlOf(target.component);
+  if (control === null)
+    return no('unsupported', `control ${target.component.control} of ${target.id} is not there yet`);
+  return await control.obstacle(state, target, operation, context);
 }
 
 /**
@@ -61,26 +79,3 @@ function notAssessed(target: PostgresTarget, failure: PostgresFailure): Operatio
   const message = `${target.id} in ${target.region}: ${failure.message}`;
   return failure.sent && failure.sqlState === null ? unknown(failure.code, message) : no(failure.code, message);
 }
-
-/** Null when a promotion may be asked of this standby; otherwise what to answer. */
-export function standbyProblem(state: PostgresState, target: PostgresTarget): OperationResult | null {
-  const name = `${target.id} in ${target.region}`;
-  const facts = { ...standbyFacts(state) };
-  if (!state.inRecovery) return no('not-in-recovery', `${name} is not in recovery`, facts);
-  // Promotion would replay everything received, also what the pause was to keep out (safety.md, freeze).
-  if (state.replayPaused !== false) return no('replay-paused', `replay is paused on ${name}`, facts);
-  if (!state.mayPromote) return no('denied', `${target.component.user} may not execute pg_promote on ${name}`, facts);
-  if (state.timeline === null) return unknown('timeline-unknown', `${name} does not tell its timeline`, facts);
-  return null;
-}
-
-/** What becomes the pre-state of a promotion, and the ground of the loss account. */
-export const standbyFacts = (state: PostgresState) => ({
-  systemIdentifier: state.systemIdentifier,
-  inRecovery: state.inRecovery,
-  timeline: state.timeline,
-  receiveLsn: state.receiveLsn,
-  replayLsn: state.replayLsn,
-  replayPaused: state.replayPaused,
-  lastReplayedCommitAt: state.lastReplayedCommitAt,
-});

@@ -31,6 +31,16 @@ export const ACTION_CODES = {
   'higher-epoch': 'somebody holds a higher epoch, or ours under another run',
   absent: 'the epoch row is not there',
 
+  // What manages the PostgreSQL.
+  managed: 'something else promotes this server: a promotion behind its back would be undone by it',
+  'manager-unreachable': 'what manages the server could not be asked, or could not ask its own store',
+  'manager-paused': 'what manages the server is paused, and would not act',
+  'manager-no-leader': 'what manages the server has no leader at the moment',
+  'manager-refused': 'what manages the server did not confirm the request; it may have taken it all the same',
+  'manager-disagrees': 'PostgreSQL and what manages it say two things of the promotion',
+  'not-leader': 'the server at the configured address is not the one that would be promoted',
+  'not-streaming': 'the old side does not stream from the new one so far',
+
   // Fence programs.
   'not-off': 'the fence program says that the old side is not off',
   'not-found': 'the fence program does not exist',
@@ -40,6 +50,11 @@ export const ACTION_CODES = {
   signal: 'the fence program was ended by a signal',
   spawn: 'the fence program could not be started',
   'fence-lost': 'the old side was off and is not any more',
+
+  // Guards.
+  refused: 'the guard turned the order down, and says why',
+  'no-lease': 'the target’s guard does not have the lease for this run',
+  'not-standby': 'the guard is nothing that could be promoted, and says why',
 
   // DNS records.
   conflict: 'the records are not what was read: somebody changed them, nothing was applied',

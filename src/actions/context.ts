@@ -21,6 +21,8 @@ export type OperationContext = {
   readonly timers: Timers;
   readonly log: ActionLog;
   readonly variable: Variable;
+  /** Resolves a `${env:X}` or `${file:...}` reference, or gives plain text back. */
+  readonly secret: (reference: string) => string;
   readonly postgres: PostgresPool;
   readonly certificates: FindCertificates;
   readonly route53: Route53Zones;

@@ -21,6 +21,8 @@ export type PostgresState = {
   /** Commit time, on the old primary's clock, of the last transaction replayed. */
   readonly lastReplayedCommitAt: WallMs | null;
   readonly mayPromote: boolean;
+  /** When the server was started, microseconds since 1970 by its own clock: no other server's is the same. */
+  readonly startedUs: string | null;
 };
 
 /**
@@ -43,6 +45,7 @@ select (select system_identifier::text from pg_control_system()) as "systemIdent
        case when not pg_is_in_recovery() then pg_current_wal_lsn()::text end as "writeLsn",
        (extract(epoch from pg_last_xact_replay_timestamp()) * 1000)::float8 as "lastReplayedCommitAt",
        has_function_privilege('pg_promote(boolean, integer)', 'execute') as "mayPromote",
+       (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as "startedUs",
        has_function_privilege('pg_ls_waldir()', 'execute') as "mayListWal"`;
 const NEWEST_WAL = `
 select max(('x' || substr(name, 1, 8))::bit(32)::int) as "timeline"

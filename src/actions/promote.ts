@@ -1,7 +1,7 @@
 /** Promotion, the point of no return for the data: right before it, the fence is read back again (invariant 4). */
 import type { OperationResult, Perform } from '../model/loop.ts';
 import { no, type OperationContext, type StepActions } from './context.ts';
-import { verifyFence } from './fence-command.ts';
+import { verifyFence } from './fence.ts';
 import { controlOf, type PostgresControl } from './postgres-control.ts';
 import { meant, type PostgresTarget, postgresTarget } from './targets.ts';
 

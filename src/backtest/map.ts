@@ -12,6 +12,7 @@ import type { Settings } from '../model/settings.ts';
 import { readBounded } from '../runtime/config/bounded-file.ts';
 import { readYaml, type Source } from '../runtime/config/document.ts';
 import { type KeyPath, type Problem, pathText, problemText } from '../runtime/config/problem.ts';
+import type { Format } from '../runtime/config/schema.ts';
 import { shownAt } from '../runtime/config/show.ts';
 
 const MOST_BYTES = 1024 * 1024;
@@ -53,6 +54,8 @@ export const BacktestMap = Type.Object(
 );
 export type BacktestMap = Static<typeof BacktestMap>;
 
+const MAP_FORMAT: Format = { schema: JSON.parse(JSON.stringify(BacktestMap)), example: 'the map in docs/backtest.md' };
+
 export type MapResult =
   | { readonly kind: 'map'; readonly map: BacktestMap }
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
@@ -62,7 +65,7 @@ export async function loadMap(file: string, workingDirectory: string, settings: 
   const read = await readBounded(resolve(workingDirectory, file), MOST_BYTES);
   if (read.kind === 'failed') return refused([`${file}:1:1: the map can’t be read (${read.code}); check its path`]);
   if (!isUtf8(read.bytes)) return refused([`${file}:1:1: the map is not UTF-8 text; save it as UTF-8`]);
-  const reading = readYaml(file, read.bytes.toString('utf8'));
+  const reading = readYaml(file, read.bytes.toString('utf8'), MAP_FORMAT);
   if (reading.kind === 'refused') return refused(reading.problems.map(problemText));
   const { source } = reading;
   const map: unknown = source.value;

@@ -7,10 +7,13 @@ import type { MetricSettings } from '../model/prometheus.ts';
 import { exampleOf } from '../model/row-examples.ts';
 import { metricFactName } from '../model/row-facts.ts';
 import { declaredAutonomy, type GroupSettings } from '../model/settings.ts';
+import type { LoadedGuard } from '../runtime/config/guard.ts';
 import type { Loaded, LoadResult } from '../runtime/config/load.ts';
 import { criticalPathOf, type Phase, phasesOf } from '../runtime/config/phases.ts';
 import type { Problem } from '../runtime/config/problem.ts';
 import type { NotSupported } from '../runtime/config/support.ts';
+
+import { type LeaseReport, leaseReport, type TermsReport, termsReport } from './lease-report.ts';
 
 export type GroupReport = {
   readonly id: string;
@@ -60,6 +63,20 @@ export type GroupReport = {
   readonly approvals: GroupSettings['approvals'];
   readonly businessHours: GroupSettings['businessHours'];
   readonly notifyExecutivesWithinMs: number;
+  /** What its lease comes to; null where it has none. */
+  readonly lease: LeaseReport | null;
+};
+
+/** What the file of a guard says. */
+export type GuardReport = {
+  readonly group: string;
+  readonly component: string;
+  readonly region: string;
+  readonly role: string;
+  readonly peers: readonly string[];
+  readonly driver: string;
+  readonly deadManDriver: string;
+  readonly lease: TermsReport;
 };
 
 export type CheckReport = {
@@ -73,11 +90,28 @@ export type CheckReport = {
   readonly groups: readonly GroupReport[];
   /** How many secrets were fetched; null where that was not asked. */
   readonly secrets: number | null;
+  /** Where the file is the one of a guard: then nothing else is in it. */
+  readonly guard: GuardReport | null;
 };
 
 export function refusedReport(file: string, problems: readonly Problem[], warnings: readonly Problem[]): CheckReport {
-  const none = { notSupported: [], regions: [], vantages: [], groups: [], secrets: null };
+  const none = { notSupported: [], regions: [], vantages: [], groups: [], secrets: null, guard: null };
   return { ok: false, file, problems, warnings, ...none };
+}
+
+export function guardReportOf({ file, config, terms, warnings }: LoadedGuard): CheckReport {
+  const { group, component, region, role, peers, postgres, deadMan } = config;
+  return {
+    ...refusedReport(file, [], warnings),
+    ok: true,
+    guard: {
+      ...{ group, component, region, role },
+      peers: Object.keys(peers),
+      driver: postgres.driver,
+      deadManDriver: deadMan.driver,
+      lease: termsReport(terms, null),
+    },
+  };
 }
 
 export function reportOf(result: LoadResult): CheckReport {
@@ -93,6 +127,7 @@ export function reportOf(result: LoadResult): CheckReport {
     vantages: Object.entries(config.vantages).map(([id, { region }]) => ({ id, region })),
     groups: Object.values(settings.groups).map((group) => groupReport(result, group)),
     secrets: null,
+    guard: null,
   };
 }
 
@@ -121,6 +156,7 @@ function groupReport({ config }: Loaded, group: GroupSettings): GroupReport {
     })),
     ...{ phases, criticalPathMs: criticalPathOf(phases), rtoMs, rpoMs },
     ...{ approvals, businessHours, notifyExecutivesWithinMs },
+    lease: leaseReport(group),
   };
 }
 

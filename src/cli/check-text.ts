@@ -2,6 +2,8 @@
 import { durationText } from '../model/primitives.ts';
 import { problemText } from '../runtime/config/problem.ts';
 import type { CheckReport, GroupReport } from './check-report.ts';
+import { leaseLines, termsLines } from './lease-text.ts';
+import { table, titled } from './table.ts';
 import { type Paint, printable, wrap } from './terminal.ts';
 
 /** More would scroll the first ones away, and those are to be mended first. */
@@ -21,6 +23,7 @@ export const warningLines = (report: CheckReport, paint: Paint): string[] =>
   report.warnings.map((warning) => `${paint('yellow', 'warning')}  ${problemText(warning)}`);
 
 export function reportLines(report: CheckReport, paint: Paint): string[] {
+  if (report.guard !== null) return guardLines(report, report.guard, paint);
   const regions = report.regions.map(
     ({ id, role, title }) => `${id} ${role}${title === null ? '' : ` (${printable(title)})`}`,
   );
@@ -43,6 +46,21 @@ export function reportLines(report: CheckReport, paint: Paint): string[] {
   return [...lines, '', `${paint('green', 'ok')}  ${report.file}: ${groups}, ${report.warnings.length} warnings`];
 }
 
+/** A guard's file says little of itself that its lease doesn't. */
+function guardLines(report: CheckReport, guard: NonNullable<CheckReport['guard']>, paint: Paint): string[] {
+  return [
+    paint('bold', report.file),
+    ...entry('guard', `of ${guard.group}/${guard.component} in ${guard.region}, ${guard.role} when first set up`),
+    ...entry('peers', guard.peers.join(', ')),
+    ...entry('postgres', `${guard.driver}, dead-man ${guard.deadManDriver}`),
+    ...(report.secrets === null ? [] : entry('secrets', `${report.secrets} fetched`)),
+    ...termsLines(guard.lease, null, paint),
+    ...(report.warnings.length > 0 ? ['', ...warningLines(report, paint)] : []),
+    '',
+    `${paint('green', 'ok')}  ${report.file}: a guard, ${report.warnings.length} warnings`,
+  ];
+}
+
 const entry = (label: string, text: string): string[] => wrap(text, `  ${label.padEnd(11)}`);
 
 function groupLines(group: GroupReport, paint: Paint): string[] {
@@ -55,6 +73,7 @@ function groupLines(group: GroupReport, paint: Paint): string[] {
     ...entry('quorum', `${group.quorum} of ${group.vantages.length} vantages`),
     ...entry('fence', fence),
     ...approvalLines(group),
+    ...(group.lease === null ? [] : leaseLines(group.lease, paint)),
     '',
     ...componentLines(group, paint),
     '',
@@ -147,15 +166,4 @@ function phaseLines(group: GroupReport, paint: Paint): string[] {
   ]);
   rows.push(['in all', span(group.criticalPathMs), `of an RTO of ${span(group.rtoMs)}`]);
   return titled(['phase', 'budget', ''], rows, paint);
-}
-
-function titled(head: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string[] {
-  const [first = '', ...others] = table([head, ...rows]);
-  return [paint('dim', first), ...others];
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
 }

@@ -1,8 +1,9 @@
-/** `failoverd check`: what is wrong with a configuration, and what it will do. */
-import { loadConfig } from '../runtime/config/load.ts';
+/** `failoverd check`: what is wrong with a configuration, of the daemon or of a guard, and what it will do. */
+import { looksLikeGuard, parseGuardConfig } from '../runtime/config/guard.ts';
+import { parseConfig, readText } from '../runtime/config/load.ts';
 import { resolveSecrets, secretSources } from '../runtime/config/secrets.ts';
 import { type Environment, processEnvironment } from '../runtime/environment.ts';
-import { type CheckReport, refusedReport, reportOf } from './check-report.ts';
+import { type CheckReport, guardReportOf, refusedReport, reportOf } from './check-report.ts';
 import { problemLines, reportLines } from './check-text.ts';
 import { EXIT, readArgs, UsageError } from './command.ts';
 import type { Io } from './io.ts';
@@ -34,9 +35,14 @@ async function judge(
   cwd: string,
   environment: Pick<Environment, 'variable'> | null,
 ): Promise<CheckReport> {
-  const result = await loadConfig(file, cwd);
-  const report = reportOf(result);
-  if (result.kind === 'refused' || environment === null) return report;
+  const read = await readText(file, cwd);
+  if (read.kind === 'refused') return refusedReport(file, read.problems, read.warnings);
+  const result = looksLikeGuard(read.text)
+    ? parseGuardConfig(file, read.folder, read.text)
+    : parseConfig(file, read.folder, read.text);
+  if (result.kind === 'refused') return refusedReport(file, result.problems, result.warnings);
+  const report = result.kind === 'guard' ? guardReportOf(result) : reportOf(result);
+  if (environment === null) return report;
   const secrets = await resolveSecrets(result, secretSources(environment));
   if (secrets.kind === 'refused') return refusedReport(file, secrets.problems, result.warnings);
   return { ...report, secrets: secrets.count };

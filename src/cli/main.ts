@@ -96,6 +96,20 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./witness.ts')).witness,
   },
+  guard: {
+    says: 'run the guard beside a PostgreSQL: it alone starts, promotes and stops it',
+    help: [
+      'failoverd guard FILE [--stop-postgres]',
+      'failoverd guard FILE --dead-man | --nftables',
+      '',
+      '  FILE              its config, such as guard.yaml; see `failoverd check`',
+      '  --stop-postgres   on a signal: stop PostgreSQL and give the lease back. Without it',
+      '                    PostgreSQL goes on under the dead-man, for the next guard to find',
+      '  --dead-man        be its dead-man, as a unit of its own (deadMan.startedBy: service)',
+      '  --nftables        print rules that cut clients off when nothing renews; no proof',
+    ],
+    load: async () => (await import('./guard.ts')).guard,
+  },
   status: {
     says: 'what is wrong, what failoverd will do, and why not sooner',
     help: ['failoverd status [GROUP] [options]', '', ...CLIENT_HELP],
@@ -166,6 +180,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
       ...CLIENT_HELP,
     ],
     load: async () => (await import('./abort.ts')).abort,
+  },
+  lease: {
+    says: 'who may write; and let a lease store that was halted go on',
+    help: [
+      'failoverd lease [GROUP] [options]',
+      'failoverd lease clear GROUP/COMPONENT --why TEXT [options]',
+      '',
+      'A store that is older than what its guards have seen grants nothing until an sre or',
+      'a dba clears it. It shows what is at stake, and asks.',
+      '',
+      '  --why TEXT          what you looked at, for the journal',
+      '  -y, --yes           do not ask',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./lease.ts')).lease,
   },
   report: {
     says: 'what failoverd saw and would have done, over a week or another time',

@@ -158,6 +158,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         return live.parts.people.count;
       },
     },
+    guards: { identify: (authorization) => live.parts.guards.identify(authorization) },
     webhookCredentials: () => live.parts.webhookCredentials(),
     secure: secureListenerOf(config, options.secrets),
     askWhatFires: () => live.parts.reconcileSoon(),

@@ -28,7 +28,9 @@ export type Metrics = {
   /** One witness report and its ending: `accepted`, or the code it was refused with. */
   witnessReport(code: string): void;
   /** One order of a person and its ending. */
-  order(order: 'approve' | 'abort' | 'report' | 'clear-report' | 'reload', outcome: string): void;
+  order(order: 'approve' | 'abort' | 'report' | 'clear-report' | 'clear-lease' | 'reload', outcome: string): void;
+  /** One request of a guard, by what the store answered, the code it refused with, or the problem there was. */
+  lease(answer: string): void;
   /** How many listen to server-sent events now. */
   eventStreams(open: number): void;
   observed(observations: readonly Observation[]): void;
@@ -54,6 +56,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     reconciliationAge: (ageMs) => showReconciliationAge(registry, ageMs),
     witnessReport: (code) => counters.witnessReports.inc({ code }),
     order: (order, outcome) => counters.orders.inc({ order, outcome }),
+    lease: (answer) => counters.leases.inc({ answer }),
     eventStreams: (open) => gauges.eventStreams.set(open),
     observed(observations) {
       for (const { kind, vantage, verdict, durationMs } of observations) {
@@ -92,9 +95,10 @@ function createCounters(registry: Registry) {
     witnessReports: counter('witness_reports_total', 'Reports of witnesses, taken or refused', ['code']),
     orders: counter(
       'orders_total',
-      'Orders of people (approve, abort, report, clear-report, reload), taken or refused',
+      'Orders of people (approve, abort, report, clear-report, clear-lease, reload), taken or refused',
       ['order', 'outcome'],
     ),
+    leases: counter('lease_answers_total', 'Requests of guards, by what the lease store answered', ['answer']),
     observations: counter('observations_total', 'Answers of probes', ['kind', 'vantage', 'verdict']),
     events: counter('events_total', 'Events written to the journal', ['kind']),
     entries: counter('journal_entries_total', 'Entries written to the journal by this process', []),
@@ -221,6 +225,35 @@ function createGroupGauges(gauge: MakeGauge) {
       'fact',
     ]),
     streaming: gauge('postgres_streaming', '1 streaming, 0 not, -1 unknown', ['group']),
+    leaseHolder: gauge('lease_holder_info', 'Constant 1 with the region whose guard holds the lease', [
+      'group',
+      'component',
+      'region',
+    ]),
+    leaseEpoch: gauge('lease_epoch', 'Epoch at which the lease was last taken', ['group', 'component']),
+    leaseUnchanged: gauge(
+      'lease_unchanged_seconds',
+      'Since a lease that is held was last set, as far as the store has seen since it started',
+      ['group', 'component'],
+    ),
+    leaseWarming: gauge('lease_warming_seconds', 'Until a store that has started grants acquisitions', [
+      'group',
+      'component',
+    ]),
+    leaseHalted: gauge('lease_halted', '1 while the lease store grants nothing until a person clears it', [
+      'group',
+      'component',
+    ]),
+    guardHeard: gauge(
+      'lease_guard_heard_seconds',
+      'Since a guard was heard; missing where it was not since the start',
+      ['group', 'component', 'region'],
+    ),
+    guardPinned: gauge('lease_guard_pinned', '1 while a guard obeys this life of the lease store', [
+      'group',
+      'component',
+      'region',
+    ]),
     downtime: gauge('sla_downtime_seconds', 'Impact to verified of the last 30 days’ runs, and now', ['group']),
   };
 }
@@ -259,6 +292,7 @@ function showGroup(g: ReturnType<typeof createGroupGauges>, status: GroupStatus,
   showMetrics(g, status);
   showRuns(g, status);
   showPostgres(g, status);
+  showLeases(g, status);
   g.downtime.set({ group }, downtimeMs(status, at) / 1000);
 }
 
@@ -291,6 +325,23 @@ function showPostgres(g: ReturnType<typeof createGroupGauges>, { group, replicat
   if (replication.receiveGapBytes !== null) g.receiveGap.set({ group }, replication.receiveGapBytes);
   if (replication.replayLagBytes !== null) g.replayLag.set({ group }, replication.replayLagBytes);
   if (replication.replayLagSeconds !== null) g.replayLagSeconds.set({ group }, replication.replayLagSeconds);
+}
+
+function showLeases(g: ReturnType<typeof createGroupGauges>, { group, leases }: GroupStatus): void {
+  for (const { component, state, holder, epoch, unchangedMs, warmingMs, guards, halt } of leases) {
+    const labels = { group, component };
+    if (state === 'held' && holder !== null) {
+      g.leaseHolder.set({ ...labels, region: holder }, 1);
+      g.leaseUnchanged.set(labels, unchangedMs / 1000);
+    }
+    if (epoch !== null) g.leaseEpoch.set(labels, epoch);
+    g.leaseWarming.set(labels, warmingMs / 1000);
+    g.leaseHalted.set(labels, halt === null ? 0 : 1);
+    for (const { region, heardAgoMs, pinned } of guards) {
+      if (heardAgoMs !== null) g.guardHeard.set({ ...labels, region }, heardAgoMs / 1000);
+      g.guardPinned.set({ ...labels, region }, pinned ? 1 : 0);
+    }
+  }
 }
 
 /** What is known of the time clients were not served: runs from impact to verified, and what is wrong right now. */

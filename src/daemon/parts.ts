@@ -26,6 +26,7 @@ import { keepRenewing, type Renewing } from '../runtime/renewal.ts';
 import { systemTimers } from '../runtime/timers.ts';
 import { createCertificates, type FindCertificates } from '../runtime/tls.ts';
 import { mayWriteCanary } from './canaries.ts';
+import { createGuards, type GuardEntry, type Guards } from './guards.ts';
 import type { WebhookCredentials } from './http/webhook-proof.ts';
 import type { Metrics } from './metrics.ts';
 import { createPeople, type People } from './people.ts';
@@ -49,6 +50,7 @@ export type PartsOptions = {
 
 export type Parts = {
   readonly people: People;
+  readonly guards: Guards;
   /** What Alertmanager must present now. */
   webhookCredentials(): WebhookCredentials | null;
   readonly witnessKeys: ReturnType<typeof witnessKeys>;
@@ -82,6 +84,7 @@ export function createParts(options: PartsOptions): Parts {
   };
   return {
     people: livePeople(config, secrets),
+    guards: liveGuards(config, secrets),
     webhookCredentials: () => webhookCredentialsOf(config, secret),
     witnessKeys: witnessKeys(config.vantages),
     actor: { perform: (operation, signal) => drain.counted(actor.perform(operation, signal)), warm: actor.warm },
@@ -200,6 +203,27 @@ function livePeople(config: Config, secrets: Secrets): People {
     people = now();
   });
   return { identify: (authorization) => people.identify(authorization), count: people.count };
+}
+
+/** Guards by the tokens that hold now. */
+function liveGuards(config: Config, secrets: Secrets): Guards {
+  const now = (): Guards =>
+    createGuards(
+      Object.entries(config.groups).flatMap(([group, { components }]) =>
+        Object.entries(components).flatMap(([component, settings]): GuardEntry[] => {
+          if (settings.kind !== 'postgres') return [];
+          return Object.entries(settings.guards ?? {}).map(([region, { token }]) => ({
+            ...{ group, component, region },
+            token: secrets.of(token).reveal(),
+          }));
+        }),
+      ),
+    );
+  let guards = now();
+  secrets.onRenewed(() => {
+    guards = now();
+  });
+  return { identify: (authorization) => guards.identify(authorization), count: guards.count };
 }
 
 function webhookCredentialsOf(

@@ -3,7 +3,7 @@
  */
 import type { Person } from '../model/loop.ts';
 import type { PersonId, Role } from '../model/primitives.ts';
-import { bearerOf, sameToken, type TokenHash, tokenHash } from './http/bearer.ts';
+import { bearerOf, sameToken, type TokenHash, tokenHash } from '../runtime/bearer.ts';
 
 export type PersonEntry = { readonly id: PersonId; readonly roles: readonly Role[]; readonly token: string };
 

@@ -113,7 +113,7 @@ export const ProposalStatus = Type.Object({
   expiresInMs: Ms,
   planHash: Text,
   epoch: Type.Integer(),
-  fence: Type.Enum(['command', 'none']),
+  fence: Type.Enum(['command', 'guard', 'none']),
   rtoMs: Ms,
   steps: Type.Array(PlannedStep),
   ceilings: Ceilings,
@@ -177,7 +177,7 @@ export const RunReport = Type.Object({
   why: Maybe(Text),
   epoch: Type.Integer(),
   planHash: Text,
-  fence: Type.Enum(['command', 'none']),
+  fence: Type.Enum(['command', 'guard', 'none']),
   trigger: Type.Enum(['auto', 'approved']),
   approvals: Type.Array(Type.Object({ person: Text, role: Role, at: WallMs })),
   decision: DecisionRecord,
@@ -304,6 +304,42 @@ export const MetricStatus = Type.Object({
 });
 export type MetricStatus = Static<typeof MetricStatus>;
 
+/** Who may write to one PostgreSQL, as the lease store knows it. */
+export const LeaseStatus = Type.Object({
+  component: Text,
+  state: Type.Enum(['none', 'held', 'released']),
+  /** Region of the guard that holds it, or held it last. */
+  holder: Maybe(Text),
+  epoch: Maybe(Type.Integer()),
+  /** Guards that may be promoted after it. */
+  peers: Type.Array(Text),
+  /** What an isolated primary does. */
+  isolation: Maybe(Type.Enum(['stop', 'serve'])),
+  /** How it was given back. */
+  released: Maybe(Type.Enum(['clean', 'crash', 'unpromoted'])),
+  /** When it was last taken, given back, or changed in what others rely on. */
+  setAt: Maybe(WallMs),
+  /** Null: not since the store has started. */
+  renewedAgoMs: Maybe(Ms),
+  /** For so long nothing has changed, as far as this life of the store has seen. */
+  unchangedMs: Ms,
+  /** Until acquisitions are granted; 0 once they are. */
+  warmingMs: Ms,
+  /** How each guard was last heard; null: not since the store has started. */
+  guards: Type.Array(
+    Type.Object({
+      region: Text,
+      heardAgoMs: Maybe(Ms),
+      /** Whether it obeys this life of the store. */
+      pinned: Type.Boolean(),
+      obeyed: Maybe(Type.Integer()),
+    }),
+  ),
+  /** Why nothing is granted until a person clears it. */
+  halt: Maybe(Type.Object({ at: WallMs, guard: Text, why: Text })),
+});
+export type LeaseStatus = Static<typeof LeaseStatus>;
+
 export const GroupStatus = Type.Object({
   group: Text,
   title: Text,
@@ -326,6 +362,19 @@ export const GroupStatus = Type.Object({
       replayLagSeconds: Maybe(Type.Number()),
     }),
   ),
+  /** After a run: until when the old side has to stay off, and how it was last read. */
+  commitWindow: Maybe(
+    Type.Object({
+      run: Text,
+      region: Text,
+      until: WallMs,
+      fence: Type.Enum(['held', 'lost', 'unknown']),
+      /** Null: not read since failoverd was started. */
+      readAgoMs: Maybe(Ms),
+      why: Text,
+    }),
+  ),
+  leases: Type.Array(LeaseStatus),
   reports: Type.Array(ReportStatus),
   autonomy: Type.Object({ declared: Autonomy, inForce: Autonomy, why: Type.Array(Text) }),
   gates: Type.Array(GateReport),

@@ -12,6 +12,7 @@ import type {
   FindingStatus,
   GroupStatus,
   HoldStatus,
+  LeaseStatus,
   Mood,
   ProposalStatus,
   ReportStatus,
@@ -29,6 +30,7 @@ export type SummaryFacts = {
   readonly findings: readonly FindingStatus[];
   readonly holds: readonly HoldStatus[];
   readonly reports: readonly ReportStatus[];
+  readonly leases: readonly LeaseStatus[];
   readonly autonomy: GroupStatus['autonomy'];
   readonly gates: readonly GateReport[];
   readonly decisions: readonly DecisionRecord[];
@@ -48,11 +50,14 @@ function wrongOf(facts: SummaryFacts): string {
     : `failoverd itself: its engine has ${facts.engine}. ${worldOf(facts)}`;
 }
 
-function worldOf({ findings, reports, run, view }: SummaryFacts): string {
+function worldOf({ findings, reports, leases, run, view }: SummaryFacts): string {
   const bad = findings.filter((finding) => finding.verdict === 'bad');
   const told = [
     ...reports.map(
       ({ report, by, what, sinceMs }) => `${reportText(report)}, by ${by} ${spanText(sinceMs)} ago: ${what}`,
+    ),
+    ...leases.flatMap(({ component, halt }) =>
+      halt === null ? [] : [`the lease store of ${component} is halted: ${halt.why}`],
     ),
     ...bad.map(({ code, region, why, impactAt }) => {
       const since = impactAt === null ? '' : ` for ${spanText(view.at - impactAt)}`;

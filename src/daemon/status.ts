@@ -12,6 +12,7 @@ import { rowKey } from '../model/matrix.ts';
 import type { ComponentId, GroupId, MonoMs, WallMs } from '../model/primitives.ts';
 import { missing } from '../model/run.ts';
 import { declaredAutonomy, type Row } from '../model/settings.ts';
+import { commitWindowOf, lastFenceRead } from '../policies/commit-window.ts';
 import { DIAGNOSES } from '../policies/diagnoses.ts';
 import { type Judgement, judge } from '../policies/gates/index.ts';
 import { replicationLoss, sampleOf } from '../policies/loss.ts';
@@ -29,6 +30,7 @@ import type {
   StatusDocument,
 } from './status-document.ts';
 import { factsOf, monitorsOf, targetsOf } from './status-facts.ts';
+import { leasesOf } from './status-leases.ts';
 import { metricsOf } from './status-metrics.ts';
 import { endedReport, runReport } from './status-run.ts';
 import { summaryOf } from './status-summary.ts';
@@ -100,18 +102,33 @@ function groupStatus(state: State, id: GroupId, health: Health): GroupStatus {
   };
   const gates = [...(judged?.reports ?? [])];
   const reports = reportsOf(view);
+  const leases = leasesOf(state, view);
   const decisions = Object.values(ledger.decisions);
   return {
     group: id,
     title: settings.title,
     timeZone: settings.businessHours?.timeZone ?? null,
-    summary: summaryOf({ view, ...health, findings, holds, reports, autonomy, gates, decisions, proposal, run }),
+    summary: summaryOf({
+      view,
+      ...health,
+      findings,
+      holds,
+      reports,
+      leases,
+      autonomy,
+      gates,
+      decisions,
+      proposal,
+      run,
+    }),
     active: view.active,
     standby: view.standby,
     epoch: ledger.epoch,
     rtoMs: settings.rtoMs,
     rpoMs: settings.rpoMs,
     replication: replicationOf(view),
+    commitWindow: commitWindowStatus(state, id),
+    leases,
     reports,
     autonomy,
     gates,
@@ -284,5 +301,20 @@ function proposalOf({ ledger, at }: View): ProposalStatus | null {
     approvals,
     missing: missing(open),
     decision,
+  };
+}
+
+function commitWindowStatus(state: State, group: GroupId): GroupStatus['commitWindow'] {
+  const window = commitWindowOf(state, group);
+  if (window === null) return null;
+  const read = lastFenceRead(state, window);
+  const fence = window.lost !== null ? 'lost' : read?.result.kind === 'ok' ? 'held' : 'unknown';
+  return {
+    run: window.run,
+    region: window.from,
+    until: window.since + (state.settings.groups[group]?.commitWindowMs ?? 0),
+    fence,
+    readAgoMs: read === null ? null : Math.max(0, state.mono - read.mono),
+    why: window.lost?.why ?? read?.result.message ?? 'not read yet',
   };
 }

@@ -4,6 +4,8 @@
  * 1. Nothing leaves before what it rests on is durable: a turn's entries are appended first, then its effects go out (invariants 3, 7).
  * 2. Once an append failed, no effect follows, ever again in this process (invariant 14).
  * 3. No return value flows back: what came of an effect enters as an input.
+ * 4. A guard's renewal that leaves nothing to write waits for no disk. It is judged on all that was said, and answered at once where
+ *    what it stands on is durable: its lease and its group's epoch are none of what is being written.
  */
 import { foldAll } from '../journal/fold.ts';
 import { type JournalStore, StoreError } from '../journal/store.ts';
@@ -14,7 +16,7 @@ import type { Effect, EffectOf, Input, InputOf, State } from '../model/loop.ts';
 import type { Settings } from '../model/settings.ts';
 import { initialState, turn } from './core.ts';
 import { execute } from './executor.ts';
-import { countedOn, forwardTime } from './forward-time.ts';
+import { countedOn, type ForwardTime, floorOf, forwardTime } from './forward-time.ts';
 import type { Ports } from './ports.ts';
 
 /**
@@ -96,8 +98,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 class Loop implements Engine {
   readonly #options: EngineOptions;
   readonly #ending = new AbortController();
-  readonly #time = forwardTime();
+  readonly #time: ForwardTime;
+  /** Of what is durable. */
   #state: State;
+  /** With what is being written; null while nothing is. */
+  #ahead: State | null = null;
   #inbox: Waiting[] = [];
   #health: EngineHealth = 'running';
   #failure: Error | null = null;
@@ -110,6 +115,7 @@ class Loop implements Engine {
   constructor(options: EngineOptions, state: State) {
     this.#options = options;
     this.#state = state;
+    this.#time = forwardTime(floorOf(state.ledger));
     this.#tickedMono = options.ports.clock.mono();
   }
 
@@ -130,6 +136,14 @@ class Loop implements Engine {
 
   submit(submission: Submission): Promise<void> {
     if (this.#health !== 'running') return Promise.reject(this.#refusal());
+    if (submission.kind === 'lease') {
+      try {
+        if (this.#renewed(submission)) return Promise.resolve();
+      } catch (error) {
+        this.#fail(error instanceof Error ? error : new Error(String(error)), []);
+        return Promise.reject(this.#refusal());
+      }
+    }
     return new Promise((resolve, reject) => {
       this.#inbox.push({ submission, resolve, reject });
       this.#pump ??= this.#run();
@@ -172,16 +186,12 @@ class Loop implements Engine {
   }
 
   async #turnBatch(batch: readonly Waiting[]): Promise<void> {
-    const { clock, observer } = this.#options.ports;
+    const { observer } = this.#options.ports;
     const entries: JournalEntry[] = [];
     const effects: Outgoing[] = [];
     let state = this.#state;
     for (const submission of gathered(batch.map(({ submission }) => submission))) {
-      const mono = clock.mono();
-      const wallMs = clock.wall();
-      const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, state.settings, wallMs));
-      if (setByMs !== 0) observer.clockSet(setByMs);
-      const input = { ...submission, at, mono } as Input;
+      const input = this.#stamped(submission, state);
       this.#options.record?.(input);
       const turned = turn(state, input);
       state = turned.state;
@@ -189,12 +199,42 @@ class Loop implements Engine {
       effects.push(...turned.effects);
     }
     if (entries.length > 0) {
+      this.#ahead = state;
       await this.#options.store.append(entries);
       observer.appended(entries);
+      state = this.#ahead;
+      this.#ahead = null;
     }
     this.#state = state;
     for (const { resolve } of batch) resolve();
     for (const effect of effects) this.#let(effect);
+  }
+
+  #stamped(submission: Submission, state: State): Input {
+    const { clock, observer } = this.#options.ports;
+    const mono = clock.mono();
+    const wallMs = clock.wall();
+    const { at, setByMs } = this.#time.read(wallMs, mono, countedOn(state.ledger, state.settings, wallMs));
+    if (setByMs !== 0) observer.clockSet(setByMs);
+    return { ...submission, at, mono } as Input;
+  }
+
+  /**
+   * Takes a request to the lease store in at once where it leaves nothing to write, and lets its answer go: a disk that stands still
+   * must not demote a healthy primary. False = it goes the way of every other input, and was not taken in.
+   */
+  #renewed(submission: Extract<Submission, { kind: 'lease' }>): boolean {
+    const { group, component } = submission.ask;
+    const state = this.#ahead ?? this.#state;
+    if (!sameLease(this.#state, state, group, component)) return false;
+    const input = this.#stamped(submission, state);
+    const turned = turn(state, input);
+    if (turned.entries.length > 0 || turned.effects.some(({ kind }) => kind !== 'reply')) return false;
+    this.#options.record?.(input);
+    if (this.#ahead === null) this.#state = turned.state;
+    else this.#ahead = turned.state;
+    for (const effect of turned.effects) this.#let(effect);
+    return true;
   }
 
   /** Invariant 14: from here on nothing is said to the world but that we failed. */
@@ -258,6 +298,16 @@ class Loop implements Engine {
       this.#back({ kind: 'tick' });
     });
   }
+}
+
+/** Whether what a lease's answer stands on is the same in both: the life of the store, the lease, and the epoch of its group. */
+function sameLease(durable: State, ahead: State, group: string, component: string): boolean {
+  const [a, b] = [durable.ledger.groups[group], ahead.ledger.groups[group]];
+  return (
+    durable.ledger.starts === ahead.ledger.starts &&
+    a?.epoch === b?.epoch &&
+    a?.leases[component] === b?.leases[component]
+  );
 }
 
 /**

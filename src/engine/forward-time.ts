@@ -21,13 +21,18 @@ export type ForwardTime = {
   read(wallMs: number, mono: number, countedOn: boolean): { readonly at: number; readonly setByMs: number };
 };
 
-export function forwardTime(): ForwardTime {
+/** `floorAt` is what the first instant is not before; null = the wall clock is believed. */
+export function forwardTime(floorAt: WallMs | null = null): ForwardTime {
   let offsetMs: number | null = null;
   let wallOffsetMs = 0;
   let lastMono = 0;
   return {
     read(wallMs, mono, countedOn) {
       const nowOffsetMs = wallMs - mono;
+      if (offsetMs === null && floorAt !== null && wallMs < floorAt) {
+        offsetMs = floorAt - mono;
+        wallOffsetMs = offsetMs;
+      }
       const setByMs = offsetMs === null ? 0 : nowOffsetMs - wallOffsetMs;
       const fallBackMs = Math.max(0, mono - lastMono) * FALL_BACK;
       if (offsetMs === null || !countedOn || nowOffsetMs >= offsetMs) offsetMs = nowOffsetMs;
@@ -38,6 +43,14 @@ export function forwardTime(): ForwardTime {
     },
   };
 }
+
+/**
+ * The newest instant in the journal, while a run is open: its budgets and its loss are counted from there, and the clock may
+ * have been set back while nobody looked. A hold that was open alone is not helped by it: how long it was not seen is not
+ * known then, and it begins anew.
+ */
+export const floorOf = ({ groups, lastAt }: Ledger): WallMs | null =>
+  agesIn(groups).some(({ running }) => running) ? lastAt : null;
 
 /**
  * Whether any group has something whose age decides what may happen: a hold, a proposal, a run, or, by a wall clock that
@@ -51,6 +64,7 @@ export function countedOn(ledger: Ledger, settings: Settings, wallMs: number): b
 }
 
 const agesIn = byPart<GroupLedger, Ages>((part) => ({
+  running: [...part.values()].some(({ run }) => run !== null),
   open: [...part.values()].some(
     ({ run, proposal, holds }) => run !== null || proposal !== null || Object.keys(holds).length > 0,
   ),
@@ -60,6 +74,7 @@ const agesIn = byPart<GroupLedger, Ages>((part) => ({
   }),
 }));
 type Ages = {
+  readonly running: boolean;
   readonly open: boolean;
   /** When the last run of each group ended. */
   readonly ended: readonly { readonly group: GroupId; readonly endedAt: WallMs }[];

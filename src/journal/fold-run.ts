@@ -4,7 +4,7 @@
 import type { EventBody, EventOf } from '../model/events.ts';
 import type { EndedRun, GroupLedger, Run, StepState } from '../model/ledger.ts';
 import type { PlanStep, StepKind } from '../model/plan.ts';
-import { intended, proven, READING_STEPS } from '../model/run.ts';
+import { intended, irrevocable, isOverridden, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { refuse } from './illegal.ts';
 
 /** Runs kept whole in the ledger; older ones are in the journal. */
@@ -31,6 +31,7 @@ const PENDING: StepState = {
 
 export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
   if (event.kind === 'run.opened') return openRun(group, event);
+  if (event.kind === 'fence.lost' || event.kind === 'fence.held') return foldFence(group, event);
   const run = group.run ?? refuse(event, 'no run is open');
   if (run.id !== event.run) refuse(event, `${event.run} is not the open run`);
   switch (event.kind) {
@@ -40,8 +41,7 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
       }
       return { ...group, epoch: event.epoch, run: { ...run, epochTaken: true } };
     case 'epoch.released':
-      if (!run.epochTaken || intended(run, 'fence') || intended(run, 'promote'))
-        refuse(event, 'the epoch was acted under');
+      if (!run.epochTaken || irrevocable(run) || toUndo(run) !== undefined) refuse(event, 'the epoch was acted under');
       return { ...group, run: { ...run, epochTaken: false } };
     case 'step.intended':
     case 'step.attempted':
@@ -49,11 +49,13 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
     case 'step.failed':
     case 'step.overdue':
       return foldStep(group, run, event);
+    case 'step.undone':
+      return undoStep(group, run, event);
     case 'loss.estimated':
       return { ...group, run: { ...run, loss: event.loss } };
     case 'run.aborting':
       if (run.status === 'aborting') refuse(event, 'the run is being undone already');
-      if (intended(run, 'fence') || intended(run, 'promote')) refuse(event, 'the first point of no return is passed');
+      if (irrevocable(run)) refuse(event, 'the first point of no return is passed');
       return { ...group, run: { ...run, status: 'aborting', why: event.why } };
     case 'run.paused':
       // Invariant 11: nothing cancels, or stops, after the promotion's intent.
@@ -77,6 +79,14 @@ export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
     default:
       return refuse(event satisfies never, 'this version does not know such an event');
   }
+}
+
+function foldFence(group: GroupLedger, event: EventOf<'fence.lost' | 'fence.held'>): GroupLedger {
+  const window = group.commitWindow;
+  if (window === null || window.run !== event.run) return refuse(event, `${event.run} has no commit window`);
+  const lost = event.kind === 'fence.lost' ? { at: event.at, why: event.why } : null;
+  if ((lost === null) === (window.lost === null)) refuse(event, 'it was so already');
+  return { ...group, commitWindow: { ...window, lost } };
 }
 
 function openRun(group: GroupLedger, event: EventOf<'run.opened'>): GroupLedger {
@@ -117,6 +127,7 @@ function openRun(group: GroupLedger, event: EventOf<'run.opened'>): GroupLedger 
     asks: null,
     steps: Object.fromEntries(plan.steps.map((step) => [step.id, PENDING])),
     epochTaken: false,
+    leaseEpoch: 0,
     loss,
     sample,
     clocks: { impactAt, detectedAt, decidedAt: at, executedAt: null, verifiedAt: null },
@@ -148,6 +159,14 @@ function foldStep(
   };
 }
 
+function undoStep(group: GroupLedger, run: Run, event: EventOf<'step.undone'>): GroupLedger {
+  if (run.status !== 'aborting') refuse(event, `the run is ${run.status}`);
+  if (toUndo(run)?.id !== event.step) refuse(event, `${event.step} is not what is to be undone next`);
+  const state = run.steps[event.step] ?? PENDING;
+  const undone: StepState = { ...state, status: 'undone', endedAt: event.at, message: event.message };
+  return { ...group, run: { ...run, steps: { ...run.steps, [event.step]: undone } } };
+}
+
 function stepAfter(
   group: GroupLedger,
   run: Run,
@@ -158,7 +177,7 @@ function stepAfter(
   switch (event.kind) {
     case 'step.intended':
       if (run.status !== 'running') refuse(event, `the run is ${run.status}`);
-      if (!BEFORE_EPOCH.includes(step.kind) && (!run.epochTaken || event.epoch !== group.epoch)) {
+      if (!BEFORE_EPOCH.includes(step.kind) && (!run.epochTaken || isOverridden(group))) {
         refuse(event, `epoch ${event.epoch} is not the durable epoch ${group.epoch} of this run`); // invariant 3
       }
       if (event.epoch !== run.epoch) refuse(event, `the run has epoch ${run.epoch}`);
@@ -223,7 +242,7 @@ function endRun(group: GroupLedger, run: Run, event: EventOf<'run.ended'>): Grou
       if (!all) refuse(event, 'steps are left');
       break;
     case 'undone':
-      if (run.epochTaken || intended(run, 'fence') || intended(run, 'promote'))
+      if (run.epochTaken || irrevocable(run) || toUndo(run) !== undefined)
         refuse(event, 'something was done that was not undone');
       break;
     case 'abandoned':
@@ -261,7 +280,13 @@ function endRun(group: GroupLedger, run: Run, event: EventOf<'run.ended'>): Grou
       };
     }),
   };
-  return { ...group, run: null, ended: [...group.ended, ended].slice(-ENDED_RUNS_KEPT) };
+  const { fence, from, to } = run.plan;
+  const { id, epoch } = run;
+  const commitWindow =
+    proven(run, 'promote') && fence !== 'none'
+      ? { run: id, from, to, epoch, fence, since: event.at, lost: null }
+      : group.commitWindow;
+  return { ...group, run: null, commitWindow, ended: [...group.ended, ended].slice(-ENDED_RUNS_KEPT) };
 }
 
 function exhausted(value: never): never {

@@ -19,6 +19,7 @@ import { noticeKey } from '../model/notices.ts';
 import { answerKey, isKept, withAnswer } from '../model/orders.ts';
 import type { GroupId } from '../model/primitives.ts';
 import { isBroken } from '../model/run.ts';
+import { foldLease } from './fold-lease.ts';
 import { foldMandate } from './fold-mandate.ts';
 import { foldRun } from './fold-run.ts';
 import { refuse } from './illegal.ts';
@@ -31,7 +32,7 @@ const DELIVERED_PAGES_KEPT = 50;
 
 type RunEvent = Parameters<typeof foldRun>[1];
 type GroupEvent = Extract<EventBody, { group: GroupId }>;
-type OwnGroupEvent = Exclude<GroupEvent, RunEvent>;
+type OwnGroupEvent = Exclude<GroupEvent, RunEvent | EventOf<'lease.cleared'>>;
 
 /** The ledger after one more entry. Throws {@link IllegalEvent} and leaves the old one as it was. */
 export function fold(ledger: Ledger, entry: JournalEntry): Ledger {
@@ -47,7 +48,7 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
   switch (event.kind) {
     case 'daemon.started': {
       const config = { hash: event.configHash, since: event.at, restartNeeded: [], refused: null };
-      return { ...ledger, incarnation: event.incarnation, config };
+      return { ...ledger, incarnation: event.incarnation, starts: ledger.starts + 1, config };
     }
     case 'config.loaded': {
       const { configHash: hash, at: since, restartNeeded } = event;
@@ -72,6 +73,12 @@ function foldBody(ledger: Ledger, event: EventBody): Ledger {
     case 'page.delivered':
     case 'page.overdue':
       return foldPage(ledger, event);
+    case 'lease.cleared': {
+      // A later life: whoever is pinned to the one that was too old is pinned anew (safety.md, "Embedded store").
+      if (event.start <= ledger.starts) refuse(event, `life ${event.start} can't follow ${ledger.starts}`);
+      const group = foldLease(ledger.groups[event.group] ?? EMPTY_GROUP, event);
+      return { ...ledger, starts: event.start, groups: withKey(ledger.groups, event.group, group) };
+    }
     default: {
       const before = ledger.groups[event.group] ?? EMPTY_GROUP;
       const after = isRunEvent(event) ? foldRun(before, event) : foldGroup(before, event);
@@ -239,6 +246,9 @@ function foldGroup(group: GroupLedger, event: OwnGroupEvent): GroupLedger {
     case 'raise.approved':
     case 'raise.closed':
       return foldMandate(group, event);
+    case 'lease.set':
+    case 'lease.halted':
+      return foldLease(group, event);
     case 'proposal.opened':
     case 'proposal.closed':
     case 'approval.given':

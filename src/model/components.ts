@@ -3,6 +3,7 @@
  */
 import Type, { type Static } from 'typebox';
 import {
+  argv,
   described,
   digits,
   hostPort,
@@ -55,6 +56,54 @@ const common = {
   note: Type.Optional(Type.String(says('Words for people'))),
 };
 
+export const GuardAddress = Type.Object(
+  {
+    url: url('Where its API listens'),
+    token: secret(
+      'Opens the API of this guard, and is what it shows to the lease store; each guard has one of its own',
+    ),
+    tls: Type.Optional(tlsClient('it, by https')),
+  },
+  described('A guard: failoverd guard, beside the PostgreSQL of one region'),
+);
+export type GuardAddress = Static<typeof GuardAddress>;
+
+export const PatroniAddress = Type.Object(
+  {
+    urls: Type.Array(url('Address of one member'), {
+      minItems: 1,
+      maxItems: 16,
+      description: 'REST API of every member of the cluster in this region',
+    }),
+    username: Type.Optional(
+      Type.String({ minLength: 1, description: 'User that the REST API asks for; with password' }),
+    ),
+    password: Type.Optional(secret('Password of that user; with username')),
+    tls: Type.Optional(tlsClient('the members, by https')),
+    streamFrom: Type.Optional(
+      hostPort('Where the other region’s Patroni streams from this one; its address in instances by default'),
+    ),
+  },
+  described('The Patroni cluster of one region'),
+);
+export type PatroniAddress = Static<typeof PatroniAddress>;
+
+export const CommandControl = Type.Object(
+  {
+    check: argv('What reads whether it may be promoted'),
+    promote: argv('What asks for the promotion'),
+    verify: argv('What reads back whether it is promoted'),
+    fence: Type.Optional(argv('What has the old side stop taking writes; with fenceVerify')),
+    fenceVerify: Type.Optional(argv('What reads back that the old side takes no writes; with fence')),
+    rejoin: Type.Optional(argv('What has the old side follow the new one')),
+    timeout: span('60s', 'How long one of them may take; after that the answer is unknown'),
+  },
+  described(
+    'Programs that promote by whatever manages the servers: exit 0 it may be, is asked for, is promoted; 1 it is not, and nothing was done; anything else unknown',
+  ),
+);
+export type CommandControl = Static<typeof CommandControl>;
+
 export const PostgresComponent = Type.Object(
   {
     kind: Type.Literal('postgres', KIND),
@@ -79,9 +128,12 @@ export const PostgresComponent = Type.Object(
       Type.Enum(['direct', 'guard', 'patroni', 'command'], {
         default: 'direct',
         description:
-          'Who promotes it. direct: failoverd calls pg_promote, only where no manager owns the server; the others are declared and not supported yet',
+          'Who promotes it. direct: failoverd calls pg_promote, only where no manager owns the servers; guard: the guard beside it, which needs lease; patroni: its REST API; command: programs',
       }),
     ),
+    guards: Type.Optional(perRegion(GuardAddress, 'The guard of each region, with control: guard')),
+    patroni: Type.Optional(perRegion(PatroniAddress, 'The Patroni cluster of each region, with control: patroni')),
+    command: Type.Optional(CommandControl),
     canarySchema: Type.Optional(
       Type.String({
         minLength: 1,

@@ -28,6 +28,7 @@ import {
   tlsClient,
   url,
 } from './forms.ts';
+import { LeaseConfig } from './lease-config.ts';
 import { MaintenanceWindow, SilenceRule } from './maintenance.ts';
 import { MatrixRow } from './matrix.ts';
 import { Autonomy } from './primitives.ts';
@@ -74,6 +75,12 @@ export const FenceConfig = Type.Union(
       },
       described(
         'Programs that stop the old side and read back that it is stopped: exit 0 confirmed off, 1 not off, anything else unknown',
+      ),
+    ),
+    Type.Object(
+      { driver: Type.Literal('guard', DRIVER) },
+      described(
+        'The guard of the old side gives up the lease once it has stopped PostgreSQL; or the lease ends, where that proves anything',
       ),
     ),
     Type.Object(
@@ -166,6 +173,7 @@ export const GroupConfig = Type.Object(
     ),
     components: named(ComponentConfig, 'What moves together', 1),
     fence: Type.Optional(FenceConfig),
+    lease: Type.Optional(LeaseConfig),
     facts: Type.Optional(namedFacts(MetricFactConfig, 'PromQL that is named as facts; rows read them as metrics.NAME')),
     matrix: Type.Optional(
       Type.Array(MatrixRow, {
@@ -175,6 +183,10 @@ export const GroupConfig = Type.Object(
       }),
     ),
     budgets: Type.Optional(BudgetsConfig),
+    commitWindow: span(
+      '60m',
+      'After a run the old side stays fenced and intact for so long; its fence is read back all that time',
+    ),
     cooldown: span('1h', 'Least time between the end of a run and the next automatic one'),
     attempts: Type.Optional(
       Type.Object(
@@ -332,7 +344,6 @@ export type GroupConfig = Static<typeof GroupConfig>;
 export const NOT_SUPPORTED_YET = {
   components: ['clickhouse', 'nats', 'workload', 'bucket', 'cache'] as const,
   dnsProviders: ['cloudflare'] as const,
-  postgresControl: ['guard', 'patroni', 'command'] as const,
   phases: ['clickhouse', 'nats', 'apps'] as const,
   authorityKeys: ['escalation'] as const,
 };

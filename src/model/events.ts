@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox';
 import { Alert } from './evidence.ts';
+import { LeaseHalt, LeaseRecord } from './lease.ts';
 import { Mandate } from './mandate.ts';
 import { NoticeKind } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
@@ -237,6 +238,7 @@ export const EventBody = Type.Union([
   }),
   event('step.done', { ...step, proof: Facts }),
   event('step.failed', { ...step, code: Type.String(), message: Text }),
+  event('step.undone', { ...step, message: Text }),
   event('step.overdue', { ...step, message: Text }),
   event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
   event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
@@ -252,6 +254,27 @@ export const EventBody = Type.Union([
   event('run.halted', { ...group, run: RunId, code: Type.String(), why: Text }),
   event('run.overdue', { ...group, run: RunId, message: Text }),
   event('run.ended', { ...group, run: RunId, outcome: RunOutcome, why: Text, clocks: Clocks }),
+  /** A lease was taken, given back, or changed in what others rely on. A mere renewal is not written down. */
+  event('lease.set', {
+    ...group,
+    component: Name,
+    change: Type.Enum(['acquired', 'released', 'changed']),
+    record: LeaseRecord,
+  }),
+  /** The store is older than what a guard has seen: sticky, until a person clears it. Said again where more is seen. */
+  event('lease.halted', { ...group, component: Name, ...LeaseHalt.properties }),
+  /** `start`: the store goes on as a life of this count, which is above all that guards have seen; `epoch`: so is this one. */
+  event('lease.cleared', {
+    ...group,
+    component: Name,
+    person: Name,
+    why: Text,
+    epoch: Type.Integer({ minimum: 0 }),
+    start: Type.Integer({ minimum: 1 }),
+  }),
+  /** After a run: the old side, which has to stay off through the commit window, is not; and is again. */
+  event('fence.lost', { ...group, run: RunId, why: Text }),
+  event('fence.held', { ...group, run: RunId, why: Text }),
   /** What a person was told of an order that took effect; beside it in the same turn, and given again for the same key. */
   event('order.answered', { answer: KeptAnswer }),
   event('page.queued', { page: Page }),

@@ -24,6 +24,7 @@ export type Form =
   | 'comparison'
   | 'fact-name'
   | 'path'
+  | 'absolute-path'
   | 'file';
 
 const form = (form: Form) => ({ 'x-form': form });
@@ -61,8 +62,9 @@ export const reference = (description: string) => Type.String({ minLength: 1, de
 /** A span of time as text; `fallback` is what holds where it is left out. */
 export const span = (fallback: string, description: string) =>
   Type.Optional(Type.Unsafe<string>({ ...Duration, ...form('duration'), description, default: fallback }));
-export const spanWithoutDefault = (description: string) =>
-  Type.Optional(Type.Unsafe<string>({ ...Duration, ...form('duration'), description }));
+export const spanWithoutDefault = (description: string) => Type.Optional(requiredSpan(description));
+export const requiredSpan = (description: string) =>
+  Type.Unsafe<string>({ ...Duration, ...form('duration'), description });
 
 /**
  * Exactly one reference, `${env:NAME}` or `${file:PATH}`: the file that people read, review and keep under version
@@ -101,6 +103,9 @@ export const ControlTarget = Type.String({
   pattern: `^(?:tcp://${HOST_PORT}|https?://[^\\s/]+(?:/\\S*)?)$`,
   description: 'tcp://host:port, which must accept a connection, or an http or https URL, which must answer at all',
 });
+/** A path on this machine that says where it begins: programs are started in folders of their own. */
+export const absolutePath = (description: string) =>
+  Type.String({ ...form('absolute-path'), pattern: '^/[^{}\\x00-\\x1f]*$', description });
 export const digits = (description: string) => Type.String({ ...form('digits'), pattern: '^\\d{10,20}$', description });
 export const timeOfDay = (description: string) =>
   Type.String({ ...form('time-of-day'), pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description });

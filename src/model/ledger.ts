@@ -5,6 +5,7 @@
 import Type, { type Static } from 'typebox';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
+import { KeptLease } from './lease.ts';
 import { Mandate } from './mandate.ts';
 import { Notice } from './notices.ts';
 import { KeptAnswer } from './orders.ts';
@@ -45,9 +46,9 @@ export type Proposal = Static<typeof Proposal>;
 
 /**
  * Where one step stands. `intended` = its intent is durable and no outcome is known; `settling` = an outcome is known
- * and not yet verified. After a restart both are read before anything is repeated (invariant 8).
+ * and not yet verified, `undone` = done or not, it was taken back. After a restart both are read before anything is repeated (invariant 8).
  */
-export const StepStatus = Type.Enum(['pending', 'intended', 'settling', 'done', 'failed']);
+export const StepStatus = Type.Enum(['pending', 'intended', 'settling', 'done', 'failed', 'undone']);
 export const StepState = Type.Object({
   status: StepStatus,
   attempt: Type.Integer(),
@@ -81,6 +82,8 @@ export const Run = Type.Object({
   asks: Maybe(Ceilings),
   steps: Type.Record(Type.String(), StepState),
   epochTaken: Type.Boolean(),
+  /** Highest epoch above its own that the target's guard took the lease at, as at a restart in place; 0 = none. */
+  leaseEpoch: Type.Integer(),
   loss: LossBracket,
   sample: Maybe(PrimarySample),
   clocks: Clocks,
@@ -129,6 +132,19 @@ export const Raise = Type.Object({
 });
 export type Raise = Static<typeof Raise>;
 
+/** After a run that moved the data and fenced the old side: for a while that one has to stay as it is (design §7). */
+export const CommitWindow = Type.Object({
+  run: RunId,
+  from: Type.String(),
+  to: Type.String(),
+  epoch: Type.Integer(),
+  fence: Plan.properties.fence,
+  since: WallMs,
+  /** Why the old side is known to be on; null = it was off when it was last read. */
+  lost: Maybe(Type.Object({ at: WallMs, why: Type.String() })),
+});
+export type CommitWindow = Static<typeof CommitWindow>;
+
 export const GroupLedger = Type.Object({
   active: Maybe(Type.String()),
   /** Highest epoch ever taken; only grows (invariant 2). */
@@ -153,12 +169,16 @@ export const GroupLedger = Type.Object({
   run: Maybe(Run),
   /** Newest last. */
   ended: Type.Array(EndedRun),
+  /** Of the last run that has one. */
+  commitWindow: Maybe(CommitWindow),
   /** When runs without approvals were opened, for the attempts gate. */
   autoRunsAt: Type.Array(WallMs),
   /** What is agreed that failoverd may do; null in a journal from before it was kept, and before the first start. */
   mandate: Maybe(Mandate),
   raise: Maybe(Raise),
   raises: Type.Integer(),
+  /** By component. */
+  leases: Type.Record(Name, KeptLease),
 });
 export type GroupLedger = Static<typeof GroupLedger>;
 
@@ -193,6 +213,8 @@ export const Ledger = Type.Object({
   seq: Type.Integer(),
   hash: Type.String(),
   incarnation: Maybe(Type.String()),
+  /** How often failoverd has started on this journal: with `incarnation`, the life of its lease store. */
+  starts: Type.Integer(),
   config: ConfigLedger,
   /** Wall time of the newest event; tells how long nobody watched before a start. */
   lastAt: Maybe(WallMs),
@@ -220,16 +242,19 @@ export const EMPTY_GROUP: GroupLedger = {
   runs: 0,
   run: null,
   ended: [],
+  commitWindow: null,
   autoRunsAt: [],
   mandate: null,
   raise: null,
   raises: 0,
+  leases: {},
 };
 
 export const EMPTY_LEDGER: Ledger = {
   seq: 0,
   hash: GENESIS_HASH,
   incarnation: null,
+  starts: 0,
   config: { hash: null, since: null, restartNeeded: [], refused: null },
   lastAt: null,
   groups: {},

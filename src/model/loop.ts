@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { FailureEpisode } from './failures.ts';
+import { LeaseRequest, SeenLease } from './lease.ts';
 import { Ledger } from './ledger.ts';
 import { Idempotency } from './orders.ts';
 import { StepId, StepKind } from './plan.ts';
@@ -108,6 +109,15 @@ export const Input = Type.Union([
     report: Report,
     why: Type.String({ minLength: 1, maxLength: 500 }),
   }),
+  /** Asked by a guard; answered by a `reply` once what it says is durable. A renewal leaves nothing to write. */
+  input('lease', { request: Type.String(), ask: LeaseRequest }),
+  input('clear-lease', {
+    ...order,
+    person: Person,
+    group: Name,
+    component: Name,
+    why: Type.String({ minLength: 1, maxLength: 500 }),
+  }),
   input('paged', { page: PageId, delivered: Type.Boolean(), message: Type.String({ maxLength: 500 }) }),
 ]);
 export type Input = Static<typeof Input>;
@@ -131,7 +141,7 @@ export const Perform = Type.Object(
     timeoutMs: Type.Number(),
     preState: Type.Union([Facts, Type.Null()]),
     /** Promotion and everything after it re-reads this right before it acts. */
-    fence: Type.Enum(['command', 'none']),
+    fence: Type.Enum(['command', 'guard', 'none']),
   },
   { additionalProperties: false },
 );
@@ -239,6 +249,10 @@ export const Volatile = Type.Object({
   regionBadMono: Type.Record(Type.String(), MonoMs),
   /** How each PostgreSQL was last seen to be made, by `group/component/region`; kept while it can't be asked. */
   readiness: Type.Record(Type.String(), Type.Object({ facts: Readiness, mono: MonoMs })),
+  /** Leases in this life, by `leaseKey`. */
+  leases: Type.Record(Type.String(), SeenLease),
+  /** When this life of the lease store began: every acquisition waits from here (safety.md, "Embedded store"). */
+  storeStartMono: MonoMs,
 });
 export type Volatile = Static<typeof Volatile>;
 
@@ -286,4 +300,6 @@ export const EMPTY_VOLATILE: Volatile = {
   probeAskedMono: {},
   regionBadMono: {},
   readiness: {},
+  leases: {},
+  storeStartMono: 0,
 };

@@ -52,6 +52,10 @@ export const Mandate = Type.Object(
     vantages: Type.Array(Type.String()),
     /** The driver, and a hash of its programs. */
     fence: Type.String(),
+    /** The lease whose end may be the proof, and where its store stands. Absent in older entries: there was none. */
+    lease: Type.Optional(Type.String()),
+    /** Consent: seconds of writes that an unfenced primary may take; null = none. Absent in older entries, as above. */
+    partitionExposureMs: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
     /** Alerts that may speak for a failover, and those that may stand in its way. */
     alertsFor: Type.Array(Type.String()),
     alertsAgainst: Type.Array(Type.String()),

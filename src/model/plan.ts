@@ -10,6 +10,7 @@ export const StepKind = Type.Enum([
   'assess', // the target is what we think it is, and ready
   'take-epoch', // win the right to act; pure journal
   'fence', // stop the old side and read back that it is stopped
+  'acquire-lease', // the target's guard has the lease, so nobody else has
   'promote', // make the standby writable
   'write-epoch-row', // the epoch, written through the new primary
   'cutover-dns', // clients follow
@@ -21,6 +22,7 @@ export type StepKind =
   | 'assess'
   | 'take-epoch'
   | 'fence'
+  | 'acquire-lease'
   | 'promote'
   | 'write-epoch-row'
   | 'cutover-dns'
@@ -31,8 +33,11 @@ export type StepKind =
 export const PhaseName = Type.Enum(['assessment', 'database', 'dns', 'verification']);
 export type PhaseName = 'assessment' | 'database' | 'dns' | 'verification';
 
-/** What undoing a step means: `release` gives the epoch back, `forward` says that there is no way back, `none` that nothing was changed. */
-export const UndoKind = Type.Enum(['none', 'release', 'forward']);
+/**
+ * What undoing a step means: `release` gives the epoch back, `withdraw` the lease, unpromoted; `resume` lets the old side's guard
+ * acquire it anew; `forward` says that there is no way back, `none` that nothing was changed.
+ */
+export const UndoKind = Type.Enum(['none', 'release', 'withdraw', 'resume', 'forward']);
 
 export const StepId = Type.String({ pattern: '^[a-z0-9-]+(\\.[a-z0-9-]+)?$' });
 export type StepId = string;
@@ -57,7 +62,7 @@ export const Plan = Type.Object(
     from: Type.String(),
     to: Type.String(),
     /** `none`: no fence step; a person must have been told that the old primary may still take writes. */
-    fence: Type.Enum(['command', 'none']),
+    fence: Type.Enum(['command', 'guard', 'none']),
     rtoMs: Type.Number(),
     /** What it acts on, as `boundHash` of the settings says it: a yes is for these addresses and no others. */
     bound: Type.Optional(Type.String()),
@@ -97,8 +102,8 @@ export const PrimarySample = Type.Object(
     insertLsn: Lsn,
     flushLsn: Lsn,
     clockAt: WallMs,
-    /** 99th percentile of the write rate over the samples held, bytes per second. */
-    p99BytesPerSecond: Type.Number(),
+    /** 99th percentile of the write rate over the samples held, bytes per second; null = there was one sample alone. */
+    p99BytesPerSecond: Type.Union([Type.Number(), Type.Null()]),
     /**
      * How old it may be at impact, milliseconds: two intervals of the probe and one deadline. Entries of before it was
      * written down have none, and count for 2000.

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { AlertFact, ComponentConfig, Config, GroupConfig, MatrixRow } from './config.ts';
 import { NOT_SUPPORTED_YET } from './config.ts';
+import { boundLease, type LeaseSettings, leaseSettings, noProofByGuard } from './lease-settings.ts';
 import type { MaintenanceWindow, Suppression, WindowSettings } from './maintenance.ts';
 import type { Against, Scope } from './matrix.ts';
 import type { Autonomy, ComponentId, GroupId, RegionId, Tier, VantageId } from './primitives.ts';
@@ -31,6 +32,8 @@ export type ComponentSettings = {
   /** An observation older than this says nothing any more: three intervals and one deadline. */
   readonly freshMs: number;
   readonly systemIdentifier: string | null;
+  /** Who promotes it; null for what is no PostgreSQL. */
+  readonly control: PostgresControl | null;
   readonly hasPublicUrl: boolean;
   readonly hasPublicCanary: boolean;
   readonly supported: boolean;
@@ -39,6 +42,10 @@ export type ComponentSettings = {
   /** Regions in which its data may stand; null = anywhere. */
   readonly residency: readonly RegionId[] | null;
 };
+
+export type PostgresControl = 'direct' | 'guard' | 'patroni' | 'command';
+
+export type FenceDriver = 'command' | 'guard' | 'none';
 
 export type Action = NonNullable<MatrixRow['action']>;
 export type Row = {
@@ -87,8 +94,9 @@ export type GroupSettings = {
   readonly vantages: readonly Vantage[];
   readonly quorum: number;
   readonly components: readonly ComponentSettings[];
-  readonly fence: 'command' | 'none';
+  readonly fence: FenceDriver;
   readonly fenceTimeoutMs: number;
+  readonly lease: LeaseSettings | null;
   /** SHA-256 of the fence's driver and programs: another one proves something else. */
   readonly fenceHash: string;
   /** SHA-256 of what a plan acts on: regions, components with their addresses, the fence. Holds no secret. */
@@ -107,6 +115,8 @@ export type GroupSettings = {
     readonly dns: number;
     readonly verification: number;
   };
+  /** For so long after a run the old side has to stay off, and is looked at. */
+  readonly commitWindowMs: number;
   readonly cooldownMs: number;
   readonly attemptsMost: number;
   readonly attemptsWithinMs: number;
@@ -202,10 +212,7 @@ function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettin
   const timeoutMs = span(c.probe?.timeout, '2s');
   const supported =
     !(NOT_SUPPORTED_YET.components as readonly string[]).includes(c.kind) &&
-    !(c.kind === 'dns' && (NOT_SUPPORTED_YET.dnsProviders as readonly string[]).includes(c.provider)) &&
-    !(
-      c.kind === 'postgres' && (NOT_SUPPORTED_YET.postgresControl as readonly string[]).includes(c.control ?? 'direct')
-    );
+    !(c.kind === 'dns' && (NOT_SUPPORTED_YET.dnsProviders as readonly string[]).includes(c.provider));
   return {
     id,
     kind: c.kind,
@@ -217,6 +224,7 @@ function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettin
     probeIntervalMs: intervalMs,
     freshMs: 3 * intervalMs + timeoutMs,
     systemIdentifier: c.kind === 'postgres' ? (c.systemIdentifier ?? null) : null,
+    control: c.kind === 'postgres' ? (c.control ?? 'direct') : null,
     hasPublicUrl: c.kind === 'http' && c.public !== undefined,
     hasPublicCanary: c.kind === 'http' && c.public?.canaryWrite !== undefined,
     supported,
@@ -226,7 +234,12 @@ function componentSettings(id: ComponentId, c: ComponentConfig): ComponentSettin
 }
 
 /** Reasons in the declared topology that keep a group below what its config asks for. */
-function capsOf(config: Config, group: GroupConfig, components: readonly ComponentSettings[]): GroupSettings['caps'] {
+function capsOf(
+  config: Config,
+  group: GroupConfig,
+  components: readonly ComponentSettings[],
+  lease: LeaseSettings | null,
+): GroupSettings['caps'] {
   const caps: { autonomy: Autonomy; why: string }[] = [];
   for (const c of components.filter((c) => !c.supported)) {
     caps.push({
@@ -240,6 +253,8 @@ function capsOf(config: Config, group: GroupConfig, components: readonly Compone
   if ((group.fence ?? { driver: 'none' }).driver === 'none') {
     caps.push({ autonomy: 'gated', why: 'no fence driver: that the old primary is stopped can’t be proven' });
   }
+  // Another driver proves it by itself; the end of the lease is what it falls back to.
+  if (group.fence?.driver === 'guard') for (const why of noProofByGuard(lease)) caps.push({ autonomy: 'gated', why });
   const domains = new Set([group.primary, group.secondary, ...Object.values(config.vantages).map((v) => v.region)]);
   if (domains.size < 3)
     caps.push({ autonomy: 'gated', why: `only ${domains.size} failure domains; automatic failover needs three` });
@@ -257,13 +272,15 @@ const hashOf = (value: unknown): string =>
     .digest('hex');
 
 /** How a component is probed and what is promised of it binds no plan. */
-function boundHashOf({ primary, secondary, components, fence }: GroupConfig): string {
+function boundHashOf({ primary, secondary, components, fence }: GroupConfig, lease: LeaseSettings | null): string {
   const targets = Object.entries(components).map(([id, component]) => {
     const { tier: _tier, targets: _targets, ...rest } = component;
     const { probe: _probe, lagTarget: _lag, ...bound } = rest as typeof rest & { probe?: unknown; lagTarget?: unknown };
     return [id, bound];
   });
-  return hashOf({ primary, secondary, components: Object.fromEntries(targets), fence: fence ?? null });
+  // Without a lease the hash is the one that earlier entries of a journal hold.
+  const leased = lease === null ? {} : { lease: boundLease(lease) };
+  return hashOf({ primary, secondary, components: Object.fromEntries(targets), fence: fence ?? null, ...leased });
 }
 
 /** What is promised of a component changes nothing of what is seen of it. */
@@ -276,6 +293,13 @@ function probedHashOf({ primary, secondary, components }: GroupConfig): string {
   return hashOf({ primary, secondary, components: Object.fromEntries(probed) });
 }
 
+/** How long one call of the fence may take; a guard answers once it has stopped PostgreSQL. */
+function fenceTimeoutMs({ fence }: GroupConfig, lease: LeaseSettings | null): number {
+  if (fence?.driver === 'command') return span(fence.timeout, '20s');
+  if (fence?.driver !== 'guard' || lease === null) return 0;
+  return lease.timings.stopWithinMs + 2 * lease.timings.attemptMs;
+}
+
 function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSettings {
   const vantages = Object.entries(config.vantages).map(([vantage, v]) => ({
     id: vantage,
@@ -283,13 +307,14 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     proofHash: hashOf({ key: v.publicKey ?? null, controlTargets: v.controlTargets }),
   }));
   const components = Object.entries(group.components).map(([component, c]) => componentSettings(component, c));
+  const lease = leaseSettings(config, group);
   const phases = group.budgets?.phases;
   const hours = group.authority?.businessHours;
   return {
     id,
     title: group.title ?? id,
     autonomy: group.autonomy ?? 'observe',
-    caps: capsOf(config, group, components),
+    caps: capsOf(config, group, components, lease),
     primary: group.primary,
     secondary: group.secondary,
     vantages,
@@ -297,9 +322,10 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
     components,
     fence: group.fence?.driver ?? 'none',
     fenceHash: hashOf(group.fence ?? null),
-    boundHash: boundHashOf(group),
+    boundHash: boundHashOf(group, lease),
     probedHash: probedHashOf(group),
-    fenceTimeoutMs: group.fence?.driver === 'command' ? span(group.fence.timeout, '20s') : 0,
+    fenceTimeoutMs: fenceTimeoutMs(group, lease),
+    lease,
     metrics: metricSettings(group.facts ?? {}, config.prometheus ?? {}),
     rows: rowsOf(group).map((row) => ({
       id: row.id,
@@ -322,6 +348,7 @@ function groupSettings(id: GroupId, config: Config, group: GroupConfig): GroupSe
       dns: span(phases?.dns, '60s'),
       verification: span(phases?.verification, '60s'),
     },
+    commitWindowMs: span(group.commitWindow, '60m'),
     cooldownMs: span(group.cooldown, '1h'),
     attemptsMost: group.attempts?.most ?? 2,
     attemptsWithinMs: span(group.attempts?.within, '24h'),

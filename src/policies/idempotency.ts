@@ -6,7 +6,7 @@ import type { InputOf } from '../model/loop.ts';
 import { answerKey, isKept } from '../model/orders.ts';
 import { say, type Turn } from './turn.ts';
 
-type Order = InputOf<'approve' | 'abort' | 'report' | 'clear-report'>;
+type Order = InputOf<'approve' | 'abort' | 'report' | 'clear-report' | 'clear-lease'>;
 
 /** Does what the order says, unless its key was used: then the first answer is given again, or a refusal to another order. */
 export function once<I extends Order>(turn: Turn, input: I, act: (turn: Turn, input: I) => void): void {

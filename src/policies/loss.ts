@@ -24,8 +24,8 @@ export const UNKNOWN_LOSS = (basis: string): LossBracket => ({
   basis,
 });
 
-/** 99th percentile of the write rate between neighbouring samples, bytes per second. */
-export function writeRate(samples: readonly Sample[]): number {
+/** 99th percentile of the write rate between neighbouring samples, bytes per second; null = there is no such pair. */
+export function writeRate(samples: readonly Sample[]): number | null {
   const rates: number[] = [];
   for (let i = 1; i < samples.length; i += 1) {
     const [a, b] = [samples[i - 1], samples[i]];
@@ -34,7 +34,7 @@ export function writeRate(samples: readonly Sample[]): number {
     if (spanMs > 0) rates.push((Math.max(0, lsnGapBytes(b.insertLsn, a.insertLsn)) * 1000) / spanMs);
   }
   rates.sort((a, b) => a - b);
-  return rates[Math.min(rates.length - 1, Math.ceil(rates.length * 0.99) - 1)] ?? 0;
+  return rates[Math.min(rates.length - 1, Math.ceil(rates.length * 0.99) - 1)] ?? null;
 }
 
 /** The newest sample of the group's first PostgreSQL, as it is kept with a hold. */
@@ -84,9 +84,12 @@ export function bracket(
     return UNKNOWN_LOSS('sample and standby are not known to be on one timeline');
   const lowBytes = Math.max(0, lsnGapBytes(sample.flushLsn, received.lsn));
   const sinceSampleMs = Math.max(0, fencedAt - sample.at);
+  const rate = sample.p99BytesPerSecond;
+  // One sample alone tells of no rate, and a rate that isn't known is not 0 (invariant 19).
   const highBytes =
-    Math.max(0, lsnGapBytes(sample.insertLsn, received.lsn)) +
-    Math.ceil((sample.p99BytesPerSecond * sinceSampleMs) / 1000);
+    rate === null
+      ? null
+      : Math.max(0, lsnGapBytes(sample.insertLsn, received.lsn)) + Math.ceil((rate * sinceSampleMs) / 1000);
   // Instants on the old primary's clock, which is the one commits are stamped with.
   const skewMs = sample.clockAt - sample.at;
   const windowTo = fencedAt + skewMs;
@@ -101,7 +104,7 @@ export function bracket(
     fromLsn: received.lsn,
     windowFrom,
     windowTo,
-    basis: `sample ${sample.insertLsn} at ${new Date(sample.at).toISOString()}, received ${received.lsn}`,
+    basis: `sample ${sample.insertLsn} at ${new Date(sample.at).toISOString()}, received ${received.lsn}${rate === null ? '; one sample tells of no write rate' : ''}`,
   };
 }
 

@@ -33,6 +33,12 @@ const rowOf = ({ id, kind, scope, when, forMs, action, against, unknown, auto }:
   auto,
 });
 
+/** What the proof by the end of a lease rests on; what `onCrash` gives up at once is in it too. */
+const leaseText = (lease: GroupSettings['lease']): string =>
+  lease === null
+    ? 'none'
+    : `${lease.timingsHash}, isolation ${lease.isolation}, dead-man ${lease.deadMan}, store in ${lease.storeRegion ?? 'no region'}, guards in ${[...lease.guards].sort().join(', ')}`;
+
 /** What a group's settings would let failoverd do. */
 export function mandateOf(settings: GroupSettings): Mandate {
   const { approvals, businessHours, vantages, alertMeanings, alertRegion, alertExpiryMs, watchdogWithinMs } = settings;
@@ -55,6 +61,8 @@ export function mandateOf(settings: GroupSettings): Mandate {
     quorum,
     vantages: vantages.map(({ id, region, proofHash }) => `${id} in ${region}, by ${proofHash.slice(0, 16)}`).sort(),
     fence: settings.fence === 'none' ? 'none' : `${settings.fence} ${settings.fenceHash}`,
+    lease: leaseText(settings.lease),
+    partitionExposureMs: settings.lease?.partitionExposureMs ?? null,
     alertsFor: alerts(false),
     alertsAgainst: alerts(true),
     alertmanager:
@@ -252,6 +260,8 @@ function barsRemoved(agreed: Mandate, wanted: Mandate): string[] {
   return [
     ...rows,
     ...(wanted.fence === agreed.fence ? [] : ['another fence']),
+    ...otherwise(agreed.lease ?? 'none', wanted.lease ?? 'none', (now) => `another lease: ${now}`),
+    ...exposureWidened(agreed.partitionExposureMs ?? 0, wanted.partitionExposureMs ?? 0),
     ...lacks(agreed.vantages, wanted.vantages).map((vantage) => `vantage ${vantage} testifies`),
     ...lacks(agreed.alertsFor, wanted.alertsFor).map((alert) => `an alert says ${alert}`),
     ...otherwise(agreed.alertmanager, wanted.alertmanager, (now) => `alerts come otherwise: ${now}`),
@@ -260,6 +270,10 @@ function barsRemoved(agreed: Mandate, wanted: Mandate): string[] {
     ...lacks(wanted.alertsAgainst, agreed.alertsAgainst).map((alert) => `no alert says ${alert} any more`),
   ];
 }
+
+/** Kept at the agreed one it would take back the proof it consents to, so it is no bound that can be kept by itself. */
+const exposureWidened = (before: number, now: number): string[] =>
+  now > before ? [`lease.partitionExposure ${durationText(before)} -> ${durationText(now)}`] : [];
 
 /** What an older journal does not tell was not agreed either way. */
 const otherwise = (before: string | undefined, now: string | undefined, told: (now: string) => string): string[] =>

@@ -6,9 +6,11 @@ import type { Facts } from '../model/events.ts';
 import type { GroupLedger, Proposal, Raise, Run } from '../model/ledger.ts';
 import type { InputOf } from '../model/loop.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended, isBroken } from '../model/run.ts';
+import { intended, irrevocable, isBroken, toUndo } from '../model/run.ts';
+import { overriddenBy } from './leases.ts';
 import { approveRaise, turnDown } from './raises.ts';
 import { page, say, type Turn } from './turn.ts';
+import { groupLedger } from './view.ts';
 
 /** Problems, by the closed codes the API publishes. */
 type Refusal =
@@ -130,6 +132,8 @@ function resume(turn: Turn, input: InputOf<'approve'>, group: GroupId, run: Run)
   if (!input.person.roles.includes('sre')) return refuse(turn, input, 'role', 'an on-call SRE lets a run go on');
   if (run.status !== 'paused' && run.status !== 'halted')
     return refuse(turn, input, 'not-waiting', `${run.id} is ${run.status}: it waits for nobody`);
+  const by = overriddenBy(groupLedger(turn.state, group));
+  if (by !== null) return refuse(turn, input, 'not-waiting', `${by}: it can’t go on`);
   say(turn, { kind: 'run.resumed', at: input.at, group, run: run.id, person: input.person.id });
   // One person widens what more may have said yes to: those who would want to know hear of it now, not in half an hour.
   if (run.asks !== null)
@@ -177,8 +181,8 @@ function abortProposal(
 }
 
 /**
- * Before the fence is intended a run is undone; between fence and promotion it can only wait, and a second abort gives
- * it up; after the promotion's intent nothing cancels (invariant 11).
+ * Before the first point of no return a run is undone; between it and the promotion it can only wait, and a second abort gives
+ * it up, as it gives an undoing up that doesn't come to its end; after the promotion's intent nothing cancels (invariant 11).
  */
 function abortRun(turn: Turn, input: InputOf<'abort'>, group: GroupId, run: Run): void {
   const why = `${input.person.id}: ${input.why}`;
@@ -191,7 +195,7 @@ function abortRun(turn: Turn, input: InputOf<'abort'>, group: GroupId, run: Run)
       'the promotion was begun: going back would make a second history; the run goes forward, and a failback can be planned afterwards',
     );
   }
-  if (!intended(run, 'fence')) {
+  if (!irrevocable(run) && !(run.status === 'aborting' && toUndo(run) !== undefined)) {
     if (run.status === 'aborting') return refuse(turn, input, 'not-waiting', `${run.id} is being undone already`);
     say(turn, { kind: 'run.aborting', ...base, person: input.person.id, why });
     return reply(turn, input, 200, { run: run.id, status: 'aborting' });

@@ -24,7 +24,7 @@ export type Ground = {
 const lossText = (loss: LossBracket): string =>
   loss.highSeconds === null
     ? `loss unknown (${loss.basis})`
-    : `at most ${loss.highSeconds.toFixed(1)} s or ${loss.highBytes} bytes of writes lost`;
+    : `at most ${loss.highSeconds.toFixed(1)} s or ${loss.highBytes ?? 'an unknown number of'} bytes of writes lost`;
 
 /** The limits a yes is bound to: what is seen now, or the budget where that is wider. Unknown is approved as unknown. */
 function ceilingsOf({ view, loss }: Ground): Ceilings {

@@ -15,9 +15,11 @@ import type { InputOf, Operation, OperationResult, Volatile } from '../model/loo
 import { rowName } from '../model/matrix.ts';
 import type { PlanStep } from '../model/plan.ts';
 import type { GroupId } from '../model/primitives.ts';
-import { intended, READING_STEPS } from '../model/run.ts';
+import { intended, irrevocable, proven, READING_STEPS, toUndo } from '../model/run.ts';
 import { type Left, leftAtPromotion } from './ceilings.ts';
+import { COMMIT_WINDOW, fenceRead, watchFence } from './commit-window.ts';
 import { DIAGNOSES } from './diagnoses.ts';
+import { overriddenBy } from './leases.ts';
 import { lossOfRun } from './loss.ts';
 import { standingReport } from './reports.ts';
 import { componentsOf, judgeRow } from './rows.ts';
@@ -33,7 +35,7 @@ const keyOf = (run: Run, step: PlanStep): string => `${run.id}/${step.id}`;
 
 export function advanceRun(turn: Turn, group: GroupId): void {
   const run = groupLedger(turn.state, group).run;
-  if (run === null) return;
+  if (run === null) return watchFence(turn, group);
   const { at } = turn.state;
   if (!run.overdue && at >= run.clocks.decidedAt + run.plan.rtoMs) {
     const message = `${run.id} is open for longer than the RTO of ${run.plan.rtoMs / 1000} s`;
@@ -42,6 +44,7 @@ export function advanceRun(turn: Turn, group: GroupId): void {
     return;
   }
   if (run.status === 'aborting') return undo(turn, group, run);
+  if (overridden(turn, group, run)) return;
   const step = run.plan.steps.find((candidate) => run.steps[candidate.id]?.status !== 'done');
   if (step === undefined) return end(turn, group, run, 'verified', `${run.plan.to} serves; every step is proven`);
   const state = run.steps[step.id];
@@ -59,9 +62,27 @@ const waitsFor = (run: Run): string => {
 };
 
 function undo(turn: Turn, group: GroupId, run: Run): void {
+  const step = toUndo(run);
+  if (step !== undefined) return undoStep(turn, group, run, step);
   const { at } = turn.state;
   if (run.epochTaken) say(turn, { kind: 'epoch.released', at, group, run: run.id, epoch: run.epoch });
   end(turn, group, run, 'undone', run.why ?? 'aborted');
+}
+
+/** A compensation may be repeated until it is known to have worked; the page of an overdue run tells people of one that doesn't. */
+function undoStep(turn: Turn, group: GroupId, run: Run, step: PlanStep): void {
+  const state = run.steps[step.id];
+  if (state === undefined) throw new RangeError(`step ${step.id} has no state`);
+  const { volatile, mono } = turn.state;
+  if (busyGroupsIn(volatile.operations).some((busy) => busy.has(group))) return;
+  const notBefore = volatile.notBeforeMono[keyOf(run, step)] ?? 0;
+  if (notBefore > mono) return wakeAt(turn, notBefore);
+  ask(turn, group, run, step, state, 'undo');
+}
+
+function undone(turn: Turn, group: GroupId, run: Run, step: PlanStep, result: OperationResult): void {
+  if (result.kind !== 'ok' || run.status !== 'aborting') return later(turn, run, step);
+  say(turn, { kind: 'step.undone', at: turn.state.at, group, run: run.id, step: step.id, message: result.message });
 }
 
 function end(turn: Turn, group: GroupId, run: Run, outcome: 'verified' | 'unverified' | 'undone', why: string): void {
@@ -80,9 +101,40 @@ function afterFailure(turn: Turn, group: GroupId, run: Run, step: PlanStep, stat
   say(turn, { kind: 'run.aborting', at: turn.state.at, group, run: run.id, person: null, why });
 }
 
+/**
+ * Somebody else took the lease above this run's epoch: the old side was restarted in place, or a person acts beside us. Nothing
+ * more is done at that epoch (invariant 3). True where the run ended, or was stopped, for it.
+ */
+function overridden(turn: Turn, group: GroupId, run: Run): boolean {
+  const by = overriddenBy(groupLedger(turn.state, group));
+  if (by === null) return false;
+  const { at } = turn.state;
+  const base = { at, group, run: run.id } as const;
+  if (!irrevocable(run)) {
+    say(turn, { kind: 'run.aborting', ...base, person: null, why: by });
+    return true;
+  }
+  if (proven(run, 'promote')) {
+    end(turn, group, run, 'unverified', `${by}; what was to follow the promotion is not done`);
+    return true;
+  }
+  if (run.status === 'halted') return false;
+  say(turn, { kind: 'run.halted', ...base, code: 'epoch-overridden', why: by });
+  page(
+    turn,
+    'stuck',
+    group,
+    `${run.id} is halted: its epoch was overtaken`,
+    intended(run, 'promote')
+      ? `${by}. A promotion was asked for and may still take effect: look at both sides now, and let one of them alone take writes. The run ends once the promotion is proven.`
+      : `${by}. The old side was being fenced and nothing is promoted. Abort ${run.id} to give it up; a new one has an epoch of its own.`,
+  );
+  return true;
+}
+
 /** Before the first point of no return, proof that the old side serves undoes the run; anything less does not (design §7). */
 function recovered(turn: Turn, group: GroupId, run: Run): boolean {
-  if (intended(run, 'fence') || intended(run, 'promote')) return false;
+  if (intended(run, 'fence') || intended(run, 'acquire-lease') || intended(run, 'promote')) return false;
   const view = viewOf(turn.state, group);
   if (view.active !== run.plan.from) return false;
   const finding = DIAGNOSES.RegionUnreachable.judge(view);
@@ -99,7 +151,7 @@ function recovered(turn: Turn, group: GroupId, run: Run): boolean {
 }
 
 /**
- * A veto that came up after the decision: before the fence it undoes the run; between fence and promotion the run waits
+ * A veto that came up after the decision: before the first point of no return it undoes the run; before promotion the run waits
  * for a person; afterwards there is nothing left to veto.
  */
 function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
@@ -112,7 +164,7 @@ function vetoed(turn: Turn, group: GroupId, run: Run): boolean {
   const why = veto === undefined ? standingReport(view.ledger) : `${rowName(veto.row.id, veto.of)} (veto): ${veto.why}`;
   if (why === null) return false;
   const base = { at: turn.state.at, group, run: run.id, person: null, why } as const;
-  if (!intended(run, 'fence')) {
+  if (!irrevocable(run)) {
     say(turn, { kind: 'run.aborting', ...base });
     return true;
   }
@@ -161,7 +213,8 @@ function overdue(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: St
 }
 
 const busyGroupsIn = byPart<Volatile['operations'][string], ReadonlySet<GroupId>>(
-  (part) => new Set([...part.values()].map((operation) => operation.group)),
+  // The fence of a run that is over is read beside whatever comes next.
+  (part) => new Set([...part.values()].filter(({ step }) => step !== COMMIT_WINDOW).map(({ group }) => group)),
 );
 
 function next(turn: Turn, group: GroupId, run: Run, step: PlanStep, state: StepState): void {
@@ -273,11 +326,14 @@ export function settle(turn: Turn, input: InputOf<'performed'>): void {
   const asked = turn.state.volatile.operations[input.operation];
   if (asked === undefined) return;
   remember(turn, { operations: withoutKey(turn.state.volatile.operations, input.operation) });
+  if (asked.step === COMMIT_WINDOW) return fenceRead(turn, asked.group, input.operation, input.result);
   const run = groupLedger(turn.state, asked.group).run;
   if (run === null || !input.operation.startsWith(`${run.id}/`)) return;
   const step = run.plan.steps.find((candidate) => candidate.id === asked.step);
   const state = run.steps[asked.step];
-  if (step === undefined || state === undefined || state.status === 'done') return;
+  if (step === undefined || state === undefined) return;
+  if (asked.operation === 'undo') return undone(turn, asked.group, run, step, input.result);
+  if (state.status === 'done') return;
   const key = keyOf(run, step);
   remember(turn, {
     lastAnswer: withKey(turn.state.volatile.lastAnswer, key, {

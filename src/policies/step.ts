@@ -11,6 +11,7 @@ import { indexOf } from '../model/settings-index.ts';
 import { expireAlerts, type Post, takeAlerts, takeSilences } from './alerts.ts';
 import { answeringIn, takeObservations } from './evidence.ts';
 import { once } from './idempotency.ts';
+import { clearLease, takeLease } from './leases.ts';
 import { judgeRows } from './matrix.ts';
 import { paged, sendPages } from './pages.ts';
 import { abort, approve } from './people.ts';
@@ -56,6 +57,7 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
   switch (input.kind) {
     case 'started':
       turn.state = { ...turn.state, incarnation: input.incarnation };
+      remember(turn, { storeStartMono: turn.state.mono });
       say(turn, {
         kind: 'daemon.started',
         at: input.at,
@@ -104,6 +106,12 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return spokenIn(turn);
     case 'clear-report':
       once(turn, input, clearReport);
+      return spokenIn(turn);
+    case 'lease':
+      takeLease(turn, input);
+      return spokenIn(turn);
+    case 'clear-lease':
+      once(turn, input, clearLease);
       return spokenIn(turn);
     case 'paged':
       paged(turn, input);

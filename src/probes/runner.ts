@@ -27,6 +27,8 @@ const EMIT_WINDOW_MS = 10;
 const PROBE_NOW_EVERY_MS = 250;
 /** After the deadline: what an answer that has arrived already gets to be read, and a probe to come to its end. */
 const GRACE_MS = 100;
+/** How a server is made is asked once a minute; where that failed, after this. */
+const READINESS_AGAIN_MS = 5_000;
 /** A process that stood still for this part of a probe's time can't tell whether the answer was late. */
 const STALLED_SHARE = 0.25;
 /** How long `stop` waits for what is under way. */
@@ -71,6 +73,8 @@ type Lane = {
   running: boolean;
   /** Asked for while a probe was running: one fresh probe follows it. */
   again: boolean;
+  /** It is looked at once more before its turn. */
+  soon: boolean;
 };
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -81,7 +85,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const stopping = new AbortController();
   const pending = createTimerSet(timers);
   const running = new Set<Promise<void>>();
-  const lanes = targets.map((target): Lane => ({ target, dueMono: 0, running: false, again: false }));
+  const lanes = targets.map((target): Lane => ({ target, dueMono: 0, running: false, again: false, soon: false }));
   const askedMono = new Map<GroupId, MonoMs>();
   const asking = new Set<GroupId>();
   let batch: Observation[] = [];
@@ -134,6 +138,17 @@ export function createRunner(options: RunnerOptions): Runner {
     const durationMs = clock.mono() - startedMono;
     const about = { vantage, at: clock.wall(), durationMs, log: log.lines(), redact: options.redact };
     emit(observationOf(asked, about));
+    if (lane.target.kind === 'readiness' && asked.answer.verdict !== 'ok') lookSoon(lane);
+  };
+
+  /** Until it is known how a standby is made nothing is promoted without people: a server that just came up is not waited for. */
+  const lookSoon = (lane: Lane): void => {
+    if (lane.soon) return;
+    lane.soon = true;
+    pending.after(READINESS_AGAIN_MS, () => {
+      lane.soon = false;
+      if (!lane.running) run(lane, false);
+    });
   };
 
   const run = (lane: Lane, fresh: boolean): void => {

@@ -28,7 +28,9 @@ export type TargetOptions = {
 
 /** Whether a secret or certificate of the config, by its place, is one that probes use. A witness is given no others. */
 export const isProbeSecret = (path: readonly (string | number)[]): boolean =>
-  path[0] === 'groups' && PROBED.has(String(path.at(-1)));
+  path[0] === 'groups' && PROBED.has(String(path.at(-1))) && !CONTROLLED.has(String(path[4]));
+/** What a PostgreSQL is promoted by is the daemon's alone: `groups.NAME.components.NAME.guards...`. */
+const CONTROLLED: ReadonlySet<string> = new Set(['guards', 'patroni']);
 const PROBED: ReadonlySet<string> = new Set(['password', 'ca', 'cert', 'key']);
 
 /** As often as a component with the usual interval: whether we are the isolated one has to be known as quickly. */

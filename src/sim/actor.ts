@@ -108,6 +108,8 @@ export class SimActor implements Actor {
         return this.#platform.commits(this.#platform.b) ? ok() : no('status');
       case 'verify-write':
         return this.#verifyWrite(operation);
+      case 'acquire-lease':
+        throw new Error('no component of this world has a guard');
       case 'take-epoch':
         throw new Error('taking the epoch is no operation');
       default:

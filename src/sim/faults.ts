@@ -132,7 +132,7 @@ export class PhaseWatch {
   /** Taking the epoch is one append, with nothing in between: it has no phase of its own. */
   now(): Phase {
     const step = this.#open?.find(({ kind }) => kind !== 'take-epoch');
-    if (step !== undefined) return step.kind as Exclude<StepKind, 'take-epoch'>;
+    if (step !== undefined) return step.kind as Exclude<StepKind, 'take-epoch' | 'acquire-lease'>;
     if (this.#open !== null || this.#ended) return 'ended';
     if (this.#proposal) return 'proposal';
     return this.#holds ? 'hold' : 'quiet';

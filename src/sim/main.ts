@@ -10,6 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { loadConfig } from '../runtime/config/load.ts';
 import { processEnvironment } from '../runtime/environment.ts';
 import type { Chosen, World } from './contract.ts';
+import { runMutants } from './mutants/run.ts';
 import { type Options, optionsOf, UsageError, usageOf } from './options.ts';
 import { failuresOf, summaryLines } from './print.ts';
 import type { Summary } from './summary.ts';
@@ -104,6 +105,7 @@ async function main(): Promise<number> {
     print(usageOf(NAMES));
     return 0;
   }
+  if (options.mutants) return runMutants(options, environment);
   const worlds = options.worlds.map(worldNamed);
   const chosen = await chosenOf(options, worlds);
   let code = 0;

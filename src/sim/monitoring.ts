@@ -22,6 +22,8 @@ export type MonitoringOptions = {
   readonly daemon: DaemonProcess;
   readonly random: Random;
   readonly untilMs: number;
+  /** Called right before a webhook is given to the daemon. */
+  readonly given: (alert: Alert) => void;
   /** Called when a webhook was taken, with what it held. */
   readonly taken: (alert: Alert) => void;
 };
@@ -122,10 +124,11 @@ export class Monitoring {
   }
 
   #post(alert: Alert, tries = TRIES): void {
-    const { platform, daemon, random, taken } = this.#options;
+    const { platform, daemon, random, given, taken } = this.#options;
     platform.scheduler.after(random.int(5, 300), () => {
       if (!platform.connected(W, B)) return this.#again(alert, tries);
       this.#requests += 1;
+      given(alert);
       daemon.submit({ kind: 'webhook', request: `r${this.#requests}`, alerts: [alert] }, (error) => {
         if (error === null) taken(alert);
         else this.#again(alert, tries);

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 export const usageOf = (worlds: readonly string[]): string => {
   const names = worlds.join('|');
   return `usage: npm run sim -- [--seeds N] [--from S] [--minutes M] [--jobs J] [--world ${names}|both] [--config FILE [--group G]] [--json]
+       npm run sim -- --mutants [--only NN[,NN]] [--from S] [--seeds N] [--jobs J] [--json]
        npm run sim -- --seed S [--trace] [--world ${names}] [--config FILE [--group G]] [--json]
 exit 0: no violation, and coverage where enough schedules were run. 1: a violation or a hole. 2: usage, or a config that does not fit.`;
 };
@@ -19,6 +20,7 @@ export type Options = {
   /** One history, or null: many. */
   readonly seed: number | null;
   readonly seeds: number;
+  readonly seedsGiven: boolean;
   readonly from: number;
   /** Stop after so long, however many seeds are left; null = no such bound. */
   readonly minutes: number | null;
@@ -26,6 +28,9 @@ export type Options = {
   readonly worlds: readonly string[];
   readonly config: string | null;
   readonly group: string | null;
+  /** Hunt mutants of failoverd instead; `only` those with these numbers. */
+  readonly mutants: boolean;
+  readonly only: string | null;
 };
 
 const DEFAULT_SEEDS = 1000;
@@ -41,6 +46,7 @@ export function optionsOf(argv: readonly string[], known: readonly string[]): Op
   if (values.seed !== undefined && (values.seeds ?? values.from ?? values.minutes ?? values.jobs) !== undefined)
     throw new UsageError('--seed runs one history: leave --seeds, --from, --minutes and --jobs out');
   if (values.trace && values.seed === undefined) throw new UsageError('--trace tells one history: name it with --seed');
+  if (values.only !== undefined && !values.mutants) throw new UsageError('--only names mutants: give --mutants too');
   const worlds = worldsOf(values.world, known);
   const [first] = worlds;
   return {
@@ -48,6 +54,7 @@ export function optionsOf(argv: readonly string[], known: readonly string[]): Op
     json: values.json ?? false,
     trace: values.trace ?? false,
     seed: values.seed === undefined ? null : whole(values.seed, 'seed'),
+    seedsGiven: values.seeds !== undefined,
     seeds: values.seeds === undefined ? (minutes === null ? DEFAULT_SEEDS : MOST_SEEDS) : whole(values.seeds, 'seeds'),
     from: values.from === undefined ? 1 : whole(values.from, 'from'),
     minutes,
@@ -56,6 +63,8 @@ export function optionsOf(argv: readonly string[], known: readonly string[]): Op
     worlds: values.seed !== undefined && values.world === undefined && first !== undefined ? [first] : worlds,
     config: values.config ?? null,
     group: values.group ?? null,
+    mutants: values.mutants ?? false,
+    only: values.only ?? null,
   };
 }
 
@@ -72,6 +81,8 @@ function parsed(argv: readonly string[]) {
         world: { type: 'string' },
         config: { type: 'string' },
         group: { type: 'string' },
+        mutants: { type: 'boolean' },
+        only: { type: 'string' },
         trace: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },

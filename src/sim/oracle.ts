@@ -5,10 +5,12 @@
 import { firstBreak } from '../journal/chain.ts';
 import type { EventBody, JournalEntry } from '../model/events.ts';
 import type { Perform } from '../model/loop.ts';
-import { independent } from '../policies/diagnoses.ts';
+import { Auditor } from './auditor.ts';
 import type { Violation } from './contract.ts';
 import { type Phase, PhaseWatch } from './faults.ts';
+import { badVantages } from './grounds.ts';
 import type { Truth } from './lanes.ts';
+import type { Limits } from './limits.ts';
 import { A, B, type Platform, W } from './platform.ts';
 import { FAILOVER_ROW, WATCHDOG_WITHIN_MS } from './settings.ts';
 import type { Disk } from './store.ts';
@@ -56,11 +58,14 @@ export class Oracle {
   /** The cutting off of a vantage that this life was told of, and whether its control target answered since. */
   #toldAlone = new Map<string, { readonly interval: number; readonly back: boolean }>();
 
-  constructor(platform: Platform, disk: Disk, holdMs: number, cooldownMs: number) {
+  readonly auditor: Auditor;
+
+  constructor(platform: Platform, disk: Disk, holdMs: number, cooldownMs: number, limits: Limits) {
     this.#platform = platform;
     this.#disk = disk;
     this.#holdMs = holdMs;
     this.#cooldownMs = cooldownMs;
+    this.auditor = new Auditor(platform, holdMs, limits, (invariant, what) => this.#violate(invariant, what));
   }
 
   phase(): Phase {
@@ -88,6 +93,7 @@ export class Oracle {
   /** A process came up: whatever is unfinished on disk must be read before it is acted on (invariant 8). */
   started(): void {
     this.failedIncarnation = false;
+    this.auditor.started();
     this.#startedMs = this.#platform.scheduler.nowMs;
     this.#looks = new Map();
     this.#toldAlone = new Map();
@@ -116,8 +122,11 @@ export class Oracle {
     }
     for (; this.#judged < this.#disk.entries.length; this.#judged += 1) {
       const entry = this.#disk.entries[this.#judged];
-      if (entry !== undefined) this.#judge(entry);
+      if (entry === undefined) continue;
+      this.#judge(entry);
+      this.auditor.judge(entry);
     }
+    this.auditor.look();
   }
 
   #judge({ body }: JournalEntry): void {
@@ -159,21 +168,7 @@ export class Oracle {
     if (this.#endedAt !== null && body.at - this.#endedAt < this.#cooldownMs)
       this.#violate(12, `${body.run} opened within the cooldown`);
     this.#openRun = body.run;
-    const { signs, vetoes } = body.decision;
-    const vantages = new Set(
-      signs.filter((sign) => sign.class === 'client-probe' && sign.verdict === 'bad').map((sign) => sign.vantage),
-    );
-    // Invariant 15 and 17: fresh evidence of a quorum of vantages, over two paths, and nothing against it.
-    if (vantages.size < 2) this.#violate(15, `${body.run} stands on ${vantages.size} vantages`);
-    if (!independent(signs)) this.#violate(17, `${body.run} stands on one path or one class of evidence`);
-    if (signs.some((sign) => sign.verdict === 'bad' && sign.class !== 'alert' && (sign.ageMs < 0 || sign.ageMs > 8000)))
-      this.#violate(17, `${body.run} stands on stale evidence`);
-    const vetoed = vetoes.some(
-      (veto) => veto.verdict === 'bad' || (body.trigger === 'auto' && veto.verdict === 'unknown'),
-    );
-    if (vetoed) this.#violate(17, `${body.run} was vetoed, or a veto could not be judged`);
-    if (body.trigger === 'auto' && body.decision.gates.some((gate) => gate.answer !== 'pass'))
-      this.#violate(20, `${body.run} passed by a gate that did not let it`);
+    const vantages = badVantages(body.decision.signs);
     for (const [place, name] of [
       [B, 'daemon'],
       [W, 'witness'],
@@ -263,6 +258,8 @@ export class Oracle {
       if (this.#platform.commits(a)) this.#violate(1, `${run} promotes while the old primary can commit`);
     }
     if (operation.stepKind === 'cutover-dns') {
+      const standing = this.#platform.dns.epoch?.epoch ?? 0;
+      if (standing > epoch) this.#violate(2, `${run} overwrites epoch ${standing} in DNS with ${epoch}`);
       const row = b.epochs.at(-1);
       if (!this.#platform.commits(b) || row?.epoch !== epoch)
         this.#violate(13, `${run} moves traffic before the database is writable at epoch ${epoch}`);
@@ -273,27 +270,9 @@ export class Oracle {
     this.#fenceRead.set(operation.run, this.#platform.scheduler.nowMs);
   }
 
-  /** At the end of a history: the chain adds up, and what is reported as lost is at least what was proven lost. */
+  /** At the end of a history: the chain adds up. */
   close(): void {
     const broken = firstBreak(this.#disk.entries);
     if (broken !== null) this.#violate(23, broken.why);
-    for (const { body } of this.#disk.entries) {
-      if (body.kind === 'loss.estimated') this.#account(body.loss);
-    }
-  }
-
-  /** Invariant 19: the true loss lies within the bracket. */
-  #account(loss: {
-    lowBytes: number | null;
-    highBytes: number | null;
-    windowFrom: number | null;
-    windowTo: number | null;
-  }): void {
-    const { promotedAtMs, acknowledged, b } = this.#platform;
-    if (promotedAtMs === null || loss.lowBytes === null) return;
-    const received = b.lastReplayedCommitAt ?? 0;
-    const lost = acknowledged.filter((write) => write.side === A && write.atMs > received);
-    if (loss.lowBytes > 0 && lost.length === 0)
-      this.#violate(19, `a loss of ${loss.lowBytes} bytes is claimed and nothing was lost`);
   }
 }

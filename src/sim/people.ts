@@ -1,5 +1,8 @@
 /** The people of the simulated world: an SRE, a VP, and a database administrator. They look now and then, and do as the seed says. */
+import type { Oracle } from './oracle.ts';
 import type { DaemonProcess } from './process.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
 import { GROUP } from './vantages.ts';
 
 const ADA = { id: 'ada', roles: ['sre' as const] };
@@ -18,7 +21,17 @@ export type People = {
   believe(corrupted: boolean): void;
 };
 
-export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): People {
+export type PeopleOptions = {
+  readonly daemon: DaemonProcess;
+  readonly oracle: Oracle;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Probability that a yes is sent again, later. */
+  readonly retries: number;
+  readonly trace: (line: string) => void;
+};
+
+export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: PeopleOptions): People {
   let requests = 0;
   let corrupted = false;
   const next = (who: string): string => {
@@ -29,7 +42,11 @@ export function peopleOf(daemon: DaemonProcess, trace: (line: string) => void): 
 
   const approve = (person: typeof ADA | typeof VERA, target: string, planHash: string | null): void => {
     const request = next(person.id);
-    daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
+    if (planHash !== null) oracle.auditor.said({ person: person.id, proposal: target, planHash, nonce: request });
+    const send = (): void =>
+      daemon.submit({ kind: 'approve', request, person, target, planHash, nonce: request, breakGlass: null });
+    send();
+    if (retries > 0 && random.chance(retries)) scheduler.after(random.int(1000, 40_000), send);
   };
 
   const tell = (): void => {

@@ -102,6 +102,8 @@ export class Platform {
   #lastOfAAtMs: number | null = null;
   fencedAtMs: number | null = null;
   promotedAtMs: number | null = null;
+  /** What B had of the log when it was promoted: whatever A wrote behind it is lost. */
+  promotedFlush: number | null = null;
   #nextStreamMs = STREAM_EVERY_MS;
   #nextWriteMs = WRITE_EVERY_MS;
   #nextResolveMs = DNS_TTL_MS;
@@ -246,6 +248,7 @@ export class Platform {
     this.b.replay = this.b.flush;
     this.b.streaming = false;
     this.promotedAtMs = this.scheduler.nowMs;
+    this.promotedFlush = this.b.flush;
   }
 
   #stream(atMs: number): void {

@@ -172,6 +172,7 @@ export class DaemonProcess {
       return;
     }
     this.#awake = true;
+    if (submission.kind === 'observed') this.#options.oracle.auditor.heard(submission.observations);
     engine.submit(submission).then(
       () => done(null),
       (error: Error) => done(error),
@@ -183,6 +184,9 @@ export class DaemonProcess {
     const mishap = this.mishaps.shift();
     if (mishap === undefined) return 'well';
     this.#options.met(mishap.fate);
+    // From now on nothing may follow, whether the process takes notice or not (invariant 14).
+    if (mishap.fate === 'append-failed' || mishap.fate === 'append-failed-late')
+      this.#options.oracle.failedIncarnation = true;
     this.#options.platform.scheduler.after(mishap.downMs, () => this.startIfDown());
     return mishap.fate;
   }
@@ -191,7 +195,6 @@ export class DaemonProcess {
   #exit(life: number): void {
     if (life !== this.#life) return;
     this.#options.trace('daemon exits: its journal failed');
-    this.#options.oracle.failedIncarnation = true;
     this.#life += 1;
     this.#engine = null;
   }

@@ -20,6 +20,9 @@ export type Healed = {
   readonly progressMs: number;
 };
 
+/** A page is sent again at least every half minute. */
+const UNTOLD_MS = 60_000;
+
 type Missing = { readonly invariant: number; readonly what: string };
 
 export const groupOf = (entries: readonly JournalEntry[]) => foldAll(EMPTY_LEDGER, entries).groups[GROUP] ?? null;
@@ -55,6 +58,11 @@ export function missing({
       say(29, `${run.id} is past its deadline and nobody was paged`);
     if (sinceHealMs >= progressMs) say(10, `${run.id} is still open long after everything healed`);
   }
+  const untold = Object.values(state?.ledger.pages ?? {}).find(
+    ({ deliveredAt, queuedAt }) => deliveredAt === null && (state?.at ?? 0) - queuedAt > UNTOLD_MS,
+  );
+  if (untold !== undefined && sinceHealMs > UNTOLD_MS)
+    say(29, `${untold.page.id} is not delivered though the pager takes every page`);
   if (group?.active === B && b.inRecovery) say(10, 'the ledger calls B active and it is a standby');
   if (!b.inRecovery && group?.active !== B && !halted && run === null)
     say(10, 'B was promoted and the ledger does not know');

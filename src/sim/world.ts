@@ -2,13 +2,14 @@
  * One history: the real core, loop and executor over a seeded world (composition root of the simulator). First safety
  * under faults, then everything heals and progress is required.
  */
-import { turn } from '../engine/core.ts';
+import { type Turned, turn } from '../engine/core.ts';
 import type { Alert } from '../model/evidence.ts';
 import { SimActor, type Weather } from './actor.ts';
 import type { HistoryReport, RunOptions, Violation, World } from './contract.ts';
 import { CoverageRecorder } from './coverage.ts';
 import { COVERAGE, type Fault, isRequestFault, type Phase } from './faults.ts';
 import { Vantage } from './lanes.ts';
+import { limitsOf } from './limits.ts';
 import { Mayhem, type WorldFault } from './mayhem.ts';
 import { Monitoring } from './monitoring.ts';
 import { Oracle } from './oracle.ts';
@@ -24,6 +25,8 @@ import { Disk } from './store.ts';
 import { GROUP } from './vantages.ts';
 
 const PEOPLE_LOOK_MS = 2000;
+/** How often a person's yes is sent a second time, by a client that heard no answer. */
+const RETRIED = 0.2;
 /** Whoever looked before the world healed has looked again by then, and a hold that was under way has ended. */
 const SETTLES_MS = 6000;
 /** The same once a run has brought the service over: nobody acts on the old side any more. */
@@ -87,7 +90,9 @@ class SimHistory {
     // Streams and clients draw for themselves, so that it does not matter when they are made up for.
     const platform = new Platform(scheduler, randomOf(seed + 0x5bd1e995));
     this.#platform = platform;
-    this.#oracle = new Oracle(platform, this.#disk, holdMs, this.#setup.cooldownMs);
+    const settings = simSettings(this.#setup, autonomy, holdMs, probeTimeoutMs);
+    const limits = limitsOf(settings, options.chosen ?? null);
+    this.#oracle = new Oracle(platform, this.#disk, holdMs, this.#setup.cooldownMs, limits);
     const { aim, operationFaults } = schedule;
     this.#weather = {
       operationFaults,
@@ -103,11 +108,11 @@ class SimHistory {
       platform,
       disk: this.#disk,
       actor: new SimActor(platform, random, this.#oracle, this.#weather, (fault, step) => {
-        if (step !== 'take-epoch') met(fault, step);
+        if (step !== 'take-epoch' && step !== 'acquire-lease') met(fault, step);
       }),
       oracle: this.#oracle,
       random,
-      settings: simSettings(this.#setup, autonomy, holdMs, probeTimeoutMs),
+      settings,
       // Another hold, or less autonomy; the file is put right again by the next one.
       otherSettings: (again) =>
         again
@@ -122,9 +127,11 @@ class SimHistory {
       record: options.replay ?? false,
     });
     this.#daemon = daemon;
-    this.#people = peopleOf(daemon, trace);
-    const taken = (alert: Alert): void => this.#repeat(alert);
-    this.#monitoring = new Monitoring({ platform, daemon, random, untilMs, taken });
+    this.#oracle.auditor.listens = () => daemon.up && !daemon.frozen;
+    const retries = options.faultFree ? 0 : RETRIED;
+    this.#people = peopleOf({ daemon, oracle: this.#oracle, scheduler, random, retries, trace });
+    const [given, taken] = [(alert: Alert): void => this.#given(alert), (alert: Alert): void => this.#repeat(alert)];
+    this.#monitoring = new Monitoring({ platform, daemon, random, untilMs, given, taken });
     this.#vantages = (['daemon', 'witness'] as const).map(
       (vantage) =>
         new Vantage({
@@ -253,17 +260,36 @@ class SimHistory {
     this.#daemon.startIfDown();
   }
 
+  #violate(invariant: number, what: string): void {
+    this.#oracle.violations.push({ invariant, what, atMs: this.#scheduler.nowMs });
+  }
+
+  /** What the core makes of an input, now; nothing comes of it. */
+  #asIf(input: { readonly kind: 'tick' } | { readonly kind: 'webhook'; readonly alerts: Alert[] }): Turned | null {
+    const state = this.#daemon.state();
+    if (state === null) return null;
+    const { at, mono } = state;
+    return turn(state, input.kind === 'tick' ? { ...input, at, mono } : { ...input, request: 'as-if', at, mono });
+  }
+
   /** Invariant 16: the same webhook again has nothing to add, whatever happened in between. */
   #repeat(alert: Alert): void {
-    const state = this.#daemon.state();
-    if (state === null) return;
-    const again = turn(state, { kind: 'webhook', request: 'again', alerts: [alert], at: state.at, mono: state.mono });
-    if (again.entries.some((entry) => entry.body.kind === 'alerts.received'))
-      this.#oracle.violations.push({
-        invariant: 16,
-        what: 'a repeated webhook was written down again',
-        atMs: this.#scheduler.nowMs,
-      });
+    const again = this.#asIf({ kind: 'webhook', alerts: [alert] });
+    if (again?.entries.some(({ body }) => body.kind === 'alerts.received'))
+      this.#violate(16, 'a repeated webhook was written down again');
+  }
+
+  /**
+   * Invariant 16, before a webhook is taken: one that says *firing* after *resolved* was sent before it, and what holds and
+   * what runs is the same with a *resolved* and without.
+   */
+  #given(alert: Alert): void {
+    const told = this.#asIf({ kind: 'webhook', alerts: [alert] });
+    if (told?.entries.some(({ body }) => body.kind === 'alerts.reopened'))
+      this.#violate(16, 'an alert that was resolved fires again by a webhook that was late');
+    if (alert.status !== 'resolved') return;
+    const [with_, without] = [standingOf(told), standingOf(this.#asIf({ kind: 'tick' }))];
+    if (with_ !== without) this.#violate(16, `a resolved alert changes what is decided: ${without} becomes ${with_}`);
   }
 
   #openRun(): boolean {
@@ -311,4 +337,10 @@ class SimHistory {
     if (replaysAlike(this.#daemon.settingsAtStart, this.#disk.entries, this.#daemon.inputs, state)) return [];
     return [{ invariant: 17, what: 'recorded inputs replayed give another state', atMs: this.#scheduler.nowMs }];
   }
+}
+
+function standingOf(turned: Turned | null): string {
+  const group = turned?.state.ledger.groups[GROUP];
+  const holds = Object.keys(group?.holds ?? {}).join(' ');
+  return `holds ${holds || 'none'}, run ${group?.run?.status ?? 'none'}, ended ${group?.ended.length ?? 0}`;
 }

@@ -334,10 +334,17 @@ t.test('a fence that was read back too long ago is read back again before the pr
 });
 
 t.test('a manager’s PostgreSQL is never promoted past its manager', async (t) => {
-  const actor = actorFor(t, primary, { control: 'patroni' });
-  for (const operation of ['check', 'do', 'verify'] as const) {
-    t.equal(gist(await ask(actor, promote(operation))), 'no unsupported');
-  }
+  const standby = await db.standby('b-managed');
+  const { host, port } = standby;
+  const by = { host, port, user: 'failoverd', password: passwords.failoverd, database: 'app' };
+  const manager = new pg.Client({ ...by, application_name: 'Patroni heartbeat' });
+  await manager.connect();
+  t.teardown(() => manager.end());
+  const actor = actorFor(t, standby);
+  const refused = await ask(actor, promote('check'));
+  t.equal(gist(refused), 'no managed');
+  t.match(refused.facts, { manager: 'Patroni', sign: /Patroni heartbeat/ });
+  t.equal(gist(await ask(actor, assess('verify'))), 'no managed', 'and before anything is fenced');
 });
 
 for (const install of (await everyPostgres()).slice(1)) {

@@ -149,6 +149,15 @@ t.test('for people it fits a terminal, and a bad config is exit 2 with its place
   const { code, out } = await call(['doctor', file], VARIABLES);
   t.equal(code, 0);
   t.match(out, /nothing is in the way/);
+  const leased = whole();
+  guarded({ deadMan: 'absolute', isolation: 'stop', partitionExposure: '135s' })(leased);
+  writeFileSync(file, stringify(leased));
+  const lease = (await call(['doctor', file], { ...VARIABLES, GUARD_A: 'token-of-a', GUARD_B: 'token-of-b' })).out;
+  t.match(lease, /Lease of shop/);
+  t.strictSame(
+    tooWide(lease).filter((line) => !/\S{60}/.test(line)),
+    [],
+  );
   // Paths and addresses are not broken.
   t.strictSame(
     tooWide(out).filter((line) => !/\S{60}/.test(line)),
@@ -167,6 +176,46 @@ t.test('a secret that is missing costs its component, and nothing else', async (
   t.match(found(report, /secret groups\.shop\.components\.db\.password/), { level: 'stop', remedy: /set PG/ });
   t.equal(fact(report, 'postgres.reachable'), 'unknown');
   t.equal(fact(report, 'monitoring.watching'), 'ok', 'the rest was asked all the same');
+});
+
+/** A guard beside each side, and a daemon in the third region. */
+const guarded =
+  (lease: object): Change =>
+  (config) => {
+    config.vantages['daemon'] = { region: 'w', controlTargets: [control.url] };
+    const guard = (region: string) => ({ url: `http://${HOST.outside}:9`, token: `\${env:GUARD_${region}}` });
+    Object.assign(config.groups.shop.components['db'] ?? {}, {
+      control: 'guard',
+      guards: { a: guard('A'), b: guard('B') },
+    });
+    Object.assign(config.groups.shop, { fence: { driver: 'guard' }, lease });
+  };
+
+t.test('a lease is told with its rules and what it costs', async (t) => {
+  const tokens = { ...VARIABLES, GUARD_A: 'token-of-a', GUARD_B: 'token-of-b' };
+  const stop = { deadMan: 'absolute', isolation: 'stop', partitionExposure: '135s' };
+  const { report } = await examined(t, guarded(stop), tokens);
+  const [{ lease } = { lease: null }] = report.leases;
+  t.same(lease?.expiredIsNoProof, []);
+  t.equal(lease?.rules.length, 5);
+  t.ok(lease?.rules.every(({ holds }) => holds));
+  t.match(
+    lease?.isolated.map(({ forMs }) => forMs / 1000),
+    [10, 43, 120, 300, 600],
+  );
+  t.match(found(report, /^lease of shop: .*clocks/), { level: 'warn', remedy: /driver: command/ });
+  const serving = await examined(t, guarded({ deadMan: 'none' }), tokens);
+  t.ok((serving.report.leases[0]?.lease.expiredIsNoProof.length ?? 0) > 0);
+  t.equal(found(serving.report, /^lease of shop: .*clocks/), undefined, 'nothing is proven that a pause could break');
+});
+
+t.test('the token of a guard that is missing costs nothing of what is probed', async (t) => {
+  const { report } = await examined(t, guarded({ deadMan: 'absolute' }), { ...VARIABLES, GUARD_A: 'token-of-a' });
+  t.match(found(report, /secret groups\.shop\.components\.db\.guards\.b\.token/), {
+    level: 'stop',
+    remedy: /set GUARD_B/,
+  });
+  t.equal(fact(report, 'postgres.reachable'), 'ok');
 });
 
 t.test('a wrong password, and a grant that is missing, with the statements that help', async (t) => {

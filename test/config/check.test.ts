@@ -110,3 +110,59 @@ t.test('control characters of the file never reach the terminal', async (t) => {
   t.match(stderr, /unknown|no such key/);
   t.notMatch(stderr, /[^\P{Cc}\n]|\p{Cf}/u);
 });
+
+t.test('a guard’s own file is known by its keys, and has the lease of its group', async (t) => {
+  const { code, stdout } = await callCheck(['config/guard.yaml']);
+  t.equal(code, 0);
+  t.match(stdout, /guard +of platform\/postgres in us-east-1/);
+  const guard = await reportFor(['config/guard.yaml']);
+  t.same(guard.warnings, []);
+  const group = (await reportFor(['config/failover.yaml'])).groups[0];
+  t.equal(guard.guard?.lease.timingsHash, group?.lease?.timingsHash, 'the two files are one lease');
+  t.equal(guard.guard?.group, group?.id);
+  t.ok(group?.components.some(({ id, kind }) => id === guard.guard?.component && kind === 'postgres'));
+});
+
+t.test('a file of either kind that is broken at the top is judged as what it means to be', async (t) => {
+  const folder = t.testdir({
+    'guard.yaml': 'version: 1\npeers: {}\nstore: { url: http://x }\npostgres: { driver: pg_ctl }\n',
+    'failover.yaml': 'version: 1\ngroups: {}\ndaemon: {}\nstore: {}\n',
+  });
+  const paths = async (file: string): Promise<string[]> =>
+    (await reportFor([file], folder)).problems.map(({ path }) => path);
+  t.ok((await paths('guard.yaml')).includes('postgres.binDir'));
+  t.ok((await paths('failover.yaml')).includes('vantages'));
+});
+
+t.test('what a lease comes to is told: every rule with its numbers, what is lost, what is at risk', async (t) => {
+  const { code, stdout } = await callCheck(['valid-guard.yaml'], FIXTURES);
+  t.equal(code, 0);
+  const said = stdout.replaceAll(/\s+/g, ' ');
+  for (const rule of ['q < r', 'E + 3q + r <= G', 'G + K <= H', 'H <= L', 'L(1 + rho)/(1 - rho) + 2 s <= W'])
+    t.ok(said.includes(rule), rule);
+  const [group] = (await reportFor(['valid-guard.yaml'], FIXTURES)).groups;
+  const lease = group?.lease;
+  t.same(lease?.expiredIsNoProof, []);
+  t.equal(group?.autonomy.inForce, 'auto');
+  t.same(
+    lease?.isolated.map(({ forMs, leastMs, mostMs, mayMove }) => [forMs, leastMs, mostMs, mayMove]),
+    [
+      [10_000, 0, 0, false],
+      [43_000, 0, 0, false],
+      [120_000, 0, 13_000, false],
+      [300_000, 172_000, 185_000, true],
+      [600_000, 472_000, 485_000, true],
+    ],
+  );
+  t.equal(lease?.exposureMs, 135_000);
+  t.match(lease?.writable, [{ row: 40, auto: true, confirmedMs: null, expiredMs: 429_000, waitedOverMs: 0 }]);
+});
+
+t.test('a primary that serves on loses nothing to an isolation, and may write without bound', async (t) => {
+  const lease = (await reportFor(['config/failover.yaml'])).groups[0]?.lease;
+  t.ok(lease?.isolated.every(({ leastMs, mostMs, mayMove }) => leastMs === 0 && mostMs === 0 && !mayMove));
+  t.equal(lease?.exposureMs, null);
+  t.equal(lease?.writable[0]?.expiredMs, null, 'the end of its lease proves nothing');
+  t.type(lease?.writable[0]?.confirmedMs, 'number');
+  t.match((await callCheck(['config/failover.yaml'])).stdout, /without bound/);
+});

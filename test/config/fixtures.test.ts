@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadConfig } from '../../src/runtime/config/load.ts';
 import { PROBLEMS, type Problem } from '../../src/runtime/config/problem.ts';
 import { callCheck, FIXTURES, reportFor } from './support.ts';
 
@@ -18,6 +19,8 @@ const PLAIN_SECRET = 'correct-horse-battery-staple';
 
 const invalid = named(/^invalid-.*\.yaml$/);
 const warned = named(/^warning-.*\.yaml$/);
+/** Right by the schema, and wrong by a rule of the lease alone: `failoverd simulate` shows what comes of each. */
+const unsafe = named(/^unsafe-.*\.yaml$/);
 const shown = new Set<string>();
 
 t.test('a mistake is told with its place, its value and a remedy, and ends with exit code 2', async (t) => {
@@ -34,6 +37,19 @@ t.test('a mistake is told with its place, its value and a remedy, and ends with 
       t.ok(problem.value !== '' && problem.remedy !== '' && problem.message !== '', `${file}: nothing is left unsaid`);
     }
   }
+});
+
+t.test('a lease that breaks a rule is refused by that rule, and a simulation alone may have it', async (t) => {
+  t.ok(unsafe.length >= 6);
+  for (const file of unsafe) {
+    const report = await reportFor([file], FIXTURES);
+    t.equal(report.code, 2, `${file} is refused`);
+    t.same([...report.problems, ...report.warnings].map(lineOf), expectedOf(file), file);
+    const told = await loadConfig(file, FIXTURES, { unsafe: 'told' });
+    t.equal(told.kind, 'loaded', `${file} is right but for that`);
+    t.same(told.warnings.map(lineOf), expectedOf(file), 'and what is wrong is told');
+  }
+  t.equal((await loadConfig('invalid-timing-zero.yaml', FIXTURES, { unsafe: 'told' })).kind, 'refused');
 });
 
 t.test('for people, each mistake is one line that an editor can jump to', async (t) => {
@@ -70,10 +86,12 @@ t.test('what is dangerous and may be meant is warned of, and passes', async (t) 
   }
 });
 
-t.test('the file they were all made from is right', async (t) => {
-  const report = await reportFor(['valid.yaml'], FIXTURES);
-  t.equal(report.code, 0);
-  t.same(report.warnings, []);
+t.test('the files they were all made from are right', async (t) => {
+  for (const file of ['valid.yaml', 'valid-guard.yaml', 'valid-guard-file.yaml']) {
+    const report = await reportFor([file], FIXTURES);
+    t.equal(report.code, 0, file);
+    t.same(report.warnings, [], file);
+  }
 });
 
 t.test('there is a file for every code', async (t) => {
@@ -98,6 +116,6 @@ t.test('there is a file for every code', async (t) => {
 t.test('every expectation has its file', async (t) => {
   t.same(
     named(/\.expected$/).map((file) => file.replace(/\.expected$/, '.yaml')),
-    [...invalid, ...warned].sort(),
+    [...invalid, ...unsafe, ...warned].sort(),
   );
 });

@@ -125,3 +125,23 @@ t.test('a secret that is changed on disk is read anew', async (t) => {
     result.kind === 'resolved' ? result.secrets.of('${file:pager.key}').reveal() : result.kind;
   t.same([value(first), value(second)], ['sesame-one', 'sesame-two']);
 });
+
+t.test('a guard shows a token that nobody else has, in the group’s file and in its own', async (t) => {
+  const here = (name: string) =>
+    t.testdir({ 'guard.yaml': readFileSync(join(FIXTURES, name), 'utf8'), 'pager.key': 'k' });
+  const tokens = { ...ENVIRONMENT, GUARD_US: 'sesame-us', GUARD_EU: 'sesame-eu', REPLICATOR: 'sesame-replicator' };
+  const problems = async (name: string, changed: Readonly<Record<string, string>>) =>
+    (await reportFor(['guard.yaml', '--secrets'], here(name), { ...tokens, ...changed })).problems;
+  t.same(await problems('valid-guard.yaml', {}), []);
+  t.match(await problems('valid-guard.yaml', { GUARD_EU: 'sesame-us' }), [
+    { code: 'token-twice', path: 'groups.main.components.db.guards.eu-central-1.token' },
+  ]);
+  t.match(await problems('valid-guard.yaml', { GUARD_EU: 'sesame-ada' }), [{ code: 'token-twice' }]);
+  t.match(await problems('valid-guard.yaml', { GUARD_EU: 'two words' }), [{ code: 'token-form' }]);
+  t.same(await problems('valid-guard-file.yaml', {}), []);
+  t.match(await problems('valid-guard-file.yaml', { GUARD_EU: 'sesame-us' }), [
+    { code: 'token-twice', path: 'peers.eu-central-1.token' },
+  ]);
+  const own = await reportFor(['guard.yaml', '--secrets'], here('valid-guard-file.yaml'), tokens);
+  t.equal(own.secrets, 3);
+});

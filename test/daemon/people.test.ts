@@ -1,7 +1,7 @@
 // Tokens and the people behind them.
 import t from 'tap';
-import { bearerOf } from '../../src/daemon/http/bearer.ts';
 import { createPeople } from '../../src/daemon/people.ts';
+import { bearerOf } from '../../src/runtime/bearer.ts';
 
 t.test('a person is known by the token alone', async (t) => {
   const people = createPeople([

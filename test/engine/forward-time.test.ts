@@ -1,6 +1,6 @@
 // Clocks get set in the middle of an outage; what is counted from the journal must not get longer by it.
 import t from 'tap';
-import { countedOn, forwardTime } from '../../src/engine/forward-time.ts';
+import { countedOn, floorOf, forwardTime } from '../../src/engine/forward-time.ts';
 import { EMPTY_GROUP, EMPTY_LEDGER, type GroupLedger, type Ledger } from '../../src/model/ledger.ts';
 import { GROUP, settingsWith } from '../support/group.ts';
 
@@ -16,6 +16,15 @@ t.test('a clock that is set back while something is under way does not take time
   const later = time.read(NOON + 1_010_000 - HOUR_MS, 1_011_000, true);
   t.equal(later.setByMs, 0, 'told once');
   t.ok(Math.abs(later.at - NOON - 1_000_000) <= 10_100);
+});
+
+t.test('nor does one that was set back before this process began', async (t) => {
+  const time = forwardTime(NOON);
+  t.strictSame(time.read(NOON - HOUR_MS, 5, true), { at: NOON, setByMs: -HOUR_MS });
+  t.ok(Math.abs(time.read(NOON - HOUR_MS + 10_000, 10_005, true).at - NOON - 10_000) <= 100);
+  t.strictSame(forwardTime(NOON).read(NOON - HOUR_MS, 5, false), { at: NOON - HOUR_MS, setByMs: -HOUR_MS });
+  t.strictSame(forwardTime(NOON).read(NOON + HOUR_MS, 5, true), { at: NOON + HOUR_MS, setByMs: 0 });
+  t.equal(forwardTime(null).read(NOON, 5, true).at, NOON);
 });
 
 t.test('it comes back to the wall clock when nothing is under way', async (t) => {
@@ -63,4 +72,15 @@ t.test('time is counted on during a hold, a proposal, a run and a cooldown', asy
   t.equal(countedOn(ledger({ holds: { 40: {} } as unknown as GroupLedger['holds'] }), settings, NOON), true);
   t.equal(countedOn(ledger({ ended }), settings, NOON + 599_000), true);
   t.equal(countedOn(ledger({ ended }), settings, NOON + 601_000), false);
+});
+
+t.test('over a restart an open run alone keeps time from being set back', async (t) => {
+  const ledger = (group: Partial<GroupLedger>): Ledger => ({
+    ...EMPTY_LEDGER,
+    lastAt: NOON,
+    groups: { [GROUP]: { ...EMPTY_GROUP, ...group } },
+  });
+  t.equal(floorOf(ledger({})), null);
+  t.equal(floorOf(ledger({ holds: { 40: {} } as unknown as GroupLedger['holds'] })), null);
+  t.equal(floorOf(ledger({ run: {} as GroupLedger['run'] })), NOON);
 });

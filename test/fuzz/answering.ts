@@ -24,7 +24,7 @@ const ALL = { burst: 1e9, perSecond: 1e9 };
 export async function begin(options: HarnessOptions = {}): Promise<Served> {
   const ends: (() => unknown)[] = [];
   const h = await serve({ teardown: (end: () => unknown) => void ends.push(end) } as never, {
-    rates: { client: ALL, person: ALL, guess: ALL, past: ALL },
+    rates: { client: ALL, person: ALL, guess: ALL, guard: ALL, past: ALL },
     ...options,
   });
   return {

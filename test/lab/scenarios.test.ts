@@ -35,7 +35,7 @@ t.test('a dead region: failoverd moves the service, and ends alike when it is ki
   t.strictSame(killed.crash?.entries, ['step.intended promote.postgres']);
 });
 
-for (const name of ['region-blip', 'cut-off-region']) {
+for (const name of ['region-blip', 'cut-off-region', 'patroni-managed', 'patroni-old-side-returns']) {
   t.test(`${name} ends as it should`, async (t) => {
     t.strictSame(failed(await report(named(name))), []);
   });
@@ -50,6 +50,8 @@ const SEEN: readonly (readonly [Sabotage, scenario: string, checks: readonly str
     ['no process of the old side is left', 'nothing was acknowledged by the old side after the new one'],
   ],
   ['drop-acks', 'region-down-auto', ['the ledger and the databases fit together']],
+  ['no-fence', 'patroni-old-side-returns', ['writable databases in A after its return: at most 0']],
+  ['direct-control', 'patroni-managed', ['one run, verified', 'Patroni of B leads a running primary: at least 1']],
   ['no-veto', 'corruption-veto', ['no run was opened', 'reports of the data: made']],
 ];
 for (const [sabotage, name, checks] of SEEN) {

@@ -52,3 +52,16 @@ t.test('a sample of an old journal counts for two seconds', async (t) => {
     'and what may be lost grows',
   );
 });
+
+t.test('one sample alone tells of no write rate, so the upper end is not known, and people are asked', async (t) => {
+  const h = new History(settingsWith({}));
+  h.pass(1000);
+  h.loseActive();
+  h.pass(30_000);
+  t.equal(h.events('hold.started')[0]?.sample?.p99BytesPerSecond, null);
+  const [proposal] = h.events('proposal.opened');
+  t.equal(proposal?.loss.highBytes, null);
+  t.not(proposal?.loss.lowBytes, null);
+  t.equal(h.events('run.opened').length, 0);
+  t.match(proposal?.decision.autonomyWhy, ['the config says auto', /^at most gated: the loss is not known/]);
+});

@@ -247,6 +247,50 @@ t.test('a witness more, or an alert that speaks for a failover, is more ground t
   t.end();
 });
 
+t.test('a lease whose end proves more, or other things, waits', (t) => {
+  const { db } = GROUP_CONFIG.components;
+  if (db?.kind !== 'postgres') throw new Error('the group has a PostgreSQL');
+  const guard = (region: string) => ({ url: `http://${region}.test:8432`, token: `\${env:${region}}` });
+  const components = {
+    ...GROUP_CONFIG.components,
+    db: { ...db, control: 'guard' as const, guards: { [A]: guard(A), [B]: guard(B) } },
+  };
+  const third = {
+    ...CONFIG,
+    vantages: { ...CONFIG.vantages, daemon: { region: W, controlTargets: ['tcp://192.0.2.53:53'] } },
+  };
+  const stop = { deadMan: 'absolute', isolation: 'stop', partitionExposure: '135s' } as const;
+  const leased = (
+    lease: object,
+    config = {
+      ...third,
+      vantages: {
+        ...third.vantages,
+        frankfurt: { region: B, controlTargets: ['tcp://192.0.2.53:53'], publicKey: 'y' },
+      },
+    },
+  ): GroupSettings => settings({ components, fence: { driver: 'guard' }, lease: { ...stop, ...lease } }, config);
+  const before = mandateOf(leased({}));
+  t.equal(before.autonomy, 'auto');
+  t.strictSame(holdTo(before, leased({}), 'why').widens, []);
+  const more = leased({ partitionExposure: '10m' });
+  t.strictSame(holdTo(before, more, 'why').widens, ['lease.partitionExposure 2m15s -> 10m']);
+  t.equal(declaredAutonomy(holdTo(before, more, 'why').settings), 'gated');
+  t.strictSame(holdTo(mandateOf(more), leased({}), 'why').widens, [], 'consent to less is at once');
+  for (const other of [{ timings: 'strict' }, { onCrash: 'release' }]) {
+    t.match(holdTo(before, leased(other), 'why').widens, [/another lease/]);
+    t.equal(declaredAutonomy(holdTo(before, leased(other), 'why').settings), 'gated');
+  }
+  // What makes the end of a lease a proof raises the group from gated.
+  for (const lacking of [{ isolation: 'serve' }, { deadMan: 'none' }, { partitionExposure: '1s' }]) {
+    const lowered = mandateOf(leased(lacking));
+    t.equal(lowered.autonomy, 'gated');
+    t.strictSame(holdTo(lowered, leased({}), 'why').widens, ['autonomy gated -> auto']);
+    t.equal(declaredAutonomy(holdTo(before, leased(lacking), 'why').settings), 'gated', 'the other way it is at once');
+  }
+  t.end();
+});
+
 t.test('whatever is asked for, what is in force is never more than was agreed', (t) => {
   const numbers = fc.record({
     quorum: fc.integer({ min: 1, max: 2 }),

@@ -127,6 +127,9 @@ t.test('the secrets of a witness are the passwords and certificates of what it p
     ['daemon', 'tls', 'key'],
     ['alertmanager', 'bearer'],
     ['groups', 'shop', 'components', 'name', 'secretAccessKey'],
+    ['groups', 'shop', 'components', 'db', 'guards', 'north', 'token'],
+    ['groups', 'shop', 'components', 'db', 'guards', 'north', 'tls', 'key'],
+    ['groups', 'shop', 'components', 'db', 'patroni', 'north', 'password'],
   ]) {
     t.equal(isProbeSecret(path), false, path.join('.'));
   }

@@ -34,12 +34,24 @@ type Folder = (typeof FOLDERS)[number];
 
 /**
  * What a file is, as far as imports go. A fold and a contract (the type of a port, kept beside its implementations) are
- * as pure as the model they import; `inner` is what a daemon is made of besides its composition root.
+ * as pure as the model they import; `machine` is the guard's judgement and the arithmetic of its lease; `inner` is what a daemon is made of besides its composition root.
  */
-type Part = 'model' | 'policies' | 'fold' | 'contract' | 'engine' | 'adapter' | 'runtime' | 'sim' | 'inner' | 'root';
+type Part =
+  | 'model'
+  | 'policies'
+  | 'fold'
+  | 'contract'
+  | 'machine'
+  | 'engine'
+  | 'adapter'
+  | 'runtime'
+  | 'sim'
+  | 'inner'
+  | 'root';
 
 const ROOTS =
-  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:(?:lease\/)?world|worlds|worker|main)\.ts|cli\/.+)$/;
+  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:.+\/)?(?:world|worlds|worker|main|catalogue)\.ts|cli\/.+)$/;
+const MACHINE = /^src\/guard\/(?:machine(?:\/.+)?|timings(?:\/.+)?)\.ts$/;
 const CONTRACTS = new Set(['src/engine/ports.ts', 'src/journal/store.ts', 'src/journal/chain.ts']);
 
 function folderOf(path: string): Folder | undefined {
@@ -49,6 +61,7 @@ function folderOf(path: string): Folder | undefined {
 function partOf(path: string): Part | undefined {
   if (ROOTS.test(path)) return 'root';
   if (CONTRACTS.has(path)) return 'contract';
+  if (MACHINE.test(path)) return 'machine';
   if (/\/(?:.+-)?fold\.ts$/.test(path)) return 'fold';
   const folder = folderOf(path);
   switch (folder) {
@@ -102,11 +115,12 @@ const MAY_IMPORT: Readonly<Record<Exclude<Part, 'root'>, readonly Part[]>> = {
   policies: ['model'],
   fold: ['model'],
   contract: ['model'],
+  machine: ['model'],
   engine: ['model', 'policies', 'fold', 'contract'],
   adapter: ['model', 'runtime'],
   runtime: ['model'],
-  sim: ['model', 'policies', 'fold', 'contract', 'engine', 'adapter', 'runtime'],
-  inner: ['model', 'policies', 'fold', 'contract', 'engine', 'runtime'],
+  sim: ['model', 'policies', 'fold', 'contract', 'machine', 'engine', 'adapter', 'runtime'],
+  inner: ['model', 'policies', 'fold', 'contract', 'machine', 'engine', 'runtime'],
 };
 
 function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): boolean {
@@ -116,16 +130,18 @@ function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): 
   if (toFolder === 'cli') return fromFolder === 'cli';
   if (toFolder === 'daemon') return fromFolder === 'cli' || fromFolder === 'daemon';
   if (fromPart === 'root') return true;
-  // A fold and a contract stay pure in their own folder too.
-  if (fromPart === 'fold' || fromPart === 'contract')
+  // These stay pure in their own folder too.
+  if (fromPart === 'fold' || fromPart === 'contract' || fromPart === 'machine')
     return toPart === fromPart || MAY_IMPORT[fromPart].includes(toPart);
+  // Worlds are roots, and what runs, lists and mutates them stands beside them.
+  if (fromPart === 'sim' && toFolder === 'sim') return true;
   if (fromFolder === toFolder) return toPart !== 'root';
   if (fromPart === 'sim' && toPart === 'adapter') return toFolder === 'journal' || toFolder === 'actions';
   return MAY_IMPORT[fromPart].includes(toPart);
 }
 
 /** The pure parts compute: what they may take from outside does no input or output. */
-const PURE_PARTS: ReadonlySet<Part> = new Set(['model', 'policies', 'fold', 'contract', 'engine']);
+const PURE_PARTS: ReadonlySet<Part> = new Set(['model', 'policies', 'fold', 'contract', 'machine', 'engine']);
 const PURE_PACKAGES =
   /^(?:typebox(?:\/.+)?|canonicalize|fastest-levenshtein|pure-rand(?:\/.+)?|p-limit|node:crypto|@marcbachmann\/cel-js|@prometheus-io\/lezer-promql)$/;
 

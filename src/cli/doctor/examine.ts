@@ -10,6 +10,7 @@ import { initialState, turn } from '../../engine/core.ts';
 import type { Config } from '../../model/config.ts';
 import type { Observation, ProbeErrorCode } from '../../model/evidence.ts';
 import type { Input, State } from '../../model/loop.ts';
+import type { GroupSettings } from '../../model/settings.ts';
 import { viewOf } from '../../policies/view.ts';
 import { askAlertmanager } from '../../probes/alertmanager.ts';
 import { askTarget, createProbes, observationOf } from '../../probes/map.ts';
@@ -28,8 +29,10 @@ import { type Redact, redacting } from '../../runtime/redact.ts';
 import { systemTimers } from '../../runtime/timers.ts';
 import { createCertificates, type FindCertificates } from '../../runtime/tls.ts';
 import { probeContext, within } from '../asking.ts';
+import { leaseReport } from '../lease-report.ts';
 import { grantsFor, postgresRemedy } from '../remedies.ts';
 import { factLines } from './facts.ts';
+import { examineManagers } from './managers.ts';
 import { type Asked, type DoctorReport, type Finding, finding, inOrder } from './report.ts';
 import { rowFindings, rowLines } from './rows.ts';
 import { type Surveyed, settingFindings } from './settings.ts';
@@ -63,13 +66,14 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     // Prometheus is asked by the daemon alone.
     ...(vantage === OWN_VANTAGE ? metricTargetsOf(usable, secrets, certificates) : []),
   ];
-  const [sights, surveys, stateDir, listing, monitoring, pager, zones] = await Promise.all([
+  const [sights, surveys, managers, stateDir, listing, monitoring, pager, zones] = await Promise.all([
     probeAll(targets, vantage, redact),
     surveyAll(
       targets.filter((target) => target.kind === 'postgres'),
       vantage,
       redact,
     ),
+    examineManagers(usable, { secrets, certificates, redact }),
     examineStateDir(resolve(loaded.folder, config.daemon.stateDir)),
     askAlertmanagers(usable, secrets, certificates, redact),
     askPrometheusServers(usable, secrets, certificates, redact),
@@ -83,12 +87,14 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ...problems.map((problem) => finding('stop', `secret ${problem.path}`, problem.message, problem.remedy)),
     ...sights.findings,
     ...surveys.findings,
+    ...managers,
     ...stateDir.findings,
     ...listing.findings,
     ...monitoring.findings,
     ...pager.findings,
     ...zones.findings,
     ...witnessNotes(config, vantage),
+    ...Object.values(settings.groups).flatMap(leaseFindings),
     ...loaded.notSupported.map(({ path, what }) => finding('note', path, `${what}: declared; not supported yet`)),
     ...loaded.warnings.map((warning) => finding('warn', warning.path, warning.message, warning.remedy)),
     ...rowFindings(rows, new Set(Object.keys(config.groups).filter((group) => config.groups[group]?.matrix == null))),
@@ -110,8 +116,25 @@ export async function examine({ loaded, vantage, sources }: Examiner): Promise<D
     ],
     facts: views.flatMap((view) => factLines(view, sights.observations, vantage)),
     rows,
+    leases: Object.values(settings.groups).flatMap((group) => {
+      const lease = leaseReport(group);
+      return lease === null ? [] : [{ group: group.id, lease }];
+    }),
     findings: inOrder(findings),
   };
+}
+
+/** What a lease rests on and can't see to itself (safety.md, "The dead-man"). */
+function leaseFindings({ id, lease, fence }: GroupSettings): Finding[] {
+  if (lease === null || lease.expiredIsNoProof.length > 0 || fence === 'command') return [];
+  return [
+    finding(
+      'warn',
+      `lease of ${id}`,
+      'it counts on clocks that go on: a virtual machine that is paused, saved or moved stops with its clocks and goes on writing when it comes back, whatever its lease was',
+      'add a fence by driver: command that reads the machine back as off, or keep its hypervisor from pausing it',
+    ),
+  ];
 }
 
 /** The secrets that can be had, and what is wrong with the others. */
@@ -147,9 +170,11 @@ const broken = (problems: readonly Problem[], place: KeyPath): boolean => {
 
 /** The config less what can't be asked, since a secret or a certificate of it can't be had. */
 function withoutBroken(config: Config, problems: readonly Problem[]): Config {
+  // Who promotes a PostgreSQL is no part of how it is probed.
+  const probed = problems.filter(({ path }) => !/^groups\.[^.]+\.components\.[^.]+\.(?:guards|patroni)\./.test(path));
   const groups = Object.entries(config.groups).map(([id, group]) => {
     const components = Object.entries(group.components).filter(
-      ([component]) => !broken(problems, ['groups', id, 'components', component]),
+      ([component]) => !broken(probed, ['groups', id, 'components', component]),
     );
     return [id, { ...group, components: Object.fromEntries(components) }] as const;
   });

@@ -1,5 +1,6 @@
 /** What the doctor found, as data: printed for people, or as JSON. */
 import type { Verdict } from '../../model/primitives.ts';
+import type { LeaseReport } from '../lease-report.ts';
 
 /**
  * `stop`: something that failoverd needs is not to be had; exit 1. `warn`: it works, and worse than it could, or not when
@@ -58,6 +59,8 @@ export type DoctorReport = {
   readonly asked: readonly Asked[];
   readonly facts: readonly FactLine[];
   readonly rows: readonly RowLine[];
+  /** What each group's lease comes to, as `failoverd check` says it. */
+  readonly leases: readonly { readonly group: string; readonly lease: LeaseReport }[];
   /** Worst first. */
   readonly findings: readonly Finding[];
 };

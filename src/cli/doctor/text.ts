@@ -1,5 +1,6 @@
 /** The doctor's report for people: what was asked, the facts, the rows, and what to do, worst last where it is read. */
 import { counted, utcText } from '../../daemon/text.ts';
+import { leaseLines } from '../lease-text.ts';
 import { type Paint, wrap } from '../terminal.ts';
 import type { DoctorReport, FactLine, Level } from './report.ts';
 
@@ -24,6 +25,11 @@ export function doctorLines(report: DoctorReport, paint: Paint): string[] {
       ),
     ),
     ...[...new Set(report.facts.map(({ group }) => group))].flatMap((group) => groupLines(report, group, paint)),
+    ...report.leases.flatMap(({ group, lease }) => [
+      '',
+      paint('bold', `Lease of ${group}`),
+      ...leaseLines(lease, paint),
+    ]),
     '',
     paint('bold', 'Findings'),
     ...(report.findings.length === 0 ? ['  none'] : []),

@@ -12,6 +12,7 @@ import type { Clock, Timers } from '../../engine/ports.ts';
 import type { KeptEvents } from '../../model/explanation.ts';
 import type { GroupId, WallMs } from '../../model/primitives.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { Guards } from '../guards.ts';
 import type { Metrics } from '../metrics.ts';
 import type { People } from '../people.ts';
 import type { Rates } from './limits.ts';
@@ -28,6 +29,7 @@ export type HttpContext = {
   readonly engine: EngineFace;
   readonly replies: ReplyBook;
   readonly people: People;
+  readonly guards: Pick<Guards, 'identify'>;
   /** What Alertmanager must present, asked at each webhook; null where the config has no alertmanager section. */
   readonly webhookCredentials: () => WebhookCredentials | null;
   /** Asks all Alertmanagers soon: one left alerts out of a webhook, or says that one has ended. */

@@ -20,6 +20,8 @@ export type Rates = {
   readonly person: Rate;
   /** Tries with a token that is nobody's, of one client. */
   readonly guess: Rate;
+  /** Requests of one guard to the lease store. */
+  readonly guard: Rate;
   /** Explanations of an instant of the past, for one client. */
   readonly past: Rate;
 };
@@ -29,6 +31,8 @@ export const RATES: Rates = {
   client: { burst: 1_000, perSecond: 200 },
   person: { burst: 30, perSecond: 0.5 },
   guess: { burst: 20, perSecond: 1 },
+  // One in three seconds is its due; after a conflict it asks again at once.
+  guard: { burst: 30, perSecond: 5 },
   past: { burst: 20, perSecond: 1 },
 };
 
@@ -90,5 +94,6 @@ export const createLimits = (rates: Rates, mono: () => MonoMs): Limits => ({
   client: createLimiter(rates.client, mono),
   person: createLimiter(rates.person, mono),
   guess: createLimiter(rates.guess, mono),
+  guard: createLimiter(rates.guard, mono),
   past: createLimiter(rates.past, mono),
 });

@@ -47,12 +47,14 @@ async function describe(version: string, routes: (twin: App) => void): Promise<s
         { name: 'status', description: 'How things stand; open to whoever reaches the listener' },
         { name: 'orders', description: 'What people order of proposals and runs' },
         { name: 'reports', description: 'What people report of the data' },
+        { name: 'lease', description: 'Who may write: the lease store, for guards' },
         { name: 'evidence', description: 'Alerts and observations' },
         { name: 'health', description: 'Of this process' },
       ],
       components: {
         securitySchemes: {
           person: { type: 'http', scheme: 'bearer', description: 'Token of a person in people' },
+          guard: { type: 'http', scheme: 'bearer', description: 'Token of a guard, as the config names it' },
           alertmanagerBearer: { type: 'http', scheme: 'bearer', description: 'alertmanager.bearer, where that is set' },
           alertmanagerBasic: { type: 'http', scheme: 'basic', description: 'alertmanager.basic, where that is set' },
           alertmanagerCertificate: CERTIFICATE,

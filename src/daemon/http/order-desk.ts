@@ -26,7 +26,7 @@ declare module 'fastify' {
   }
 }
 
-type Ordered = Extract<Submission, { kind: 'approve' | 'abort' | 'report' | 'clear-report' }>;
+type Ordered = Extract<Submission, { kind: 'approve' | 'abort' | 'report' | 'clear-report' | 'clear-lease' }>;
 type WithoutSender<I> = I extends Ordered ? Omit<I, 'request' | 'person' | 'idempotency'> : never;
 /** An order before it is known who gives it. */
 export type Order = WithoutSender<Ordered>;
@@ -67,14 +67,14 @@ export type OrderDesk = {
   /** Known by the token before the body is read, and allowed by role. */
   only(roles: readonly Role[]): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
   counted(
-    order: 'approve' | 'abort' | 'report' | 'clear-report' | 'reload',
+    order: 'approve' | 'abort' | 'report' | 'clear-report' | 'clear-lease' | 'reload',
   ): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   /** `about` is what the order names, for the log and for the refusal that nobody answered. */
   give(request: FastifyRequest, reply: FastifyReply, about: string, order: Order): Promise<FastifyReply>;
 };
 
 /** What of the address names what the order is about. */
-const FIELD = { approve: 'id', abort: 'id', report: 'group', 'clear-report': 'group' } as const;
+const FIELD = { approve: 'id', abort: 'id', report: 'group', 'clear-report': 'group', 'clear-lease': 'group' } as const;
 
 export function orderDesk(app: App, context: HttpContext, limits: Limits): OrderDesk {
   const { people, metrics } = context;

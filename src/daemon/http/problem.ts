@@ -101,6 +101,11 @@ export const PROBLEMS = {
     title: 'A witness speaks for itself alone',
     remedy: 'report only observations of your own vantage',
   },
+  'foreign-guard': {
+    status: 403,
+    title: 'A guard speaks for itself alone',
+    remedy: 'ask with the token of the guard that stands beside this PostgreSQL',
+  },
   'wrong-session': {
     status: 409,
     title: 'The report was signed for another session of the daemon',

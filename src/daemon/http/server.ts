@@ -8,6 +8,7 @@ import type { App, HttpContext } from './context.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
 import { explainRoutes } from './explain.ts';
 import { healthRoutes } from './health.ts';
+import { LEASE_PATH, leaseRoutes } from './leases.ts';
 import { clientOf, createLimits, type Limits, RATES } from './limits.ts';
 import { openApiRoute } from './openapi.ts';
 import { orderDesk } from './order-desk.ts';
@@ -24,7 +25,7 @@ import { witnessRoutes } from './witness.ts';
 import { REPORT_PATH } from './witness-desk.ts';
 
 /** Never told 429: who sends evidence is held back by 503 (`backpressure.ts`), and who watches us must see us. */
-const UNLIMITED = new Set(['/webhooks/alertmanager', REPORT_PATH, '/-/healthy', '/-/ready']);
+const UNLIMITED = new Set(['/webhooks/alertmanager', REPORT_PATH, LEASE_PATH, '/-/healthy', '/-/ready']);
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A sender that takes longer than this to say what it wants is hanging. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -65,6 +66,7 @@ export function createHttp(context: HttpContext, requestTimeoutMs = REQUEST_TIME
   const limits = createLimits(context.rates ?? RATES, context.clock.mono);
   app.decorateReply('problem', null);
   app.decorateReply('witnessCode', null);
+  app.decorateReply('leaseAnswer', null);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.addHook('onSend', async (_request, reply) => {
@@ -99,6 +101,7 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   const desk = orderDesk(app, context, limits);
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
+  leaseRoutes(app, context, desk, limits, statusNow);
   reloadRoute(app, context, desk);
   reviewRoutes(app, context, desk, limits);
 }

@@ -3,8 +3,9 @@
  * Whichever the config names, and no other. Secrets are compared hash to hash, user and password as one, so that neither
  * shows in the time it takes.
  */
+
+import { bearerOf, sameToken, tokenHash } from '../../runtime/bearer.ts';
 import type { HttpCredentials } from '../../runtime/http-credentials.ts';
-import { bearerOf, sameToken, tokenHash } from './bearer.ts';
 import { type CertificateMatch, type ClientCertificate, isMatch } from './client-certificate.ts';
 
 export type WebhookCredentials = HttpCredentials | { readonly kind: 'certificate'; readonly match: CertificateMatch };

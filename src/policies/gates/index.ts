@@ -13,6 +13,7 @@ import { missing } from '../../model/run.ts';
 import { declaredAutonomy, type Row } from '../../model/settings.ts';
 import { authorityAt } from '../authority.ts';
 import { independent } from '../diagnoses.ts';
+import { haltedLease } from '../leases.ts';
 import { withinBudget } from '../loss.ts';
 import { maintenanceReading, maintenanceText, suppressing } from '../maintenance.ts';
 import { quorumOf } from '../quorum.ts';
@@ -191,6 +192,16 @@ const noReport: Gate = {
   },
 };
 
+/** A store that is older than what its guards have seen can't tell whose turn it is; people are told so, and decide. */
+const leaseStore: Gate = {
+  gate: 'lease-store',
+  stops: 'auto',
+  judge: ({ view }) => {
+    const halted = haltedLease(view.ledger);
+    return halted === null ? pass('no lease is halted') : block(halted);
+  },
+};
+
 /** Planned work suppresses what it names, also where no row of the matrix reads it; never the loss of a region. */
 const maintenance: Gate = {
   gate: 'maintenance',
@@ -232,6 +243,7 @@ export const GATES: readonly Gate[] = [
   quorum,
   rowOptsIn,
   fenceProof,
+  leaseStore,
   vetoes,
   attempts,
   monitoring,

@@ -29,6 +29,11 @@ const OPENS: Readonly<Record<string, (question: Question) => string>> = {
   maintenance: () => 'it opens when the planned work is over; or take the cause out of it',
   'row-opts-in': ({ row }) => `people approve it; or write auto: true on row ${row.id}`,
   'fence-proof': () => 'people approve it, being told that there is no fence; or configure one under fence',
+  'lease-store': ({ view }) =>
+    Object.entries(view.ledger.leases)
+      .filter(([, { halt }]) => halt !== null)
+      .map(([component]) => `somebody looks, and says: failoverd lease clear ${view.group}/${component} --why "..."`)
+      .join('; '),
   vetoes: () => 'people approve it; or what can’t be told is seen again',
   attempts: ({ view }) => {
     const first = view.ledger.autoRunsAt.filter((at) => at > view.at - view.settings.attemptsWithinMs)[0];

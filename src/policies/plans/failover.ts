@@ -14,6 +14,7 @@ export function failoverPlan(settings: GroupSettings, from: RegionId, to: Region
   const budget = settings.phaseBudgetMs;
   const supported = settings.components.filter((component) => component.supported);
   const postgres = supported.filter((component) => component.kind === 'postgres').map((component) => component.id);
+  const guarded = supported.filter(({ control }) => control === 'guard').map((component) => component.id);
   const dns = supported.filter((component) => component.kind === 'dns').map((component) => component.id);
   const http = supported.filter((component) => component.hasPublicUrl).map((component) => component.id);
   const written = supported.filter((component) => component.hasPublicCanary).map((component) => component.id);
@@ -45,9 +46,21 @@ export function failoverPlan(settings: GroupSettings, from: RegionId, to: Region
             kind: 'fence',
             component: null,
             budgetMs: Math.max(budget.database, settings.fenceTimeoutMs),
-            undo: 'forward',
+            // The guard of the old side can be told to go on; what a program has switched off stays so.
+            undo: settings.fence === 'guard' ? 'resume' : 'forward',
           } satisfies PlanStep,
         ]),
+    // Whoever has the lease is the only one who may write: the acquisition is what a fence by time or release proves.
+    ...guarded.map(
+      (component): PlanStep => ({
+        id: `acquire-lease.${component}`,
+        phase: 'database',
+        kind: 'acquire-lease',
+        component,
+        budgetMs: budget.database,
+        undo: 'withdraw',
+      }),
+    ),
     ...postgres.flatMap((component): PlanStep[] => [
       {
         id: `promote.${component}`,

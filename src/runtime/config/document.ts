@@ -7,6 +7,7 @@
 import { Composer, type Document, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
 import type { KeyPath, Position, Problem, ProblemCode } from './problem.ts';
 import { pathText } from './problem.ts';
+import type { Format, Schema } from './schema.ts';
 import { shownKey } from './show.ts';
 import { syntaxProblem } from './syntax.ts';
 
@@ -27,6 +28,8 @@ type Place = {
 
 export type Source = {
   readonly file: string;
+  /** What the file is to be written in. */
+  readonly schema: Schema;
   readonly value: unknown;
   /** Where the value stands; for one that is missing, the key of what should hold it. */
   valueAt(path: KeyPath): Position;
@@ -58,7 +61,7 @@ class Refusal extends Error {
 }
 
 /** Reads the text of a file. Never throws: what is wrong with the text is in the result. */
-export function readYaml(file: string, text: string): Reading {
+export function readYaml(file: string, text: string, format: Format): Reading {
   const lines = linesOf(text);
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
@@ -74,7 +77,7 @@ export function readYaml(file: string, text: string): Reading {
       if (problem !== null) return { kind: 'refused', problems: [problem] };
     }
     refuseDocuments(documents);
-    return build(file, documents[0], at);
+    return build(file, documents[0], at, format);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { kind: 'refused', problems: [refused(file, error, at)] };
@@ -154,10 +157,15 @@ type Walk = {
   values: number;
 };
 
-function build(file: string, document: Document.Parsed | undefined, at: (offset: number) => Position): Reading {
+function build(
+  file: string,
+  document: Document.Parsed | undefined,
+  at: (offset: number) => Position,
+  { schema, example }: Format,
+): Reading {
   const contents = document?.contents ?? null;
   if (contents === null || (isScalar(contents) && contents.value === null))
-    throw new Refusal('empty', 0, [], 'the file holds no configuration', 'nothing', 'begin with config/minimal.yaml');
+    throw new Refusal('empty', 0, [], 'the file holds no configuration', 'nothing', `begin with ${example}`);
   const walk: Walk = { at, anchors: new Map(), open: new Set(), alias: null, values: 0 };
   const root = placeOf(walk, contents, null, [], contents.range[0]);
   if (!isMap(contents))
@@ -167,9 +175,9 @@ function build(file: string, document: Document.Parsed | undefined, at: (offset:
       [],
       'the file must be a mapping of keys to values',
       isSeq(contents) ? 'a list' : 'a single value',
-      'begin with config/minimal.yaml',
+      `begin with ${example}`,
     );
-  return { kind: 'read', source: sourceOf(file, root) };
+  return { kind: 'read', source: sourceOf(file, schema, root) };
 }
 
 function placeOf(walk: Walk, node: Node, keyAt: Position | null, path: KeyPath, offset: number): Place {
@@ -275,7 +283,7 @@ function listOf(walk: Walk, items: readonly unknown[], keyAt: Position | null, p
   };
 }
 
-function sourceOf(file: string, root: Place): Source {
+function sourceOf(file: string, schema: Schema, root: Place): Source {
   const find = (path: KeyPath): { place: Place; whole: boolean } => {
     let place = root;
     for (const part of path) {
@@ -292,6 +300,7 @@ function sourceOf(file: string, root: Place): Source {
   };
   return {
     file,
+    schema,
     value: root.value,
     valueAt: nearest,
     keyAt: (path) => {

@@ -13,6 +13,7 @@ import { type FileError, readBounded } from './bounded-file.ts';
 import { checkConfig } from './checks/index.ts';
 import { readYaml, type Source } from './document.ts';
 import { inOrder, type Problem, type ProblemCode } from './problem.ts';
+import { CONFIG_FORMAT } from './schema.ts';
 import { shapeProblems } from './shape.ts';
 import { type NotSupported, notSupportedIn } from './support.ts';
 
@@ -42,7 +43,19 @@ export type Refused = {
 export type LoadResult = Loaded | Refused;
 
 /** Reads and judges a file. Never rejects for what is wrong with the file: that is in the result. */
-export async function loadConfig(file: string, workingDirectory: string): Promise<LoadResult> {
+export async function loadConfig(
+  file: string,
+  workingDirectory: string,
+  options: { readonly unsafe?: 'refused' | 'told' } = {},
+): Promise<LoadResult> {
+  const read = await readText(file, workingDirectory);
+  return read.kind === 'refused' ? read : parseConfig(file, read.folder, read.text, options);
+}
+
+export type Text = { readonly kind: 'text'; readonly folder: string; readonly text: string };
+
+/** Reads a file that is to be a configuration. Never rejects: what is wrong with it is in the result. */
+export async function readText(file: string, workingDirectory: string): Promise<Text | Refused> {
   const path = resolve(workingDirectory, file);
   const read = await readBounded(path, MOST_BYTES);
   if (read.kind === 'failed') return refused(file, [unreadable(file, read.code)]);
@@ -50,23 +63,44 @@ export async function loadConfig(file: string, workingDirectory: string): Promis
     return refused(file, [
       fileProblem(file, 'not-utf8', 'bytes that are no UTF-8', 'the file is not UTF-8 text', 'save it as UTF-8'),
     ]);
-  return parseConfig(file, dirname(path), read.bytes.toString('utf8'));
+  return { kind: 'text', folder: dirname(path), text: read.bytes.toString('utf8') };
 }
 
-/** Judges the text of a configuration. `file` is what it is called in messages. */
-export function parseConfig(file: string, folder: string, text: string): LoadResult {
-  const reading = readYaml(file, text);
+/** What makes a lease unsafe and nothing else: a simulator can run such a configuration, and show what comes of it. */
+const UNSAFE: readonly ProblemCode[] = [
+  'timing-attempt',
+  'timing-demote',
+  'timing-dead-man',
+  'timing-lease',
+  'timing-wait',
+  'auto-without-proof',
+];
+
+/**
+ * Judges the text of a configuration. `file` is what it is called in messages. With `unsafe: 'told'`, for a simulation alone,
+ * what makes its lease unsafe is a warning; such settings must never reach a daemon (invariant 25).
+ */
+export function parseConfig(
+  file: string,
+  folder: string,
+  text: string,
+  { unsafe = 'refused' }: { readonly unsafe?: 'refused' | 'told' } = {},
+): LoadResult {
+  const reading = readYaml(file, text, CONFIG_FORMAT);
   if (reading.kind === 'refused') return refused(file, reading.problems);
   const { source } = reading;
   const config: unknown = source.value;
   if (!Value.Check(Config, config)) return refused(file, shapeProblems(source));
-  const { problems, warnings } = checkConfig(config, source);
+  const checked = checkConfig(config, source);
+  const told = (code: ProblemCode): boolean => unsafe === 'told' && UNSAFE.includes(code);
+  const problems = checked.problems.filter(({ code }) => !told(code));
+  const warnings = inOrder([...checked.warnings, ...checked.problems.filter(({ code }) => told(code))]);
   if (problems.length > 0) return refused(file, problems, warnings);
   const notSupported = notSupportedIn(config, source);
   return { kind: 'loaded', file, folder, config, settings: settingsOf(config), source, warnings, notSupported };
 }
 
-const refused = (file: string, problems: readonly Problem[], warnings: readonly Problem[] = []): Refused => ({
+export const refused = (file: string, problems: readonly Problem[], warnings: readonly Problem[] = []): Refused => ({
   kind: 'refused',
   file,
   problems: inOrder(problems),

@@ -43,7 +43,7 @@ export const PROBLEMS = {
   'bad-url': 'An address that is not an http or https URL.',
   'bad-control-target': 'A control target that is neither tcp://host:port nor a URL.',
   'bad-file': 'A path of a file that is none.',
-  'bad-path': 'A URL path that does not begin with a slash.',
+  'bad-path': 'A path, of a URL or of this machine, that does not begin with a slash.',
   'bad-digits': 'An identifier that is not made of 10 to 20 digits.',
   'bad-time': 'A time of day that is not written as HH:MM.',
   'bad-date': 'A day that is not written as YYYY-MM-DD, or that no calendar has.',
@@ -136,8 +136,22 @@ export const PROBLEMS = {
   'lag-over-rpo': 'A lag target longer than the RPO.',
   'fence-over-budget': 'A fence that may take all of the database budget.',
   'hold-gap-short': 'A hold that would start anew between two ordinary probes.',
+  // The lease and who promotes
+  'timing-zero': 'A timing of a lease that takes no time.',
+  'timing-attempt': 'q < r is broken: two attempts at a renewal would be under way at once.',
+  'timing-demote': 'E + 3q + r <= G is broken: an election of the store would stop a healthy primary.',
+  'timing-dead-man': 'G + K <= H is broken: the dead-man would come before the guard has stopped PostgreSQL itself.',
+  'timing-lease': '2H <= L (relative dead-man) or H <= L is broken: PostgreSQL could outlive its lease.',
+  'timing-wait': 'L(1 + rho)/(1 - rho) + 2 s <= W is broken: a candidate would not wait out a lease.',
+  'wait-over-rto': 'A lease that is still waited for when the RTO is over.',
+  'lease-missing': 'A PostgreSQL with a guard in a group without a lease.',
+  'lease-unused': 'A lease in a group whose PostgreSQL has no guard.',
+  'control-missing': 'A PostgreSQL whose control lacks what it is reached by.',
+  'control-unused': 'Settings of another control than the one that is named.',
+  'fence-without-guard': 'The fence of a guard that is not there.',
   // Autonomy and authority
   'auto-without-fence': 'Automatic failover without a fence.',
+  'auto-without-proof': 'Automatic failover by a fence that proves nothing once the region is gone.',
   'pager-missing': 'A group that needs people, and no pager.',
   'people-missing': 'Too few people for the approvals that are needed.',
   'hours-empty': 'Business hours that end when they begin.',
@@ -149,6 +163,11 @@ export const PROBLEMS = {
   'api-url': 'The address of an API, or of Prometheus, with a query or a fragment.',
   'unknown-group': 'A group that is not declared.',
   'unknown-component': 'A component that is not declared in the group.',
+  // A guard’s own file
+  'peer-itself': 'A guard that is its own peer.',
+  'dead-man-kind': 'A dead-man of another kind than the lease says.',
+  'dead-man-frozen': 'A dead-man that is frozen together with what it watches over.',
+  'replication-half': 'The other side’s address without a role to follow it, or the other way round.',
   // Warnings
   'hours-over-midnight': 'Business hours that end on the day after they began.',
   'group-homed-elsewhere': 'A group whose primary is not the region with the role primary.',
@@ -162,6 +181,8 @@ export const PROBLEMS = {
   'hold-gap-long': 'A hold that forgives gaps as long as itself.',
   'matrix-without-decide': 'A matrix that never proposes a failover.',
   'approvals-single': 'One person alone approves in business hours.',
+  'isolation-for-nothing': 'An isolated primary that stops although its stop proves nothing.',
+  'guard-plain-http': 'A guard that takes its orders over plain HTTP.',
   'pager-plain-http': 'Pages are sent over plain HTTP.',
 } as const satisfies Record<string, string>;
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -1,9 +1,10 @@
 /**
- * The schema of {@link Config} beside a value: which part of it speaks of which part of the value. Unions are resolved
+ * A schema beside a value: which part of it speaks of which part of the value. Unions are resolved
  * by the key they are told apart by (`x-discriminator`), so that what is said of a value is said of the kind it claims.
  */
 import { Config } from '../../model/config.ts';
 import type { Form } from '../../model/forms.ts';
+import { GuardConfig } from '../../model/guard-config.ts';
 import type { KeyPath } from './problem.ts';
 
 /** JSON Schema, as far as the configuration uses it. */
@@ -35,6 +36,12 @@ export type Schema = {
 
 /** The published form: plain JSON. */
 export const CONFIG_SCHEMA: Schema = JSON.parse(JSON.stringify(Config));
+export const GUARD_SCHEMA: Schema = JSON.parse(JSON.stringify(GuardConfig));
+
+/** What a file is written in, and the one to begin with. */
+export type Format = { readonly schema: Schema; readonly example: string };
+export const CONFIG_FORMAT: Format = { schema: CONFIG_SCHEMA, example: 'config/minimal.yaml' };
+export const GUARD_FORMAT: Format = { schema: GUARD_SCHEMA, example: 'config/guard.yaml' };
 
 export const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -49,10 +56,15 @@ export const kindsOf = (union: Schema): string[] => {
   return (union.anyOf ?? []).map((member) => String(member.properties?.[key]?.const));
 };
 
+/** The one member of a union of plain words and a mapping that is the mapping; undefined in any other union. */
+export const mappingOf = (union: Schema): Schema | undefined =>
+  union['x-discriminator'] === undefined ? union.anyOf?.find((member) => member.type === 'object') : undefined;
+
 /** The member of a union that a value claims to be; the schema itself where it is no union; null = none. */
 export function memberFor(schema: Schema, value: unknown): Schema | null {
   const key = schema['x-discriminator'];
-  if (schema.anyOf === undefined || key === undefined) return schema;
+  if (schema.anyOf === undefined) return schema;
+  if (key === undefined) return (isMapping(value) ? mappingOf(schema) : undefined) ?? schema;
   const claimed = own(value, key);
   return schema.anyOf.find((member) => member.properties?.[key]?.const === claimed) ?? null;
 }
@@ -64,8 +76,8 @@ export function childSchema(schema: Schema, key: string | number): Schema | null
 }
 
 /** The schema of what stands, or should stand, at a path; unions on the way are resolved, the last one is not. */
-export function schemaAt(path: KeyPath, root: unknown): Schema | null {
-  let schema: Schema | null = CONFIG_SCHEMA;
+export function schemaAt(path: KeyPath, root: unknown, of: Schema): Schema | null {
+  let schema: Schema | null = of;
   let value = root;
   for (const key of path) {
     const member: Schema | null = schema === null ? null : memberFor(schema, value);
@@ -77,8 +89,8 @@ export function schemaAt(path: KeyPath, root: unknown): Schema | null {
 
 export type Leaf = { readonly path: KeyPath; readonly schema: Schema; readonly value: string | number | boolean };
 
-/** Every scalar of a valid configuration with its schema, in the order of the file. */
-export function* leavesOf(value: unknown, schema: Schema = CONFIG_SCHEMA, path: KeyPath = []): Generator<Leaf> {
+/** Every scalar of a valid value with its schema, in the order of the file. */
+export function* leavesOf(value: unknown, schema: Schema, path: KeyPath = []): Generator<Leaf> {
   const member = memberFor(schema, value);
   if (member === null) return;
   if (Array.isArray(value) || isMapping(value)) {

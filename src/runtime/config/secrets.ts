@@ -7,7 +7,7 @@ import type { Environment } from '../environment.ts';
 import { SecretValue } from '../secret.ts';
 import { isBearerToken } from '../token.ts';
 import { type FileError, type FileRead, readBounded } from './bounded-file.ts';
-import type { Loaded } from './load.ts';
+import type { Source } from './document.ts';
 import { MOST_PEM_BYTES, pemFaults } from './pem.ts';
 import { inOrder, type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
 import { leavesOf } from './schema.ts';
@@ -56,6 +56,15 @@ export const secretSources = (environment: Pick<Environment, 'variable'>): Secre
   readFile: readBounded,
 });
 
+/** A file whose shape was checked, of whatever schema. */
+export type Referring = {
+  readonly file: string;
+  /** What relative paths in it are relative to. */
+  readonly folder: string;
+  readonly config: unknown;
+  readonly source: Source;
+};
+
 /** A place that leads to a secret, or to a PEM file; `kind` and reference together name the value. */
 type Use = { readonly path: KeyPath; readonly reference: string; readonly kind: 'secret' | 'file' };
 const nameOf = ({ kind, reference }: Pick<Use, 'kind' | 'reference'>): string => `${kind} ${reference}`;
@@ -65,11 +74,11 @@ const nameOf = ({ kind, reference }: Pick<Use, 'kind' | 'reference'>): string =>
  * rejects: what can't be had is in the result, without any value.
  */
 export async function resolveSecrets(
-  loaded: Loaded,
+  loaded: Referring,
   sources: SecretSources,
   wanted: (path: KeyPath) => boolean = () => true,
 ): Promise<SecretsResult> {
-  const uses: Use[] = [...leavesOf(loaded.config)].flatMap(({ path, schema, value }) => {
+  const uses: Use[] = [...leavesOf(loaded.config, loaded.source.schema)].flatMap(({ path, schema, value }) => {
     const kind = schema['x-secret'] === true ? 'secret' : schema['x-file'] === true ? 'file' : null;
     return kind === null || !wanted(path) ? [] : [{ path, reference: String(value), kind } as const];
   });
@@ -85,7 +94,7 @@ const firstOf = (uses: readonly Use[], use: Use): number => uses.findIndex((othe
 type Values = Map<string, string>;
 
 async function fetchAll(
-  loaded: Loaded,
+  loaded: Referring,
   uses: readonly Use[],
   sources: SecretSources,
 ): Promise<{ readonly values: Values; readonly problems: Problem[] }> {
@@ -104,7 +113,7 @@ async function fetchAll(
 }
 
 /** What holds from now on, and what of it is renewed later. */
-function liveSecrets(loaded: Loaded, uses: readonly Use[], sources: SecretSources, first: Values): Secrets {
+function liveSecrets(loaded: Referring, uses: readonly Use[], sources: SecretSources, first: Values): Secrets {
   const secrets = new Map<string, SecretValue>();
   for (const use of uses)
     if (use.kind === 'secret' && !secrets.has(use.reference))
@@ -149,12 +158,12 @@ function liveSecrets(loaded: Loaded, uses: readonly Use[], sources: SecretSource
 
 type Fault = { readonly problem: Problem /** Whose values it speaks of. */; readonly uses: readonly Use[] };
 
-function faultsOf(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+function faultsOf(loaded: Referring, uses: readonly Use[], values: Values): Fault[] {
   return [...tokenFaults(loaded, uses, values), ...certificateFaults(loaded, uses, values)];
 }
 
 /** The files and the key of one connection stand side by side in the configuration. */
-function certificateFaults(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+function certificateFaults(loaded: Referring, uses: readonly Use[], values: Values): Fault[] {
   const connections = Map.groupBy(uses.filter(isOfCertificate), ({ path }) => pathText(path.slice(0, -1)));
   return [...connections.values()].flatMap((concerned) => {
     const there = concerned.flatMap((use) => {
@@ -172,7 +181,7 @@ const isOfCertificate = ({ kind, path }: Use): boolean => kind === 'file' || pat
 
 type Missing = { readonly code: ProblemCode; readonly message: string; readonly remedy: string };
 
-async function fetchSecret(loaded: Loaded, reference: string, sources: SecretSources): Promise<string | Missing> {
+async function fetchSecret(loaded: Referring, reference: string, sources: SecretSources): Promise<string | Missing> {
   const [, kind, name = ''] = /^\$\{(env|file):(.+)\}$/.exec(reference) ?? [];
   if (kind === 'env') {
     const value = sources.variable(name);
@@ -222,7 +231,7 @@ async function fromFile(path: string, name: string, sources: SecretSources): Pro
   return { code: 'secret-empty', message: 'the file is empty', remedy: `write the secret into ${name}` };
 }
 
-const problemOf = (loaded: Loaded, { path, reference }: Use, missing: Missing): Problem => ({
+const problemOf = (loaded: Referring, { path, reference }: Use, missing: Missing): Problem => ({
   file: loaded.file,
   ...loaded.source.valueAt(path),
   path: pathText(path),
@@ -233,6 +242,8 @@ const problemOf = (loaded: Loaded, { path, reference }: Use, missing: Missing): 
 /** Presented to us: two holders that can't be told apart would be one. */
 const provesHolder = (path: KeyPath): boolean =>
   (path[0] === 'people' && path.at(-1) === 'token') ||
+  // A guard shows its own to the lease store; in its own file it stands at the top.
+  (path.at(-1) === 'token' && (path.includes('guards') || path[0] === 'peers' || path.length === 1)) ||
   (path[0] === 'alertmanager' && (path[1] === 'bearer' || path[1] === 'basic'));
 /** Sent as it is in a header, by others or by us. */
 const isBearer = (path: KeyPath): boolean =>
@@ -241,7 +252,7 @@ const isBearer = (path: KeyPath): boolean =>
     : path.at(-1) === 'apiBearer' || (path[0] === 'prometheus' && path.at(-1) === 'bearer');
 
 /** Two references may lead to one value; two persons with one token would be one (invariant 22). A token that can't be sent is nobody's. */
-function tokenFaults(loaded: Loaded, uses: readonly Use[], values: Values): Fault[] {
+function tokenFaults(loaded: Referring, uses: readonly Use[], values: Values): Fault[] {
   const holders = new Map<string, Use>();
   const faults: Fault[] = [];
   for (const use of uses) {

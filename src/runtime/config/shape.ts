@@ -5,7 +5,7 @@ import Validate from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import type { Source } from './document.ts';
 import { type KeyPath, type Problem, type ProblemCode, pathText } from './problem.ts';
-import { CONFIG_SCHEMA, isMapping, kindsOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
+import { isMapping, kindsOf, mappingOf, memberFor, own, type Schema, schemaAt } from './schema.ts';
 import { kindOf, shownAt, shownKey, valueAt } from './show.ts';
 import { specialise, type UnknownKey } from './specialise.ts';
 import { BAD_REFERENCE, choose, FORMS, listed, meant, typeRemedy, typeText } from './words.ts';
@@ -23,7 +23,7 @@ type Telling = {
 
 /** Everything in a value that the schema refuses; the value must be one that it refuses. */
 export function shapeProblems(source: Source): Problem[] {
-  const { schema, unknown } = specialise(CONFIG_SCHEMA, source.value);
+  const { schema, unknown } = specialise(source.schema, source.value);
   const misspelt = new Set<string>();
   const problems: Problem[] = [];
   for (const { path, key, schema: of } of unknown.slice(0, MOST_ERRORS)) {
@@ -33,7 +33,7 @@ export function shapeProblems(source: Source): Problem[] {
   }
   for (const error of errorsOf(schema, source.value)) {
     const path = pathOf(error.instancePath, source.value);
-    for (const [at, telling] of tellingsOf(error, path, source.value)) {
+    for (const [at, telling] of tellingsOf(error, path, source)) {
       // A misspelt key that must be there is one mistake: the key that is missing is what its remedy names.
       if (telling.code === 'missing-key' && misspelt.has(pathText(at))) continue;
       problems.push(problemAt(source, at, telling));
@@ -73,9 +73,9 @@ function pathOf(pointer: string, root: unknown): KeyPath {
   return path;
 }
 
-function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly (readonly [KeyPath, Telling])[] {
-  const value = valueAt(root, path);
-  const written = schemaAt(path, root) ?? {};
+function tellingsOf(error: SchemaError, path: KeyPath, source: Source): readonly (readonly [KeyPath, Telling])[] {
+  const value = valueAt(source.value, path);
+  const written = schemaAt(path, source.value, source.schema) ?? {};
   const schema = memberFor(written, value) ?? written;
   switch (error.keyword) {
     case 'required':
@@ -83,7 +83,7 @@ function tellingsOf(error: SchemaError, path: KeyPath, root: unknown): readonly 
     case 'type':
       return [[path, wrongType(schema, value)]];
     case 'enum':
-      return [[path, notAllowed(error.params.allowedValues, value)]];
+      return [[path, notAllowed(error.params.allowedValues, value, mappingOf(written) !== undefined)]];
     case 'const':
       return [[path, notAllowed([error.params.allowedValue], value)]];
     case 'pattern':
@@ -179,10 +179,11 @@ function wrongType(schema: Schema, value: unknown): Telling {
   return schema.type === 'object' || schema.type === 'array' ? { ...words, value: kindOf(value) } : words;
 }
 
-function notAllowed(allowed: readonly unknown[], value: unknown): Telling {
+function notAllowed(allowed: readonly unknown[], value: unknown, orMapping = false): Telling {
   const known = allowed.map(String);
   const word = typeof value === 'string' ? value : '';
-  return { code: 'not-allowed', message: `must be ${listed(known)}`, remedy: choose(word, known) };
+  const taken = orMapping ? [...known, 'a mapping'] : known;
+  return { code: 'not-allowed', message: `must be ${listed(taken)}`, remedy: choose(word, known) };
 }
 
 function badForm(schema: Schema, value: unknown): Telling {

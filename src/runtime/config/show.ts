@@ -59,7 +59,7 @@ export function shownAt(source: Source, path: KeyPath): string {
   const value = valueAt(source.value, path);
   const written = source.written(path);
   if (written === null || written === '') return kindOf(value);
-  const secret = schemaAt(path, source.value)?.['x-secret'] === true || SECRET_KEY.test(lastKey(path));
+  const secret = schemaAt(path, source.value, source.schema)?.['x-secret'] === true || SECRET_KEY.test(lastKey(path));
   if (secret && !REFERENCE.test(written)) return REDACTED;
   return short(written);
 }

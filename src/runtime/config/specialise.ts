@@ -4,7 +4,7 @@
  * not known are found on the way.
  */
 import type { KeyPath } from './problem.ts';
-import { isMapping, kindsOf, memberFor, type Schema } from './schema.ts';
+import { isMapping, kindsOf, mappingOf, memberFor, type Schema } from './schema.ts';
 
 /** JSON Schema as the validator takes it. */
 type Plain = Readonly<Record<string, unknown>>;
@@ -47,8 +47,12 @@ function speakOfUnion(
   unknown: UnknownKey[],
 ): Plain {
   const key = union['x-discriminator'];
-  // A choice among plain values, such as the tier.
-  if (key === undefined) return { enum: members.map((member) => member.const) };
+  // A choice among plain values, such as the tier, and it may be a mapping instead.
+  if (key === undefined) {
+    const mapping = isMapping(value) ? mappingOf(union) : undefined;
+    if (mapping !== undefined) return speakOf(mapping, value, path, unknown);
+    return { enum: members.flatMap((member) => (member.const === undefined ? [] : [member.const])) };
+  }
   const member = memberFor(union, value);
   if (member !== null) return speakOf(member, value, path, unknown);
   return { type: 'object', required: [key], properties: { [key]: { enum: kindsOf(union) } } };

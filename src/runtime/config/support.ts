@@ -36,8 +36,6 @@ function inComponents(group: GroupConfig, path: KeyPath): Found[] {
       found.push({ path: at, what: `${component.kind} components are neither probed nor moved` });
     if (component.kind === 'dns' && includes(NOT_SUPPORTED_YET.dnsProviders, component.provider))
       found.push({ path: [...at, 'provider'], what: `the DNS provider ${component.provider}` });
-    if (component.kind === 'postgres' && includes(NOT_SUPPORTED_YET.postgresControl, component.control ?? 'direct'))
-      found.push({ path: [...at, 'control'], what: `promotion by ${component.control}` });
     return found;
   });
 }

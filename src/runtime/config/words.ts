@@ -91,6 +91,11 @@ export const FORMS: Readonly<Record<Form, Words>> = {
       'names of facts are made of lower-case letters, digits and underscores, and begin with a letter; 63 at most',
     remedy: 'rename it, such as error_ratio',
   },
+  'absolute-path': {
+    code: 'bad-path',
+    message: 'this is no path from the root of the file system',
+    remedy: 'begin it with a slash, such as /var/lib/postgresql/15/main',
+  },
   path: { code: 'bad-path', message: 'this is no path', remedy: 'begin it with a slash, without blanks' },
 };
 

@@ -4,6 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import { createGuards } from '../../../src/daemon/guards.ts';
 import type { App } from '../../../src/daemon/http/context.ts';
 import type { Rates } from '../../../src/daemon/http/limits.ts';
 import type { Reload } from '../../../src/daemon/http/reload.ts';
@@ -29,6 +30,8 @@ import { createTimers } from '../../../src/runtime/timers.ts';
 import { ALIKE } from '../../support/readiness.ts';
 
 export const BEARER = 'alertmanager-says-hello';
+/** Of the guards of `db` in `orders`, by region. */
+export const GUARD_TOKENS = { 'us-east-1': 'guard-in-us-east-1', 'eu-central-1': 'guard-in-eu-central-1' } as const;
 export const TOKENS = { ann: 'token-of-ann', vera: 'token-of-vera', eve: 'token-of-eve', vic: 'token-of-vic' } as const;
 
 const KEYS = generateKeys();
@@ -261,6 +264,9 @@ export async function serve(t: Pick<Test, 'teardown'>, options: HarnessOptions =
       engine,
       replies,
       people,
+      guards: createGuards(
+        Object.entries(GUARD_TOKENS).map(([region, token]) => ({ group: 'orders', component: 'db', region, token })),
+      ),
       webhookCredentials: () => webhookCredentials,
       askWhatFires,
       witnesses: createReportDesk({

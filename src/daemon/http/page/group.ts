@@ -5,6 +5,7 @@ import type { FactStatus, FindingStatus, GroupStatus, RaiseStatus } from '../../
 import { bytesText, counted, instantText, spanText } from '../../text.ts';
 import { spanBar } from './bars.ts';
 import { glance, reportNotices } from './glance.ts';
+import { leasePart } from './leases.ts';
 import { decisionsPart, gatePart, rowPart } from './matrix.ts';
 import { failureList, metricTable } from './metrics.ts';
 import {
@@ -55,6 +56,8 @@ function partsOf(group: GroupStatus): readonly GroupPart[] {
     part('maintenance', 'Planned work', maintenanceTable(group)),
     part('holds', 'Holds', holdTable(group)),
     part('ended', 'Last runs', endedRuns(group)),
+    part('commit-window', 'The old side', commitWindowPart(group)),
+    part('leases', 'Who may write', leasePart(group)),
     part('standing', 'How it stands', standing(group), folded('Why this autonomy', list(autonomy.why))),
     part('decisions', 'Decisions that stand', decisionsPart(group)),
     part('gates', 'Gates, as they answer now', gatePart(group)),
@@ -86,6 +89,21 @@ function raisePanel(raise: RaiseStatus, timeZone: string | null): VNode {
       ['Config hash', html`<span class="mono">${raise.configHash}</span>`, 'wide'],
     ])}
   </div>` as VNode;
+}
+
+const FENCE = { held: ['ok', '✓ off'], lost: ['bad', '✕ on again'], unknown: ['', '? unknown'] } as const;
+
+/** It has to stay as it is for a while: what it holds and the new side lacks is there and nowhere else. */
+function commitWindowPart({ commitWindow, timeZone }: GroupStatus): Part {
+  if (commitWindow === null) return null;
+  const { run, region, until, fence, readAgoMs, why } = commitWindow;
+  return pairs([
+    [region, tagOf(FENCE[fence])],
+    ['Read', readAgoMs === null ? 'not yet' : age(readAgoMs)],
+    ['Has to stay so until', instantText(until, timeZone)],
+    ['Because of', run],
+    ['It said', why, 'wide'],
+  ]);
 }
 
 const STREAMING = {

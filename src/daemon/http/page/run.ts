@@ -17,7 +17,7 @@ import { command, folded, type Part, pairs, table, tag } from './parts.ts';
 const FENCED = 'The old side is stopped first, and read back as stopped, before anything is promoted.';
 export const UNFENCED = 'There is NO fence: the old primary may still take writes while the new one does.';
 
-const fenceNotice = (fence: 'command' | 'none'): VNode =>
+const fenceNotice = (fence: 'command' | 'guard' | 'none'): VNode =>
   (fence === 'none' ? html`<p class="notice bad">${UNFENCED}</p>` : html`<p>${FENCED}</p>`) as VNode;
 
 export function proposalPanel(proposal: ProposalStatus, timeZone: string | null): VNode {
@@ -61,7 +61,7 @@ export function proposalPanel(proposal: ProposalStatus, timeZone: string | null)
 }
 
 const PHASE = { pending: '', running: 'act', done: 'ok', failed: 'bad' } as const;
-const STEP = { pending: '', intended: 'act', settling: 'act', done: 'ok', failed: 'bad' } as const;
+const STEP = { pending: '', intended: 'act', settling: 'act', done: 'ok', failed: 'bad', undone: '' } as const;
 
 function stepTag({ status, overdue, attempt, message }: StepReport): VNode {
   const again = attempt > 1 ? `, attempt ${attempt}` : '';

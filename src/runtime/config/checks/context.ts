@@ -4,7 +4,7 @@
 import type { Config, GroupConfig } from '../../../model/config.ts';
 import type { GroupSettings, Settings } from '../../../model/settings.ts';
 import type { Source } from '../document.ts';
-import { type KeyPath, type Problem, type ProblemCode, pathText } from '../problem.ts';
+import { inOrder, type KeyPath, type Problem, type ProblemCode, pathText } from '../problem.ts';
 import { shownAt } from '../show.ts';
 
 export type Finding = {
@@ -18,11 +18,15 @@ export type Finding = {
   readonly on?: 'key' | 'value';
 };
 
-export type Subject = {
-  readonly config: Config;
-  readonly settings: Settings;
+/** To whom a finding is told. */
+export type Telling = {
   error(finding: Finding): void;
   warn(finding: Finding): void;
+};
+
+export type Subject = Telling & {
+  readonly config: Config;
+  readonly settings: Settings;
 };
 
 /** One check: tells what it finds, changes nothing. */
@@ -57,3 +61,21 @@ export function problemAt(source: Source, finding: Finding): Problem {
 
 /** Whether people are asked in this group, so that they must be reachable. */
 export const asksPeople = (group: GroupConfig): boolean => (group.autonomy ?? 'observe') !== 'observe';
+
+/** Gathers findings; what several checks find at one place is told once. */
+export function gathering(source: Source): Telling & {
+  found(): { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+} {
+  const problems = new Map<string, Problem>();
+  const warnings = new Map<string, Problem>();
+  const into = (found: Map<string, Problem>) => (finding: Finding) => {
+    const problem = problemAt(source, finding);
+    const key = `${problem.path} ${problem.code} ${problem.message}`;
+    if (!found.has(key)) found.set(key, problem);
+  };
+  return {
+    error: into(problems),
+    warn: into(warnings),
+    found: () => ({ problems: inOrder([...problems.values()]), warnings: inOrder([...warnings.values()]) }),
+  };
+}

@@ -4,14 +4,16 @@
  */
 import { durationMs } from '../../../model/primitives.ts';
 import { addressOf, addressOfUrl, isHost } from '../address.ts';
-import { type Leaf, leavesOf } from '../schema.ts';
+import { CONFIG_SCHEMA, type Leaf, leavesOf } from '../schema.ts';
 import { FORMS } from '../words.ts';
-import type { Check, Subject } from './context.ts';
+import type { Check, Telling } from './context.ts';
 
 export const LONGEST_MS = 400 * 86_400_000;
 
-export const checkForms: Check = (subject) => {
-  for (const leaf of leavesOf(subject.config)) {
+export const checkForms: Check = (subject) => checkLeaves(subject, leavesOf(subject.config, CONFIG_SCHEMA));
+
+export function checkLeaves(subject: Telling, leaves: Iterable<Leaf>): void {
+  for (const leaf of leaves) {
     if (typeof leaf.value !== 'string') continue;
     checkForm(subject, leaf, leaf.value);
     if (leaf.schema['x-secret'] !== true && /\$\{(?:env|file):/.test(leaf.value))
@@ -22,9 +24,9 @@ export const checkForms: Check = (subject) => {
         remedy: 'write the value itself',
       });
   }
-};
+}
 
-function checkForm(subject: Subject, { path, schema }: Leaf, text: string): void {
+function checkForm(subject: Telling, { path, schema }: Leaf, text: string): void {
   switch (schema['x-form']) {
     case 'host-port':
       return checkHostPort(subject, path, text, path.at(-1) === 'listen' ? 0 : 1);
@@ -54,7 +56,7 @@ function checkForm(subject: Subject, { path, schema }: Leaf, text: string): void
   }
 }
 
-function checkHostPort(subject: Subject, path: Leaf['path'], text: string, leastPort: number): void {
+function checkHostPort(subject: Telling, path: Leaf['path'], text: string, leastPort: number): void {
   const address = addressOf(text);
   if (address === null) {
     subject.error({ ...FORMS['host-port'], path });
@@ -70,7 +72,7 @@ function checkHostPort(subject: Subject, path: Leaf['path'], text: string, least
   checkHost(subject, path, address.host);
 }
 
-function checkHost(subject: Subject, path: Leaf['path'], host: string): void {
+function checkHost(subject: Telling, path: Leaf['path'], host: string): void {
   if (isHost(host)) return;
   subject.error({
     code: 'bad-address',
@@ -80,7 +82,7 @@ function checkHost(subject: Subject, path: Leaf['path'], host: string): void {
   });
 }
 
-function checkUrl(subject: Subject, path: Leaf['path'], text: string): void {
+function checkUrl(subject: Telling, path: Leaf['path'], text: string): void {
   const address = addressOfUrl(text);
   if (address === null) {
     subject.error({ ...FORMS.url, path });

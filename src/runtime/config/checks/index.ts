@@ -4,13 +4,14 @@
 import type { Config } from '../../../model/config.ts';
 import { settingsOf } from '../../../model/settings.ts';
 import type { Source } from '../document.ts';
-import { inOrder, type Problem } from '../problem.ts';
+import type { Problem } from '../problem.ts';
 import { checkAlertmanager } from './alertmanager.ts';
 import { checkAlerts } from './alerts.ts';
 import { checkComponents, checkPostgresAddresses } from './components.ts';
-import { type Check, type Finding, problemAt } from './context.ts';
+import { type Check, gathering } from './context.ts';
 import { checkDns, checkDnsNames } from './dns.ts';
 import { checkForms } from './forms.ts';
+import { checkLease } from './lease.ts';
 import { checkMaintenance, checkSilences } from './maintenance.ts';
 import { checkMatrix } from './matrix.ts';
 import { checkFacts, checkPrometheus } from './metrics.ts';
@@ -37,6 +38,7 @@ const CHECKS: readonly Check[] = [
   checkMatrix,
   checkBudgets,
   checkHoldGap,
+  checkLease,
   checkAutonomy,
   checkAuthority,
   checkPager,
@@ -51,14 +53,8 @@ const CHECKS: readonly Check[] = [
 export type Checked = { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 
 export function checkConfig(config: Config, source: Source): Checked {
-  const problems = new Map<string, Problem>();
-  const warnings = new Map<string, Problem>();
-  const into = (found: Map<string, Problem>) => (finding: Finding) => {
-    const problem = problemAt(source, finding);
-    const key = `${problem.path} ${problem.code} ${problem.message}`;
-    if (!found.has(key)) found.set(key, problem);
-  };
-  const subject = { config, settings: settingsOf(config), error: into(problems), warn: into(warnings) };
+  const told = gathering(source);
+  const subject = { config, settings: settingsOf(config), error: told.error, warn: told.warn };
   for (const check of CHECKS) check(subject);
-  return { problems: inOrder([...problems.values()]), warnings: inOrder([...warnings.values()]) };
+  return told.found();
 }

@@ -129,6 +129,12 @@ export const checkTokens: Check = ({ config, error }) => {
   const { bearer, basic } = config.alertmanager ?? {};
   if (bearer !== undefined) holders.unshift({ path: ['alertmanager', 'bearer'], reference: bearer });
   if (basic !== undefined) holders.unshift({ path: ['alertmanager', 'basic', 'password'], reference: basic.password });
+  // A guard shows its token to the lease store.
+  for (const [group, { components }] of Object.entries(config.groups))
+    for (const [id, component] of Object.entries(components))
+      if (component.kind === 'postgres')
+        for (const [region, { token }] of Object.entries(component.guards ?? {}))
+          holders.push({ path: ['groups', group, 'components', id, 'guards', region, 'token'], reference: token });
   const known = new Map<string, string>();
   for (const { path, reference } of holders) {
     const other = known.get(reference);
@@ -139,6 +145,6 @@ export const checkTokens: Check = ({ config, error }) => {
         message: `${other} has the same token, so the two can’t be told apart`,
         remedy: 'give each a token of its own',
       });
-    known.set(reference, path.slice(0, 2).join('.'));
+    known.set(reference, path.slice(0, path.length - 1).join('.'));
   }
 };

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../../../model/config.ts';
 import type { KeyPath } from '../problem.ts';
-import type { Check, Subject } from './context.ts';
+import type { Check, Telling } from './context.ts';
 
 type Files = {
   readonly ca?: string | undefined;
@@ -29,12 +29,22 @@ export const checkTls: Check = (subject) => {
         const urls = [...Object.values(component.instances), ...(component.public ? [component.public.url] : [])];
         checkClient(subject, [...path, 'tls'], component.tls, urls);
       }
-      if (component.kind === 'postgres') checkConnection(subject, path, component, component.tls ?? 'verify-full');
+      if (component.kind === 'postgres') {
+        checkConnection(subject, path, component, component.tls ?? 'verify-full');
+        for (const [region, { tls, url }] of Object.entries(component.guards ?? {}))
+          if (tls !== undefined) checkClient(subject, [...path, 'guards', region, 'tls'], tls, [url]);
+        for (const [region, { tls, urls }] of Object.entries(component.patroni ?? {}))
+          if (tls !== undefined) checkClient(subject, [...path, 'patroni', region, 'tls'], tls, urls);
+      }
       if (component.kind === 'tcp') checkConnection(subject, path, component, component.tls ?? 'disable');
     }
 };
 
-function checkListener({ error }: Subject, tls: Config['daemon']['tls'], alertmanager: Config['alertmanager']): void {
+export function checkListener(
+  { error }: Telling,
+  tls: Config['daemon']['tls'],
+  alertmanager: Config['alertmanager'],
+): void {
   if (tls?.clientCa !== undefined) return;
   const asks = [
     ...(tls?.requireClientCertificate === true ? [['daemon', 'tls', 'requireClientCertificate']] : []),
@@ -51,7 +61,7 @@ function checkListener({ error }: Subject, tls: Config['daemon']['tls'], alertma
     });
 }
 
-function checkClient(subject: Subject, path: KeyPath, files: Files, urls: readonly string[]): void {
+export function checkClient(subject: Telling, path: KeyPath, files: Files, urls: readonly string[]): void {
   checkPair(subject, path, files);
   if (urls.some((url) => url.startsWith('https:'))) return;
   unused(
@@ -62,8 +72,8 @@ function checkClient(subject: Subject, path: KeyPath, files: Files, urls: readon
   );
 }
 
-function checkConnection(
-  subject: Subject,
+export function checkConnection(
+  subject: Telling,
   path: KeyPath,
   component: Files,
   mode: 'disable' | 'require' | 'verify-full',
@@ -76,11 +86,11 @@ function checkConnection(
     unused(subject, [...path, 'ca'], 'with tls: require no certificate is verified', 'write tls: verify-full');
 }
 
-function unused({ error }: Subject, path: KeyPath, message: string, remedy: string): void {
+function unused({ error }: Telling, path: KeyPath, message: string, remedy: string): void {
   error({ code: 'tls-unused', path, on: 'key', value: String(path.at(-1)), message, remedy });
 }
 
-function checkPair({ error }: Subject, path: KeyPath, { cert, key }: Files): void {
+function checkPair({ error }: Telling, path: KeyPath, { cert, key }: Files): void {
   if ((cert === undefined) === (key === undefined)) return;
   const [there, lacking] = cert === undefined ? (['key', 'cert'] as const) : (['cert', 'key'] as const);
   error({
