@@ -209,6 +209,22 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ],
     load: async () => (await import('./report.ts')).report,
   },
+  divergence: {
+    says: 'what the old side has that the new one has not, once it is back',
+    help: [
+      'failoverd divergence RUN [options]',
+      'failoverd divergence --archive FOLDER --bin-dir FOLDER [--json]',
+      '',
+      'Where the histories parted, commits and rows that the new side has not, and where',
+      'their log is archived. Exit 1 while the old side was not counted yet.',
+      '',
+      '  --journal DIR       folder of a journal (stateDir); it is only read',
+      '  --archive FOLDER    verify this archive, and count it anew',
+      '  --bin-dir FOLDER    with pg_waldump, of the version that wrote the log',
+      ...CLIENT_HELP,
+    ],
+    load: async () => (await import('./divergence.ts')).divergence,
+  },
   flag: {
     says: 'report corruption or a deletion: it stands in the way of failover',
     help: [
