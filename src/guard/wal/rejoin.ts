@@ -12,6 +12,7 @@
  */
 import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { lsnBytes } from '../../model/primitives.ts';
 import { type Archived, archiveDivergent } from './archive.ts';
 import { type Clone, hasTool, type RewindFrom, rewind } from './clone.ts';
 import { type ControlData, controlData } from './control-data.ts';
@@ -75,7 +76,8 @@ export async function rejoin(request: RejoinRequest, signal: AbortSignal): Promi
       await insistStopped(stopped, dataDir, signal);
       const record: RejoinRecord | null = own ?? (await readRecord(recordFile));
       if (record === null || (own?.step !== 'rewinding' && (await cameBack(request, record, signal)))) {
-        own = await archiveFirst(request, record, signal);
+        // One that was through is over: this is another rejoin, with the configuration of today.
+        own = await archiveFirst(request, record?.step === 'configured' ? null : record, signal);
       } else {
         const manifest = await insistArchived(request, record, signal);
         const cutOff: boolean = own === null && record.step === 'rewinding';
@@ -154,11 +156,8 @@ const isThere = async (path: string): Promise<boolean> =>
 const WROTE: readonly ControlData['state'][] = ['in production', 'shut down', 'shutting down', 'in crash recovery'];
 
 /** Whether somebody started it since the record was written, so that its log may hold more than the archive. */
-async function cameBack(
-  { dataDir, programs }: RejoinRequest,
-  record: RejoinRecord,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function cameBack(request: RejoinRequest, record: RejoinRecord, signal: AbortSignal): Promise<boolean> {
+  const { dataDir, programs } = request;
   if (record.dataDir !== dataDir)
     throw new WalError('not-this-cluster', `the record of the rejoin is of ${record.dataDir}, not of ${dataDir}`);
   // Between its two renames the data directory is not there, and nobody can have started it.
@@ -166,8 +165,18 @@ async function cameBack(
   if (record.step === 'placing' && swapped) return false;
   const { text, state } = await controlData(dataDir, programs, signal);
   if (text === record.control) return false;
-  // As a standby it takes nothing that the new primary has not; that is what its own configuration makes it.
-  return record.step === 'placed' || record.step === 'configured' ? WROTE.includes(state) : true;
+  if ((record.step !== 'placed' && record.step !== 'configured') || WROTE.includes(state)) return true;
+  // As a standby it takes nothing that the new primary has not. But one that was through long ago may have been a primary since.
+  return record.step === 'configured' && (await hasParted(request, signal));
+}
+
+/** Whether it has log of its own beyond the fork. */
+async function hasParted({ dataDir, programs, newPrimary }: RejoinRequest, signal: AbortSignal): Promise<boolean> {
+  const end = await endOfWal(dataDir, programs, signal);
+  const theirs = await readNewPrimary(newPrimary.ask, end.control.systemIdentifier);
+  if (theirs.timeline === end.timeline) return false;
+  const history = await historyIn(join(dataDir, 'pg_wal'), end.timeline);
+  return lsnBytes(end.lsn) > lsnBytes(forkPoint({ timeline: end.timeline, history }, theirs).lsn);
 }
 
 /** Invariant 21: no step without the archive, read again, whole. */
