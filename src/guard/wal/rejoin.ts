@@ -10,15 +10,16 @@
  *    the old files, which then takes their place.
  * 4. Its own configuration, `standby.signal`, and where it streams from.
  */
-import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chown, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { lsnBytes } from '../../model/primitives.ts';
 import { type Archived, archiveDivergent } from './archive.ts';
+import { insistNoTablespaces, isThere, newCopy, oldFilesOf } from './beside.ts';
 import { type Clone, hasTool, type RewindFrom, rewind } from './clone.ts';
 import { type ControlData, controlData } from './control-data.ts';
 import { syncFolder } from './durable.ts';
 import { endOfWal } from './end-of-wal.ts';
-import { orDiskFull, systemCodeOf, textOf, WalError } from './errors.ts';
+import { orDiskFull, textOf, WalError } from './errors.ts';
 import { type ArchiveManifest, verifyArchive } from './manifest.ts';
 import { type Ask, checkpoint, ensureSlot, readNewPrimary } from './new-primary.ts';
 import { historyIn } from './own-history.ts';
@@ -57,10 +58,6 @@ export type Rejoined = {
   readonly archive: Archived;
   readonly method: 'rewind' | 'clone';
 };
-
-/** Copies of the new primary, and the old files that one took the place of; all beside the data directory. */
-const COPY = '.rejoin-';
-const oldFilesOf = (dataDir: string): string => `${dataDir}.before-rejoin`;
 
 /**
  * Goes on from wherever it stands, to a stopped standby.
@@ -142,15 +139,6 @@ async function isRewound(error: unknown, { dataDir, programs }: RejoinRequest, s
 
 const encoded = (files: ReadonlyMap<string, Buffer>): Record<string, string> =>
   Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')]));
-
-const isThere = async (path: string): Promise<boolean> =>
-  await stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (systemCodeOf(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
 
 /** States of a server that ran as a primary, or may have. */
 const WROTE: readonly ControlData['state'][] = ['in production', 'shut down', 'shutting down', 'in crash recovery'];
@@ -270,41 +258,3 @@ const STEPS: Readonly<Record<RejoinRecord['step'], Step>> = {
     return null;
   },
 };
-
-const copiesOf = async (dataDir: string): Promise<readonly string[]> =>
-  (await readdir(dirname(dataDir)))
-    .filter((name) => name.startsWith(`${basename(dataDir)}${COPY}`))
-    .map((name) => join(dirname(dataDir), name));
-
-/**
- * A name that no copy has had yet: a program that outlived its caller may still write into the one before, which is removed as
- * far as that lets it be.
- */
-async function newCopy(dataDir: string): Promise<string> {
-  const earlier = await copiesOf(dataDir);
-  const highest = Math.max(0, ...earlier.map((path) => Number(path.slice(path.lastIndexOf('-') + 1)) || 0));
-  const failed = await Promise.allSettled(
-    earlier.map(async (path) => await rm(path, { recursive: true, force: true })),
-  );
-  for (const end of failed) {
-    if (end.status === 'rejected' && systemCodeOf(end.reason) !== 'ENOTEMPTY') throw end.reason;
-  }
-  return `${dataDir}${COPY}${highest + 1}`;
-}
-
-/** What a clone leaves beside the data directory: the old files, and copies that were cut off. */
-export async function removeLeftovers(dataDir: string): Promise<void> {
-  for (const path of [oldFilesOf(dataDir), ...(await copiesOf(dataDir))])
-    await rm(path, { recursive: true, force: true });
-}
-
-/** A copy would put them where those of the old files are. */
-async function insistNoTablespaces(dataDir: string): Promise<void> {
-  const spaces = await readdir(join(dataDir, 'pg_tblspc'));
-  if (spaces.length === 0) return;
-  throw new WalError(
-    'tool-failed',
-    `${dataDir} has ${spaces.length} tablespaces: it can't be cloned beside itself`,
-    'let it be rewound, or copy it by hand',
-  );
-}
