@@ -218,6 +218,7 @@ export function createLoop(options: LoopOptions): Loop {
   const perform = ({ number, task, timeoutMs }: Extract<GuardEffect, { kind: 'perform' }>): void => {
     const before = current;
     const cut = new AbortController();
+    turns += 1;
     const run = async (): Promise<void> => {
       if (before !== null) {
         before.cut.abort();
@@ -225,6 +226,7 @@ export function createLoop(options: LoopOptions): Loop {
       }
       const result = await postgres.perform(task, { timeoutMs, signal: cut.signal });
       if (current?.number === number) current = null;
+      turns += 1;
       log.info({ task, ok: result.ok, state: result.seen.state }, result.message);
       // What was cut off has no say any more: what came of it is in the result of the stop.
       if (!cut.signal.aborted) take({ kind: 'performed', number, task, result });
@@ -237,6 +239,8 @@ export function createLoop(options: LoopOptions): Loop {
     waiting.delete(request);
   };
 
+  /** Tasks begun and ended: what a look saw before one of them says nothing of what it has done. */
+  let turns = 0;
   let looking = false;
   let cancelLook = (): void => undefined;
 
@@ -245,9 +249,10 @@ export function createLoop(options: LoopOptions): Loop {
     looking = true;
     cancelLook();
     const within = { timeoutMs: LOOK_WITHIN_MS, signal: stopping.signal };
+    const before = turns;
     postgres
       .look(within)
-      .then((seen: PostgresSeen) => take({ kind: 'seen', seen }))
+      .then((seen: PostgresSeen) => (before === turns ? take({ kind: 'seen', seen }) : undefined))
       .catch(failed)
       .finally(() => {
         looking = false;

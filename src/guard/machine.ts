@@ -113,7 +113,11 @@ function started(turn: Turn, { process, durable, seen, fresh, ...input }: GuardI
   });
   const primary = seen.state === 'primary' && durable.holds !== null && durable.deposedBy === null;
   if (seen.state === 'stopped') {
+    // Whose file was lost doesn't know what it was; its data does (invariant 21).
+    if (durable.lastRole === null && seen.ranAs !== undefined) persist(turn, { lastRole: seen.ranAs });
     if (durable.promotion !== null) persist(turn, { promotion: null });
+    // A timer that a former life left armed would end the host for nothing.
+    if (renewedMono !== null) turn.effects.push({ kind: 'disarm' });
     put(turn, { stopping: durable.rests === null ? null : 'released' });
     return become(turn, durable.deposedBy === null ? 'stopped' : 'deposed', 'found stopped');
   }

@@ -81,6 +81,8 @@ export type PostgresSeen = {
   readonly timeline: number | null;
   /** From the control file, while stopped. */
   readonly cleanShutdown: boolean | null;
+  /** From the control file, while stopped: what it was when it ended. Left out where that can't be told, as of a base backup. */
+  readonly ranAs?: 'primary' | 'standby';
   readonly systemIdentifier: string | null;
 };
 
@@ -253,7 +255,7 @@ export type GuardState = {
     readonly heardMono: MonoMs;
     /** When the first answer with this revision was taken in. W is counted from here, never from a send. */
     readonly unchangedMono: MonoMs;
-    /** A set of ours was made on it. What was merely read may be of a while ago. */
+    /** The answer was to a set of ours by which we hold it. What was merely read may be of a while ago. */
     readonly proven: boolean;
   } | null;
   /** Send time of the last good renewal; null = none in this life. */

@@ -13,8 +13,12 @@ export function answered(turn: Turn, { number, answer }: GuardInput & { kind: 'a
   const found = turn.state.asks.find((each) => each.number === number);
   if (found === undefined) return;
   const { mono, settings, renewedMono: before } = turn.state;
-  if (turn.state.asking === number)
-    put(turn, { asking: null, nextAskMono: Math.max(mono, found.sentMono + settings.timings.renewMs) });
+  if (turn.state.asking === number) {
+    // The rule E + 3q + r <= G counts on it: who may write, and had no answer, asks again q after that send, not r.
+    const { renewMs, attemptMs } = settings.timings;
+    const nextMs = answer === null && mayWrite(turn.state) ? attemptMs : renewMs;
+    put(turn, { asking: null, nextAskMono: Math.max(mono, found.sentMono + nextMs) });
+  }
   if (answer !== null && speaksNow(turn, answer)) {
     const first = turn.state.view === null;
     see(turn, answer);
@@ -32,8 +36,11 @@ function speaksNow(turn: Turn, answer: LeaseAnswer): boolean {
     return false;
   }
   if (!obeys(turn, answer)) return false;
-  const epochSeen = turn.state.view?.record?.epoch ?? 0;
-  return answer.kind === 'set' || (answer.record?.epoch ?? 0) >= epochSeen;
+  // Within one life of the store epoch and counter only grow: what shows less was true a while ago. Taken for the present, it would
+  // make us forget a set of ours that may yet have been made, and another of the same counter would pass for it.
+  const [now, before] = [answer.record, turn.state.view?.record ?? null];
+  if (answer.kind === 'set' || before === null) return true;
+  return now !== null && (now.epoch > before.epoch || (now.epoch === before.epoch && now.counter >= before.counter));
 }
 
 /**
@@ -80,7 +87,7 @@ function see(turn: Turn, { kind, revision, record, floor, guards }: LeaseAnswer)
       guards,
       heardMono: mono,
       unchangedMono: unchanged ? view.unchangedMono : mono,
-      proven: kind === 'set',
+      proven: kind === 'set' && record?.state === 'held',
     },
   });
   if (record === null) return;

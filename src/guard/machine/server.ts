@@ -162,12 +162,11 @@ export const mayStartPrimary = (state: GuardState): boolean =>
 
 /** What a stopped PostgreSQL may be started as; null = nothing now. */
 function roleNow(state: GuardState): 'primary' | 'standby' | null {
-  const { durable, view, settings, mono } = state;
+  const { durable, view, mono } = state;
   if (durable.deposedBy !== null || durable.rests !== null) return null;
   if (!wasPrimary(state)) return 'standby';
-  const { renewMs, attemptMs } = settings.timings;
   // The very first primary begins the record once it runs: there is nobody yet who could have come in between.
   const proven = view !== null && (view.proven || view.record === null);
-  const provenLately = proven && mono - view.heardMono <= renewMs + attemptMs;
-  return provenLately && mayStartPrimary(state) ? 'primary' : null;
+  // With the answer at hand, and not a while after it.
+  return proven && view.heardMono === mono && mayStartPrimary(state) ? 'primary' : null;
 }

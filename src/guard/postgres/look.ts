@@ -1,5 +1,6 @@
 /** A look at PostgreSQL: the kernel first, then what the server says of itself (model/guard.ts, `PostgresSeen`). */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PostgresSeen } from '../../model/guard.ts';
 import type { Lsn } from '../../model/primitives.ts';
 import type { Timers } from '../../runtime/timers.ts';
@@ -71,6 +72,12 @@ const NOTHING: Omit<PostgresSeen, 'state' | 'open'> = {
   systemIdentifier: null,
 };
 
+/** `initdb` leaves a primary that was shut down; a base backup bears the state of whom it was taken from, and is left out above. */
+function ranAs(state: string | null): Pick<PostgresSeen, 'ranAs'> {
+  if (state === null) return {};
+  return { ranAs: /recovery$/.test(state) && state !== 'in crash recovery' ? 'standby' : 'primary' };
+}
+
 export function createLook(parts: LookParts): Look {
   const { prover, fence, server, timers, machine = THIS_MACHINE } = parts;
   const { dataDir } = prover.target;
@@ -118,6 +125,7 @@ export function createLook(parts: LookParts): Look {
         timeline: data?.timeline ?? null,
         cleanShutdown: data?.state == null ? null : /^shut down(?: in recovery)?$/.test(data.state),
         systemIdentifier: data?.systemIdentifier ?? null,
+        ...(data === null || isThere(join(dataDir, 'backup_label')) ? {} : ranAs(data.state)),
       },
       why: data === null ? 'the control file can’t be read' : '',
       postmaster: null,

@@ -75,7 +75,7 @@ export class Controller {
     // Somebody switches it on again, some time.
     if (this.#world.random.chance(0.5))
       this.#world.time.after(this.#world.random.int(100, 2 * this.#world.timings.waitMs), () => {
-        this.#world.cover('fence-undone', run.old.region);
+        if (!run.old.on) this.#world.cover('fence-undone', run.old.region);
         run.old.powerOn();
       });
   }
@@ -94,7 +94,6 @@ export class Controller {
       return this.#after(run);
     }
     if ((this.#plan.kind === 'switchover' || this.#plan.kind === 'round') && old.state?.durable.rests === null) {
-      this.#world.cover('release-ordered', old.region);
       this.#order(old, { kind: 'release', run: id, epoch });
     }
     const { nowMs } = this.#world.time;
@@ -121,7 +120,6 @@ export class Controller {
     const run = this.#run;
     if (run === null || run.done) return;
     run.withdrawn = true;
-    this.#world.cover('withdrawn', run.target.region);
     const again = (left: number): void => {
       this.#order(run.target, { kind: 'withdraw', run: run.id, epoch: run.epoch });
       this.#order(run.old, { kind: 'resume', run: run.id, epoch: run.epoch, why: 'given up' });
@@ -181,6 +179,8 @@ export class Controller {
     const deliver = (): void => {
       times += 1;
       if (time.nowMs - sentMs > 5000) this.#world.cover('order-late', site.region);
+      if (order.kind === 'withdraw') this.#world.cover('withdrawn', site.region);
+      if (order.kind === 'release') this.#world.cover('release-ordered', site.region);
       if (times > 1) this.#world.cover('order-repeated', site.region);
       site.order(request, order);
     };

@@ -57,7 +57,24 @@ type Step = (typeof STEP_LIST)[number][0];
 /** The parts that faults are timed by. */
 export const PARTS: readonly Part[] = STEP_LIST.map(([name]) => name).filter((name) => name !== 'down');
 
-const IMPOSSIBLE: readonly (readonly [why: string, faults: readonly Fault[], steps: readonly Step[]])[] = [];
+const IMPOSSIBLE: readonly (readonly [why: string, faults: readonly Fault[], steps: readonly Step[]])[] = [
+  ['only a guard that runs writes its file', ['disk-full'], ['down']],
+  [
+    'clients are let in neither to what starts fenced nor to what a stranger starts: there are no backends that could live on',
+    ['backends-live-on'],
+    ['stopped', 'starting', 'deposed'],
+  ],
+  [
+    'the dead-man watches what can write, and is disarmed with the proof of stop',
+    ['dead-man-expired'],
+    ['stopped', 'standby', 'candidate', 'holding', 'deposed'],
+  ],
+  [
+    'a host that is fenced is off, and no guard runs on it',
+    ['fence-undone'],
+    ['stopped', 'standby', 'candidate', 'holding', 'promoting', 'starting', 'primary', 'stopping', 'deposed'],
+  ],
+];
 
 function impossible(fault: string, step: string): string | null {
   const found = IMPOSSIBLE.find(

@@ -5,7 +5,13 @@ import { CONTROLLER, STORE } from './network.ts';
 import type { Site } from './site.ts';
 import type { StoreProcess } from './store.ts';
 
-export type Things = { readonly world: Context; readonly sites: readonly Site[]; store(region: number): StoreProcess };
+export type Things = {
+  readonly world: Context;
+  readonly sites: readonly Site[];
+  store(region: number): StoreProcess;
+  /** Somebody orders it, of that guard, for the newest run or for one that is gone. */
+  order(what: 'withdraw' | 'release', region: number): void;
+};
 
 /** Freezes together what shares a container or a host; returns what thaws it. */
 export function freeze(world: Context, site: Site, what: 'guard' | 'postgres' | 'container' | 'host'): () => void {
@@ -34,7 +40,7 @@ export function freeze(world: Context, site: Site, what: 'guard' | 'postgres' | 
   };
 }
 
-export function strike({ world, sites, store }: Things, fault: Fault, site: Site, forMs: number): void {
+export function strike({ world, sites, store, order }: Things, fault: Fault, site: Site, forMs: number): void {
   const { region, postgres } = site;
   const { time, random, net } = world;
   const met = (): void => world.cover(fault, region);
@@ -84,10 +90,12 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       return site.reset('power lost');
     case 'postmaster-killed':
     case 'backends-live-on': {
-      if (postgres.postmaster === null) return;
-      met();
       const livesOn = fault === 'backends-live-on';
-      postgres.killPostmaster(livesOn && postgres.sessions);
+      // Where none runs, somebody has started one that dies at once.
+      if (postgres.postmaster === null && !livesOn) postgres.start('primary', 'stranger');
+      if (postgres.postmaster === null || (livesOn && !postgres.sessions)) return;
+      met();
+      postgres.killPostmaster(livesOn);
       site.postmasterEnded();
       // Idle ones notice, some time; busy ones don't.
       if (livesOn && random.chance(0.3))
@@ -99,14 +107,20 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
       postgres.kill('crashed');
       return site.postmasterEnded();
     case 'dead-man-gone':
-      if (site.frozen || !site.running) return;
+      if (postgres.writable && (site.frozen || !site.running)) return;
       met();
       site.deadManGone(true);
       time.after(forMs, () => site.deadManGone(false));
       return;
     case 'stranger-starts':
+      // Somebody's service restarts it at once, before the guard has looked.
+      if (random.chance(0.5)) postgres.kill('crashed');
       if (postgres.start('primary', 'stranger')) met();
       return;
+    case 'withdrawn':
+      return order('withdraw', region);
+    case 'release-ordered':
+      return order('release', region);
     case 'cut-from-store':
       met();
       return net.cut(STORE, region, forMs);
@@ -152,8 +166,6 @@ export function strike({ world, sites, store }: Things, fault: Fault, site: Site
     case 'stale-read':
     case 'order-late':
     case 'order-repeated':
-    case 'withdrawn':
-    case 'release-ordered':
     case 'fence-undone':
       return;
     default:

@@ -219,10 +219,11 @@ export class Oracle {
   #given = 0;
   /** After each promise: by an aimed adversary. */
   onPromise: ((count: number) => void) | null = null;
-  promiseGiven(region: Region, holder: string, epoch: number): void {
+  promiseGiven(region: Region, holder: string, epoch: number, decidedMs: number): void {
     this.#given += 1;
+    if (this.#world?.tracing) this.#world.say(`guard ${nameOf(region)}`, `promises ${holder} at epoch ${epoch}`);
     this.onPromise?.(this.#given);
-    this.#promises[region]?.push({ holder, epoch, atMs: this.#nowMs });
+    this.#promises[region]?.push({ holder, epoch, atMs: decidedMs });
   }
   promiseReceived(region: Region, peer: Region, round: number, sentMs: number, state: GuardState | null): void {
     const key = `${region} ${round} ${state?.process}`;

@@ -50,6 +50,8 @@ export class Postgres {
   flushed = 0;
   cleanShutdown = false;
   frozenReplay = false;
+  /** From the control file. */
+  ranAs: 'primary' | 'standby' | null = null;
 
   // Processes.
   postmaster: Postmaster | null = null;
@@ -88,12 +90,14 @@ export class Postgres {
       mode: mode === 'standby' || (by === 'stranger' && this.standbySignal) ? 'standby' : 'primary',
       startedAtMs: now,
       listens: by === 'guard',
-      open: false,
+      // A standby serves readers from its start on: once promoted, their sessions can write.
+      open: by === 'guard' && mode === 'standby',
       promotionAsked: false,
       promoted: false,
       by,
     };
     this.startedAtMs = now;
+    this.ranAs = this.postmaster.mode;
     this.inserted = this.flushed;
     this.cleanShutdown = false;
     if (this.#world.tracing) this.#world.say(`postgres ${this.#name}`, `started as ${this.postmaster.mode} by ${by}`);
@@ -120,6 +124,7 @@ export class Postgres {
       if (this.frozen) return this.#takeEffect(postmaster, 100);
       postmaster.promotionAsked = false;
       postmaster.mode = 'primary';
+      this.ranAs = 'primary';
       postmaster.promoted = true;
       const next = this.#timelines.forks.size + 2;
       this.#timelines.forks.set(next, { from: this.timeline, at: this.flushed });
@@ -207,6 +212,7 @@ export class Postgres {
       replayLsn: state === 'standby' ? lsn : null,
       timeline: state === 'unknown' ? null : this.timeline,
       cleanShutdown: state === 'stopped' ? this.cleanShutdown : null,
+      ...(state === 'stopped' && this.ranAs !== null ? { ranAs: this.ranAs } : {}),
       systemIdentifier: state === 'unknown' ? null : '7000000000000000001',
     };
   }

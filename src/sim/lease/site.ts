@@ -377,12 +377,17 @@ export class Site {
     if (!this.running) return;
     this.#requests += 1;
     const request = `promise-${this.#requests}`;
+    // A promise lasts from when it is made: who asked for it counts from an earlier instant still, that of the question.
+    let decidedMs = 0;
     this.#promises.set(request, (promised) => {
       this.#promises.delete(request);
-      if (promised) this.#world.oracle.promiseGiven(this.region, ask.holder, ask.epoch);
+      if (promised) this.#world.oracle.promiseGiven(this.region, ask.holder, ask.epoch, decidedMs);
       answer(promised);
     });
-    this.input((at, mono) => ({ kind: 'promise-asked', at, mono, request, ask }));
+    this.input((at, mono) => {
+      decidedMs = this.#world.time.nowMs;
+      return { kind: 'promise-asked', at, mono, request, ask };
+    });
   }
   order(request: string, order: GuardOrder): void {
     if (this.#world.tracing && this.running) this.#world.say(`guard ${this.name}`, `is ordered: ${describe(order)}`);
@@ -392,6 +397,8 @@ export class Site {
   // ---- PostgreSQL ----
 
   #look() {
+    // The driver ends backends whose postmaster is dead: nobody else would.
+    if (this.postgres.postmaster === null && !this.#world.rules.groupKillOnly) this.postgres.killBackends();
     const seen = this.postgres.look(this.clock.wall(this.#world.time.nowMs));
     return this.manners.looksFail > 0 && this.#world.random.chance(this.manners.looksFail)
       ? { ...seen, state: 'unknown' as const, sample: null, receiveLsn: null, replayLsn: null, timeline: null }
@@ -410,14 +417,14 @@ export class Site {
     if (takesMs === 0) return this.input((at, mono) => ({ kind: 'seen', at, mono, seen: this.#look() }));
     const seen = this.#look();
     const { life } = this;
-    const begun = this.#tasksBegun;
+    const begun = this.#turns;
     this.#world.time.after(takesMs, () => {
       // What was seen before a task was begun says nothing of what it has done: such a look is thrown away.
-      if (this.life === life && this.#tasksBegun === begun && this.#task === null)
-        this.input((at, mono) => ({ kind: 'seen', at, mono, seen }));
+      if (this.life === life && this.#turns === begun) this.input((at, mono) => ({ kind: 'seen', at, mono, seen }));
     });
   }
-  #tasksBegun = 0;
+  /** Tasks begun and ended. */
+  #turns = 0;
   /** Its postmaster has ended under the guard, which notices at once if it can. */
   postmasterEnded(): void {
     this.#later(1, (at, mono) => ({ kind: 'seen', at, mono, seen: this.#look() }));
@@ -427,7 +434,7 @@ export class Site {
     const world = this.#world;
     world.oracle.taskBegins(this.region, task, this.disk.written);
     if (task === 'stop') this.#cutOff();
-    this.#tasksBegun += 1;
+    this.#turns += 1;
     const mine: Task = { cancel: [] };
     this.#task = mine;
     const life = this.life;
@@ -443,6 +450,7 @@ export class Site {
     const end = (ok: boolean, message: string, position: PostgresResult['end'] = null): void => {
       if (this.life !== life) return;
       if (this.#task === mine) this.#task = null;
+      this.#turns += 1;
       this.input((at, mono) => ({
         kind: 'performed',
         at,
@@ -523,6 +531,7 @@ export class Site {
           postgres.flushed = source.flushed;
           postgres.inserted = source.flushed;
           postgres.standbySignal = true;
+          postgres.ranAs = 'standby';
           end(true, 'rejoined');
         });
       default:

@@ -101,7 +101,13 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     record,
   );
   const stores = [store, store, store];
-  const things: Things = { world, sites, store: (region) => stores[region] ?? store };
+  const controller = new Controller(world, plan, sites, () => store);
+  const things: Things = {
+    world,
+    sites,
+    store: (region) => stores[region] ?? store,
+    order: (what, region) => controller.whim(what, region),
+  };
 
   const around: Surroundings = {
     askStore: (from, request, reply) => {
@@ -145,7 +151,6 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   oracle.begins(record, 0);
   begin(sites, plan);
 
-  const controller = new Controller(world, plan, sites, () => store);
   clientOf(world, sites, plan);
   if (plan.aim !== null) {
     const [holder, candidate] = sites;
