@@ -3,7 +3,15 @@ import { badStandby } from './bad-standby.ts';
 import { breakGlass, breakGlassUnbroken } from './break-glass.ts';
 import { corruptionVeto, corruptionVetoCleared } from './corruption.ts';
 import { grayFailure, grayFailureReplicationStops } from './gray-failure.ts';
-import { guardedRegionDown, partitionPrimary } from './guarded.ts';
+import { postmasterKilled, postmasterKilledRelease } from './guarded-crash.ts';
+import {
+  guardedRegionDown,
+  partition43s,
+  partition43sServe,
+  partitionOneWay,
+  partitionPrimary,
+} from './guarded-partition.ts';
+import { standbyRegionLost, storeDown } from './guarded-store.ts';
 import { cutOffRegion, cutOffRegionNotCut, isolatedVantage, isolatedVantageNot } from './isolation.ts';
 import {
   alertmanagerRestart,
@@ -75,6 +83,13 @@ export const SCENARIOS: readonly Scenario[] = [
   patroniOldSideReturns,
   guardedRegionDown,
   partitionPrimary,
+  partitionOneWay,
+  partition43s,
+  partition43sServe,
+  storeDown,
+  standbyRegionLost,
+  postmasterKilled,
+  postmasterKilledRelease,
 ];
 
 export { regionDownAuto };

@@ -56,28 +56,34 @@ export const patroniOf = (target: PostgresTarget): PatroniAddress | null =>
 
 type Reading = Asking & Pick<OperationContext, 'certificates'>;
 
-export async function readPatroni(address: PatroniAddress, context: Reading): Promise<PatroniView> {
-  const asked = await Promise.all(
-    address.urls.map(async (url) => {
-      const [member, cluster] = await Promise.all([
-        get(address, url, 'leader', context),
-        get(address, url, 'cluster', context),
-      ]);
-      return { url, member, cluster };
+/**
+ * What every member says; or, where `enough` has it all, what has been said until then: a member that is silent for its
+ * whole timeout holds up nothing that doesn't depend on it.
+ */
+export async function readPatroni(
+  address: PatroniAddress,
+  context: Reading,
+  enough: (view: PatroniView) => boolean = () => false,
+): Promise<PatroniView> {
+  const view = { members: [] as PatroniMember[], clusters: [] as PatroniCluster[], silent: [] as string[] };
+  const satisfied = Promise.withResolvers<void>();
+  const all = address.urls.flatMap((url) => [
+    get(address, url, 'leader', context).then((answer) => {
+      const member = answer.kind === 'answered' ? memberIn(url, answer) : null;
+      if (member === null) view.silent.push(`${url}/leader: ${silence(answer)}`);
+      else view.members.push(member);
+      if (enough(view)) satisfied.resolve();
     }),
-  );
-  const members: PatroniMember[] = [];
-  const clusters: PatroniCluster[] = [];
-  const silent: string[] = [];
-  for (const { url, member, cluster } of asked) {
-    const read = member.kind === 'answered' ? memberIn(url, member) : null;
-    if (read === null) silent.push(`${url}/leader: ${silence(member)}`);
-    else members.push(read);
-    const whole = cluster.kind === 'answered' && cluster.status === 200 ? clusterIn(cluster.body) : null;
-    if (whole === null) silent.push(`${url}/cluster: ${silence(cluster)}`);
-    else clusters.push(whole);
-  }
-  return { members, clusters, silent };
+    get(address, url, 'cluster', context).then((answer) => {
+      const cluster = answer.kind === 'answered' && answer.status === 200 ? clusterIn(answer.body) : null;
+      if (cluster === null) view.silent.push(`${url}/cluster: ${silence(answer)}`);
+      else view.clusters.push(cluster);
+      if (enough(view)) satisfied.resolve();
+    }),
+  ]);
+  await Promise.race([Promise.all(all), satisfied.promise]);
+  // Of now: answers that come later change nothing that was concluded from it.
+  return { members: [...view.members], clusters: [...view.clusters], silent: [...view.silent] };
 }
 
 /** Change the dynamic configuration at one member. A key that is null is taken away. */

@@ -27,7 +27,7 @@ const POLL_MS = 20;
 const obstacle: PostgresControl['obstacle'] = async (state, target, operation, context) => {
   const address = patroniOf(target);
   if (address === null) return notConfigured(target);
-  const judged = judgeReady(await readPatroni(address, context), state, target, operation);
+  const judged = judgeReady(await readPatroni(address, context, leaderOf(state)), state, target, operation);
   return 'member' in judged ? null : judged;
 };
 
@@ -39,6 +39,12 @@ export const patroni: PostgresControl = {
   fence,
   rejoin,
 };
+
+/** All that is needed of a cluster: its store was read, and this server leads it. */
+const leaderOf =
+  (state: PostgresState) =>
+  (view: PatroniView): boolean =>
+    view.clusters.length > 0 && memberOf(view, state)?.leads === true;
 
 /** The member to ask, or what stands in the way. */
 function judgeReady(
@@ -106,9 +112,9 @@ async function stillTheOne(
   operation: Perform,
   context: OperationContext,
 ): Promise<OperationResult | { readonly member: PatroniMember }> {
-  const [state, view] = await Promise.all([sameStandby(target, operation, context), readPatroni(address, context)]);
+  const state = await sameStandby(target, operation, context);
   if ('kind' in state) return state;
-  const judged = judgeReady(view, state, target, operation);
+  const judged = judgeReady(await readPatroni(address, context, leaderOf(state)), state, target, operation);
   return 'member' in judged ? judged : { ...judged, kind: 'no' };
 }
 
@@ -126,7 +132,7 @@ async function verify(target: PostgresTarget, operation: Perform, context: Opera
   if (state === null || result.kind !== 'ok') return result;
   const address = patroniOf(target);
   if (address === null) return { ...notConfigured(target), kind: 'unknown' };
-  return judgeAgreed(await readPatroni(address, context), state, target, result);
+  return judgeAgreed(await readPatroni(address, context, leaderOf(state)), state, target, result);
 }
 
 /** PostgreSQL is promoted. That it stays so needs Patroni to say the same, or it will be made a standby again. */

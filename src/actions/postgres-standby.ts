@@ -23,5 +23,6 @@ export const standbyFacts = (state: PostgresState) => ({
   receiveLsn: state.receiveLsn,
   replayLsn: state.replayLsn,
   replayPaused: state.replayPaused,
+  fromArchive: state.fromArchive,
   lastReplayedCommitAt: state.lastReplayedCommitAt,
 });

@@ -20,6 +20,8 @@ export type PostgresState = {
   readonly writeLsn: Lsn | null;
   /** Commit time, on the old primary's clock, of the last transaction replayed. */
   readonly lastReplayedCommitAt: WallMs | null;
+  /** Standby only: whether a `restore_command` may bring it more than the stream did. */
+  readonly fromArchive: boolean | null;
   readonly mayPromote: boolean;
   /** When the server was started, microseconds since 1970 by its own clock: no other server's is the same. */
   readonly startedUs: string | null;
@@ -44,6 +46,7 @@ select (select system_identifier::text from pg_control_system()) as "systemIdent
        pg_last_wal_replay_lsn()::text as "replayLsn",
        case when not pg_is_in_recovery() then pg_current_wal_lsn()::text end as "writeLsn",
        (extract(epoch from pg_last_xact_replay_timestamp()) * 1000)::float8 as "lastReplayedCommitAt",
+       case when pg_is_in_recovery() then current_setting('restore_command') <> '' end as "fromArchive",
        has_function_privilege('pg_promote(boolean, integer)', 'execute') as "mayPromote",
        (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as "startedUs",
        has_function_privilege('pg_ls_waldir()', 'execute') as "mayListWal"`;

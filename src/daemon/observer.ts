@@ -44,6 +44,7 @@ const LEVELS: Readonly<Record<EventKind, Level>> = {
   'step.undone': 'warn',
   'step.overdue': 'error',
   'loss.estimated': 'warn',
+  'divergence.found': 'warn',
   'run.aborting': 'warn',
   'run.paused': 'error',
   'run.resumed': 'warn',

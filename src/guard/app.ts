@@ -30,12 +30,15 @@ import { statusOf } from './machine/status.ts';
 import { initialGuard, step } from './machine.ts';
 import { isThere } from './postgres/files.ts';
 import { command, type Launcher, pgCtl, systemd } from './postgres/launch.ts';
-import { createPostgres, type Postgres } from './postgres/postgres.ts';
+import { createPostgres, type Postgres, type PostgresOptions } from './postgres/postgres.ts';
+import { placeOf } from './postgres/processes.ts';
 import type { ServerUser } from './postgres/program.ts';
 import type { Target } from './postgres/proof.ts';
+import { rejoinBy } from './rejoin.ts';
 import { createStateFile, StateRefused } from './state-file.ts';
 import { askForPromise, httpLeaseStore } from './store-client.ts';
 import { endOfWal } from './wal/end-of-wal.ts';
+import type { Programs } from './wal/tool.ts';
 
 export { StateRefused };
 
@@ -176,11 +179,16 @@ function launcherOf(config: GuardConfig['postgres'], { dataDir, postgres, server
   }
 }
 
-function postgresOf({ config }: LoadedGuard, places: Places, { clock, timers, log }: Ports): Postgres {
+function postgresOf(
+  { config }: LoadedGuard,
+  places: Places,
+  { clock, timers, log }: Ports,
+  rejoin: NonNullable<PostgresOptions['rejoin']>,
+): Postgres {
   const { postgres } = config;
   const { dataDir, cgroup, serverUser } = places;
   const target: Target = { dataDir, cgroup };
-  const programs = { binDir: postgres.binDir, ...(serverUser === null ? {} : { user: serverUser }) };
+  const programs = programsOf(config, places);
   return createPostgres(launcherOf(postgres, places), {
     ...{ target, serverUser, clock, timers },
     binDir: postgres.binDir,
@@ -196,8 +204,14 @@ function postgresOf({ config }: LoadedGuard, places: Places, { clock, timers, lo
     configFile: configFileOf(dataDir, postgres.hba),
     tell: (message) => log.warn({}, message),
     endOfWal: (signal) => endOfWal(dataDir, programs, signal),
+    rejoin,
   });
 }
+
+const programsOf = ({ postgres }: GuardConfig, { serverUser }: Places): Programs => ({
+  binDir: postgres.binDir,
+  ...(serverUser === null ? {} : { user: serverUser }),
+});
 
 /** Debian keeps it beside pg_hba.conf, under /etc, where PostgreSQL finds it by its command line alone. */
 function configFileOf(dataDir: string, hba: string): string | null {
@@ -234,10 +248,17 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
     );
   const places = placesOf(loaded);
   makeFolders(places);
-  for (const folder of new Set([places.stateDir, places.dataDir])) {
-    const lock = lockFolder(folder);
-    lifecycle.onStop(`lock of ${folder}`, STOP_MS.lock, () => lock.release());
-  }
+  const locks = [places.stateDir, places.dataDir].map((folder) => lockFolder(folder));
+  let locked = placeOf(places.dataDir);
+  const relock = (): void => {
+    const now = placeOf(places.dataDir);
+    if (now.dev === locked.dev && now.ino === locked.ino) return;
+    locks.push(lockFolder(places.dataDir));
+    locked = now;
+  };
+  lifecycle.onStop('locks', STOP_MS.lock, () => {
+    for (const lock of locks) lock.release();
+  });
   const stateFile = createStateFile(places.stateDir, settings);
   const found = await stateFile.read();
   await stateFile.tryOut();
@@ -254,11 +275,26 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   });
   lifecycle.onStop('dead-man', STOP_MS.deadMan, () => deadMan.leave());
 
-  const postgres = postgresOf(loaded, places, { clock, timers, log });
   const certificates = createCertificates(secrets);
+  const { replication } = config;
+  const rejoin = rejoinBy({
+    config,
+    dataDir: places.dataDir,
+    programs: programsOf(config, places),
+    prover: () => postgres.prover,
+    folder: places.postgres,
+    stateDir: places.stateDir,
+    holder: () => loop.state().view?.record?.holder ?? null,
+    password: () => (replication?.password === undefined ? null : secrets.of(replication.password).reveal()),
+    caFile: replication?.ca === undefined ? null : resolve(loaded.folder, replication.ca),
+    certificates: certificates(replication),
+    configFile: configFileOf(places.dataDir, config.postgres.hba),
+    replaced: relock,
+  });
+  const postgres: Postgres = postgresOf(loaded, places, { clock, timers, log }, rejoin);
   const own = (): string => secrets.of(config.token).reveal();
   const metrics = createGuardMetrics(version);
-  const loop = createLoop({
+  const loop: Loop = createLoop({
     ...{ step, stateFile, postgres, deadMan, clock, timers, log, fatal: options.fatal },
     initial: initialGuard(settings),
     process: newIncarnation(),
@@ -291,6 +327,8 @@ export async function startGuard(options: GuardOptions): Promise<Guard> {
   const url = await listen(http, config.listen ?? '127.0.0.1:8432');
   const renewal = keepRenewing({ secrets, timers, log });
   lifecycle.onStop('renewal', STOP_MS.renewal, () => renewal.stop());
+  if (config.nftables !== undefined)
+    log.warn({}, 'the guard applies no rules of nftables by itself: `failoverd guard FILE --nftables` prints them');
   const counts = deadMan.counts(postgres.postmaster());
   log[counts.expired ? 'info' : 'warn']({ deadMan: deadMan.kind, expiredCounts: counts.expired }, counts.why);
   log.info(

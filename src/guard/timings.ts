@@ -28,7 +28,7 @@ export type Span = { readonly leastMs: number; readonly mostMs: number };
  * was about to arrive, which may take q.
  */
 const oldestRenewalMs = ({ renewMs, attemptMs }: LeaseTimings): number => renewMs + attemptMs;
-/** From the end of an isolation to a good renewal: the attempt that hangs is given up, the next is sent at once, and answered. */
+/** From the end of an isolation to a good renewal of who may write: the attempt that hangs is given up, the next is sent at once. */
 const renewedWithinMs = ({ attemptMs }: LeaseTimings): number => 2 * attemptMs;
 /** Taking the lease: a set, and another one where the first found a revision that had moved on. */
 const takenWithinMs = ({ attemptMs }: LeaseTimings): number => 2 * attemptMs;
@@ -55,10 +55,10 @@ export function isolationLoss(
   const { leastMs: demotedMs } = demotedAfterMs(timings);
   const leastMs = Math.max(0, isolatedMs - timings.demoteAfterMs);
   if (isolatedMs <= survivedMs(timings)) return { leastMs, mostMs: 0 };
-  // What is stopping is stopped to its end, and nothing is open before a lease acquired after the start (invariant 5); one
+  // What is down asks once in r. What is stopping is stopped to its end, and nothing is open before a lease acquired after the start (invariant 5); one
   // question may be under way by then.
   const stoppedMs = demotedMs + timings.stopWithinMs + timings.attemptMs;
-  const reachesMs = isolatedMs + renewedWithinMs(timings);
+  const reachesMs = isolatedMs + timings.renewMs + timings.attemptMs;
   return { leastMs, mostMs: Math.max(stoppedMs, reachesMs) + takenWithinMs(timings) - demotedMs };
 }
 

@@ -5,6 +5,7 @@ import type { EventBody, EventOf } from '../model/events.ts';
 import type { EndedRun, GroupLedger, Run, StepState } from '../model/ledger.ts';
 import type { PlanStep, StepKind } from '../model/plan.ts';
 import { intended, irrevocable, isOverridden, proven, READING_STEPS, toUndo } from '../model/run.ts';
+import { foldDivergence } from './fold-divergence.ts';
 import { refuse } from './illegal.ts';
 
 /** Runs kept whole in the ledger; older ones are in the journal. */
@@ -31,6 +32,7 @@ const PENDING: StepState = {
 
 export function foldRun(group: GroupLedger, event: RunEvent): GroupLedger {
   if (event.kind === 'run.opened') return openRun(group, event);
+  if (event.kind === 'divergence.found') return foldDivergence(group, event);
   if (event.kind === 'fence.lost' || event.kind === 'fence.held') return foldFence(group, event);
   const run = group.run ?? refuse(event, 'no run is open');
   if (run.id !== event.run) refuse(event, `${event.run} is not the open run`);
@@ -267,6 +269,7 @@ function endRun(group: GroupLedger, run: Run, event: EventOf<'run.ended'>): Grou
     clocks: event.clocks,
     endedAt: event.at,
     loss: run.loss,
+    ...(run.divergence === undefined ? {} : { divergence: run.divergence }),
     promoted: proven(run, 'promote'),
     steps: run.plan.steps.map((step) => {
       const state = run.steps[step.id] ?? PENDING;

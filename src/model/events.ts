@@ -3,6 +3,7 @@
  * effect needs is in an event that was durable before it (invariant 7).
  */
 import Type, { type Static } from 'typebox';
+import { FoundDivergence } from './divergence.ts';
 import { Alert } from './evidence.ts';
 import { LeaseHalt, LeaseRecord } from './lease.ts';
 import { Mandate } from './mandate.ts';
@@ -241,6 +242,8 @@ export const EventBody = Type.Union([
   event('step.undone', { ...step, message: Text }),
   event('step.overdue', { ...step, message: Text }),
   event('loss.estimated', { ...group, run: RunId, loss: LossBracket }),
+  /** The old side is back, and its log was read: the bracket is final. Found again, where it came back with more. */
+  event('divergence.found', { ...group, run: RunId, divergence: FoundDivergence, loss: LossBracket }),
   event('run.aborting', { ...group, run: RunId, person: Type.Union([Name, Type.Null()]), why: Text }),
   /** `asks`: the ceilings that whoever lets it go on accepts, where facts have left those it was approved with. */
   event('run.paused', {

@@ -92,6 +92,8 @@ export const PostgresFacts = Type.Object(
      * first part of a record whose rest was lost with the primary. A witness of an older version does not tell.
      */
     replayWaits: Type.Optional(Maybe(Type.Boolean())),
+    /** Whether a standby has a `restore_command`, by which it may get log that its stream did not bring. */
+    fromArchive: Type.Optional(Maybe(Type.Boolean())),
     /** The server's own clock when it answered. */
     clockAt: Maybe(WallMs),
     canary: Type.Enum(['written', 'refused', 'skipped']),

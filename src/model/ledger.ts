@@ -3,6 +3,7 @@
  * compared and hashed.
  */
 import Type, { type Static } from 'typebox';
+import { FoundDivergence } from './divergence.ts';
 import { Approval, Clocks, DecisionRecord, GENESIS_HASH, Page, RunOutcome } from './events.ts';
 import { Alert } from './evidence.ts';
 import { KeptLease } from './lease.ts';
@@ -88,6 +89,7 @@ export const Run = Type.Object({
   sample: Maybe(PrimarySample),
   clocks: Clocks,
   overdue: Type.Boolean(),
+  divergence: Type.Optional(Type.Record(Name, FoundDivergence)),
 });
 export type Run = Static<typeof Run>;
 
@@ -104,6 +106,8 @@ export const EndedRun = Type.Object({
   clocks: Clocks,
   endedAt: WallMs,
   loss: LossBracket,
+  /** By component, what the old side had that the new one has not; none before the old side was back. */
+  divergence: Type.Optional(Type.Record(Name, FoundDivergence)),
   /** Whether the data had moved: the active region is `to` from then on. */
   promoted: Type.Boolean(),
   steps: Type.Array(

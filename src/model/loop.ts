@@ -3,6 +3,7 @@
  * randomness are inputs; nothing else is known of the world.
  */
 import Type, { type Static } from 'typebox';
+import { FoundDivergence } from './divergence.ts';
 import { EventBody, Page, Report } from './events.ts';
 import { Alert, Observation, Silence, SilencedAlert } from './evidence.ts';
 import { FailureEpisode } from './failures.ts';
@@ -118,6 +119,8 @@ export const Input = Type.Union([
     component: Name,
     why: Type.String({ minLength: 1, maxLength: 500 }),
   }),
+  /** What a guard counted in the log of the old side, once that was back and archived; answered once it is durable. */
+  input('divergence', { request: Type.String(), group: Name, run: RunId, divergence: FoundDivergence }),
   input('paged', { page: PageId, delivered: Type.Boolean(), message: Type.String({ maxLength: 500 }) }),
 ]);
 export type Input = Static<typeof Input>;

@@ -87,6 +87,8 @@ export const LossBracket = Type.Object(
     windowFrom: Type.Union([WallMs, Type.Null()]),
     windowTo: Type.Union([WallMs, Type.Null()]),
     basis: Type.String(),
+    /** Counted from the old side's own log, after it was back: nothing is estimated. */
+    final: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );

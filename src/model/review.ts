@@ -3,6 +3,7 @@
  * stood in the way. In observe it is what failoverd would have done (design §1).
  */
 import Type, { type Static } from 'typebox';
+import { FoundDivergence } from './divergence.ts';
 import { Approval, Clocks, GateReport, Report, RunOutcome } from './events.ts';
 import { NoticeKind } from './notices.ts';
 import { LossBracket } from './plan.ts';
@@ -81,6 +82,8 @@ export const ReviewedRun = Type.Object(
     openedAt: WallMs,
     rtoMs: Type.Number(),
     loss: LossBracket,
+    /** What the old side has alone, by component, once it was back and counted. */
+    divergence: Type.Optional(Type.Record(Name, FoundDivergence)),
     outcome: Maybe(RunOutcome),
     why: Maybe(Type.String()),
     /** All five once it has ended; before that those that are known. */

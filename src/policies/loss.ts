@@ -1,6 +1,7 @@
 /**
  * The loss account: a bracket the truth lies in, and *unknown* where there is no ground for one (safety.md, invariant 19). PURE.
  */
+import type { FoundDivergence } from '../model/divergence.ts';
 import type { Run } from '../model/ledger.ts';
 import type { Sample, State } from '../model/loop.ts';
 import type { LossBracket, PrimarySample } from '../model/plan.ts';
@@ -12,6 +13,12 @@ import type { View } from './view.ts';
 const SAMPLE_FRESH_MS = 2000;
 /** The server reads its clock and its log position in one statement, not in one instant. */
 const SAMPLE_SLACK_MS = 50;
+
+/**
+ * One block of log. A primary that wrote nothing for a while may have written something since the sample: nothing is lost only
+ * where that is proven, by a clean release or by a synchronous quorum, and neither is an estimate (safety.md, invariant 19).
+ */
+const LEAST_HIGH_BYTES = 8192;
 
 export const UNKNOWN_LOSS = (basis: string): LossBracket => ({
   lowBytes: null,
@@ -62,7 +69,13 @@ export function sampleOf(state: State, view: View): PrimarySample | null {
   return null;
 }
 
-type Received = { readonly lsn: Lsn | null; readonly timeline: number | null; readonly lastCommitAt: number | null };
+type Received = {
+  readonly lsn: Lsn | null;
+  readonly timeline: number | null;
+  readonly lastCommitAt: number | null;
+  /** Whether it may fetch log from an archive too; null = nobody told, and it may. */
+  readonly archive: boolean | null;
+};
 
 /**
  * The bracket for a fence that takes hold at `fencedAt` (our wall clock). `low` is what the sample proves missing,
@@ -82,14 +95,14 @@ export function bracket(
   if (received.lsn === null) return UNKNOWN_LOSS('how far the standby received is not known');
   if (sample.timeline === null || sample.timeline !== received.timeline)
     return UNKNOWN_LOSS('sample and standby are not known to be on one timeline');
-  const lowBytes = Math.max(0, lsnGapBytes(sample.flushLsn, received.lsn));
+  // What an archive may hold besides can't be said to be missing (safety.md).
+  const lowBytes = received.archive === false ? Math.max(0, lsnGapBytes(sample.flushLsn, received.lsn)) : 0;
   const sinceSampleMs = Math.max(0, fencedAt - sample.at);
   const rate = sample.p99BytesPerSecond;
+  const gapBytes = Math.max(0, lsnGapBytes(sample.insertLsn, received.lsn));
   // One sample alone tells of no rate, and a rate that isn't known is not 0 (invariant 19).
   const highBytes =
-    rate === null
-      ? null
-      : Math.max(0, lsnGapBytes(sample.insertLsn, received.lsn)) + Math.ceil((rate * sinceSampleMs) / 1000);
+    rate === null ? null : Math.max(LEAST_HIGH_BYTES, gapBytes + Math.ceil((rate * sinceSampleMs) / 1000));
   // Instants on the old primary's clock, which is the one commits are stamped with.
   const skewMs = sample.clockAt - sample.at;
   const windowTo = fencedAt + skewMs;
@@ -116,6 +129,7 @@ export function replicationLoss(sample: PrimarySample | null, impactAt: number, 
     lsn: facts === null ? null : laterLsn(facts.receiveLsn, facts.replayLsn),
     timeline: facts?.timeline ?? null,
     lastCommitAt: facts?.lastReplayedCommitAt ?? null,
+    archive: facts?.fromArchive ?? null,
   };
   return bracket(sample, impactAt, received, Math.max(impactAt, sample?.at ?? impactAt));
 }
@@ -128,15 +142,55 @@ export function receivedOf(facts: Readonly<Record<string, unknown>>): Received {
     lsn: laterLsn(text('receiveLsn'), text('replayLsn')),
     timeline: number('timeline'),
     lastCommitAt: number('lastReplayedCommitAt'),
+    archive: typeof facts['fromArchive'] === 'boolean' ? facts['fromArchive'] : null,
   };
 }
 
 /** The account of a run once its promotion is proven; final only when the old side is back (safety.md). */
 export function lossOfRun(run: Run, preState: Readonly<Record<string, unknown>>, now: number): LossBracket {
-  const fence = run.plan.steps.find((step) => step.kind === 'fence');
-  // Without a fence the old side may write until somebody stops it: no upper end but now, and that is said.
-  const fencedAt = fence === undefined ? now : (run.steps[fence.id]?.endedAt ?? now);
-  return bracket(run.sample, run.clocks.impactAt, receivedOf(preState), fencedAt);
+  const fencedAt = latestFence(run);
+  const loss = bracket(run.sample, run.clocks.impactAt, receivedOf(preState), fencedAt ?? now);
+  if (fencedAt !== null) return loss;
+  // Without a fence the old side may write until somebody stops it: there is no upper end before it is back.
+  const basis = `${loss.basis}; nothing proves that the old side has stopped`;
+  return { ...loss, highBytes: null, highSeconds: null, windowTo: null, basis };
+}
+
+/** When the old side is proven to have stopped at the latest: an acquired lease is what a fence by time or by release proves. */
+function latestFence(run: Run): number | null {
+  if (!run.plan.steps.some((step) => step.kind === 'fence')) return null;
+  const proofs = run.plan.steps.filter((step) => step.kind === 'fence' || step.kind === 'acquire-lease');
+  const ends = proofs.map((step) => run.steps[step.id]?.endedAt ?? null);
+  return ends.some((at) => at === null) ? null : Math.max(...ends.filter((at) => at !== null));
+}
+
+/**
+ * The account once the log of the old side was read to its end: what is beyond the fork, no more and no less. `lastSharedAt` is
+ * the commit time of the last transaction that both sides have, on the old primary's clock.
+ *
+ * Without whole log, bytes are known (they are the distance of two positions) and times are not.
+ */
+export function finalLoss(found: FoundDivergence, lastSharedAt: number | null): LossBracket {
+  const bytes = Math.max(0, lsnGapBytes(found.endLsn, found.forkLsn));
+  const { firstCommitAt, lastCommitAt, commits, complete } = found;
+  const basis = `${commits} commits counted in the log of the old side from ${found.forkLsn} to ${found.endLsn}`;
+  const base = { lowBytes: bytes, highBytes: bytes, fromLsn: found.forkLsn, final: true } as const;
+  if (!complete) {
+    const none = { lowSeconds: null, highSeconds: null, windowFrom: null, windowTo: null };
+    return { ...base, ...none, basis: `at least ${basis}, parts of which were recycled` };
+  }
+  if (commits === 0 || firstCommitAt === null || lastCommitAt === null)
+    return { ...base, lowSeconds: 0, highSeconds: 0, windowFrom: null, windowTo: null, basis };
+  const from = Math.min(lastSharedAt ?? firstCommitAt, firstCommitAt);
+  const seconds = Math.max(0, (lastCommitAt - from) / 1000);
+  return {
+    ...base,
+    lowSeconds: seconds,
+    highSeconds: seconds,
+    windowFrom: firstCommitAt,
+    windowTo: lastCommitAt,
+    basis,
+  };
 }
 
 /** Whether a bracket stays within the budgets an automatic failover has. Unknown is not within (invariant 20). */

@@ -134,6 +134,13 @@ function gather(all: Gathered, event: EventBody): void {
       if (run !== undefined) run.loss = event.loss;
       return;
     }
+    case 'divergence.found': {
+      const run = all.runs.findLast(({ id }) => id === event.run);
+      if (run === undefined) return;
+      run.loss = event.loss;
+      run.divergence = { ...run.divergence, [event.divergence.component]: event.divergence };
+      return;
+    }
     case 'run.ended': {
       const run = all.runs.findLast(({ id }) => id === event.run);
       if (run === undefined) return;

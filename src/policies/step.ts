@@ -9,6 +9,7 @@ import type { Effect, Input, InputOf, State, StepOutput } from '../model/loop.ts
 import type { GroupId, VantageId, Verdict } from '../model/primitives.ts';
 import { indexOf } from '../model/settings-index.ts';
 import { expireAlerts, type Post, takeAlerts, takeSilences } from './alerts.ts';
+import { takeDivergence } from './divergence.ts';
 import { answeringIn, takeObservations } from './evidence.ts';
 import { once } from './idempotency.ts';
 import { clearLease, takeLease } from './leases.ts';
@@ -112,6 +113,9 @@ function take(turn: Turn, input: Input): readonly GroupId[] {
       return spokenIn(turn);
     case 'clear-lease':
       once(turn, input, clearLease);
+      return spokenIn(turn);
+    case 'divergence':
+      takeDivergence(turn, input);
       return spokenIn(turn);
     case 'paged':
       paged(turn, input);

@@ -20,6 +20,7 @@ export const NO_POSTGRES_FACTS: PostgresFacts = {
   lastReplayedCommitAt: null,
   replayPaused: null,
   replayWaits: null,
+  fromArchive: null,
   clockAt: null,
   canary: 'skipped',
 };
@@ -83,6 +84,7 @@ const READINGS: readonly Reading[] = [
     ),
     needs: ['pg_stat_activity', 'pg_stat_get_activity(integer)'],
   },
+  { name: 'from_archive', sql: onStandby("current_setting('restore_command') <> ''"), needs: [] },
   {
     name: 'receiver',
     sql: onStandby(
@@ -169,6 +171,7 @@ function factsOf(row: Row, without: readonly string[]): FactsResult {
       lastReplayedCommitAt: number(row['replayed_commit_ms']),
       replayPaused: flag(row['replay_paused']),
       replayWaits: flag(row['replay_waits']),
+      fromArchive: flag(row['from_archive']),
       clockAt: number(row['clock_ms']),
       canary: 'skipped',
     },

@@ -124,6 +124,7 @@ export class SimActor implements Actor {
       receiveLsn: lsn(b.flush),
       replayLsn: lsn(b.replay),
       lastReplayedCommitAt: b.lastReplayedCommitAt,
+      fromArchive: false,
     };
   }
 

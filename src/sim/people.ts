@@ -8,6 +8,8 @@ import { GROUP } from './vantages.ts';
 const ADA = { id: 'ada', roles: ['sre' as const] };
 const VERA = { id: 'vera', roles: ['vp' as const] };
 const DORA = { id: 'dora', roles: ['dba' as const] };
+/** How often a person has no time to look. */
+const BUSY = 0.4;
 const WORDS = 'drawn by the seed';
 
 export type People = {
@@ -70,6 +72,8 @@ export function peopleOf({ daemon, oracle, scheduler, random, retries, trace }: 
       if (group === undefined) return;
       const { proposal, raise } = group;
       for (const person of [ADA, VERA]) {
+        // Not everybody looks each time: one of two may have said yes when what they were asked is void.
+        if (retries > 0 && random.chance(BUSY)) continue;
         if (proposal !== null) approve(person, proposal.id, proposal.planHash);
         if (raise !== null) approve(person, raise.id, raise.configHash);
       }

@@ -47,6 +47,7 @@ function facts(platform: Platform, pg: Postgres): PostgresFacts {
     lastMessageAgeMs: pg.heardFromPrimaryAt === null ? null : now - pg.heardFromPrimaryAt,
     lastReplayedCommitAt: pg.lastReplayedCommitAt === null ? null : wallAt(pg.lastReplayedCommitAt),
     replayPaused: false,
+    fromArchive: false,
   };
 }
 

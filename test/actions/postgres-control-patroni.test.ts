@@ -15,6 +15,8 @@ import { query } from '../../lab/servers/postgres.ts';
 import { scanProcesses, signalAll } from '../../lab/servers/processes.ts';
 import { until } from '../../lab/servers/wait.ts';
 import { startedAtOf } from '../../src/actions/patroni-api.ts';
+import { controlOf } from '../../src/actions/postgres-control.ts';
+import { postgresTarget } from '../../src/actions/targets.ts';
 import { examineManagers } from '../../src/cli/doctor/managers.ts';
 import type { PostgresComponent } from '../../src/model/config.ts';
 import type { Secrets } from '../../src/runtime/config/secrets.ts';
@@ -22,7 +24,7 @@ import { SecretValue } from '../../src/runtime/secret.ts';
 import { NO_CERTIFICATES } from '../../src/runtime/tls.ts';
 import { log } from '../lab-parts/real-servers.ts';
 import { managedBy, patroniClusters, restUrl } from './patroni.ts';
-import { A, actorOf, ask, B, configOf, gist, type Tap, type TestActor } from './world.ts';
+import { A, actorOf, ask, B, configOf, contextOf, gist, operation, type Tap, type TestActor } from './world.ts';
 
 t.setTimeout(300_000);
 
@@ -41,9 +43,9 @@ function actorFor(test: Tap, standby: PatroniNode, changes: Partial<PostgresComp
 
 const step =
   (stepKind: 'assess' | 'promote') =>
-  (operation: 'check' | 'do' | 'verify', more: object = {}) => ({
+  (which: 'check' | 'do' | 'verify', more: object = {}) => ({
     stepKind,
-    operation,
+    operation: which,
     component: 'db',
     preState: { identities },
     timeoutMs: 10_000,
@@ -183,6 +185,40 @@ t.test('what Patroni would not do is refused before anything is fenced or asked 
     t.equal(gist(await ask(actor, promote('do'))), 'no manager-paused');
     t.ok('standby_cluster' in (await readClusterConfig(b.etcd, b.scope)), 'nothing was asked for');
     await pausedIs(false);
+  });
+
+  await t.test('a member that takes connections and never answers holds up nothing', async (t) => {
+    const url = await between(t, b, () => undefined);
+    const slow = actorFor(t, b, urlsOfB(url, restUrl(b), restUrl(replica)));
+    t.equal(gist(await ask(slow, promote('check'))), 'ok', 'connections are made');
+    const startedMs = performance.now();
+    t.equal(gist(await ask(slow, promote('check'))), 'ok');
+    t.ok(performance.now() - startedMs < 2_000, `${Math.round(performance.now() - startedMs)} ms`);
+  });
+
+  await t.test('off is only what was seen of every member', async (t) => {
+    const read = async (...urls: string[]) => {
+      const component = managedBy(primary, b, urlsOfB(...urls));
+      const target = postgresTarget('platform', { id: 'db', component }, B);
+      const fence = controlOf(component)?.fence;
+      if (target === null || fence === undefined) throw new Error('no such driver');
+      const { context, close } = contextOf(configOf({ db: component }), secrets, 5_000);
+      try {
+        return gist(
+          await fence.verify(
+            target,
+            operation({ stepKind: 'fence', operation: 'verify', preState: { identities } }),
+            context,
+          ),
+        );
+      } finally {
+        await close();
+      }
+    };
+    t.equal(await read(restUrl(b), restUrl(replica)), 'ok');
+    t.equal(await read(restUrl(b)), 'unknown not-yet', 'the other may take writes');
+    t.equal(await read(restUrl(b), `${restUrl(b)}/`), 'unknown not-yet', 'one of them twice is not both');
+    t.equal(await read(restUrl(b), restUrl(replica), restUrl(primary)), 'no not-off', 'a primary is none');
   });
 
   await t.test('doctor tells of it beforehand', async (t) => {

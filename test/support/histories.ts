@@ -42,6 +42,7 @@ export const STANDBY_FACTS: PostgresFacts = {
   lastMessageAgeMs: 100,
   lastReplayedCommitAt: NIGHT,
   replayPaused: false,
+  fromArchive: false,
 };
 
 export const seen = (vantage: string, at: number, verdict: Verdict) => ({

@@ -5,6 +5,7 @@
 import type { Server as HttpsServer } from 'node:https';
 import { type FastifyReply, fastify } from 'fastify';
 import type { App, HttpContext } from './context.ts';
+import { divergenceRoute } from './divergence.ts';
 import { answerClientError, answerErrors, parseJsonGuarded } from './errors.ts';
 import { explainRoutes } from './explain.ts';
 import { healthRoutes } from './health.ts';
@@ -102,6 +103,7 @@ function routes(app: App, context: HttpContext, limits: Limits): void {
   orderRoutes(app, context, desk);
   reportRoutes(app, desk);
   leaseRoutes(app, context, desk, limits, statusNow);
+  divergenceRoute(app, context, limits);
   reloadRoute(app, context, desk);
   reviewRoutes(app, context, desk, limits);
 }

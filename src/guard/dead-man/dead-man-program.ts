@@ -13,16 +13,14 @@ if (clock === null) {
   environment.complain('/proc/uptime can’t be read: without a clock that counts sleep there is no deadline\n');
   environment.exit(2);
 } else {
-  try {
-    await startWatch(settings, {
-      clock,
-      timers: systemTimers,
-      pid: environment.pid,
-      say: (line) => environment.complain(`${line}\n`),
-      ended: () => environment.exit(0),
-    });
-  } catch (error) {
+  startWatch(settings, {
+    clock,
+    timers: systemTimers,
+    pid: environment.pid,
+    say: (line) => environment.complain(`${line}\n`),
+    ended: () => environment.exit(0),
+  }).catch((error: unknown) => {
     environment.complain(`${error instanceof Error ? error.message : String(error)}\n`);
     environment.exit(error instanceof SocketTaken ? 3 : 1);
-  }
+  });
 }

@@ -13,8 +13,12 @@ export function answered(turn: Turn, { number, answer }: GuardInput & { kind: 'a
   const found = turn.state.asks.find((each) => each.number === number);
   if (found === undefined) return;
   const { mono, settings, renewedMono: before } = turn.state;
-  if (turn.state.asking === number)
-    put(turn, { asking: null, nextAskMono: Math.max(mono, found.sentMono + settings.timings.renewMs) });
+  if (turn.state.asking === number) {
+    // The rule E + 3q + r <= G counts on it: who may write, and had no answer, asks again q after that send, not r.
+    const { renewMs, attemptMs } = settings.timings;
+    const nextMs = answer === null && mayWrite(turn.state) ? attemptMs : renewMs;
+    put(turn, { asking: null, nextAskMono: Math.max(mono, found.sentMono + nextMs) });
+  }
   if (answer !== null && speaksNow(turn, answer)) {
     const first = turn.state.view === null;
     see(turn, answer);

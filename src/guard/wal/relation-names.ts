@@ -32,7 +32,8 @@ export function namesFrom(
              join pg_namespace n on n.oid = c.relnamespace`,
           [own, spaces, nodes],
         );
-        for (const { file, schema, relname } of rows) names.set(String(file), `${name}: ${schema}.${relname}`);
+        for (const { file, schema, relname } of rows)
+          names.set(String(file), `${name}: ${schema}.${relname}`.slice(0, 300));
       } finally {
         await catalog.close();
       }

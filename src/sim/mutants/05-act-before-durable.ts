@@ -5,5 +5,5 @@ export const mutant: Mutant = {
   file: 'src/engine/engine.ts',
   find: '      await this.#options.store.append(entries);',
   replace: '      this.#options.store.append(entries).catch((error: Error) => this.#fail(error, batch));',
-  caughtBy: [7],
+  caughtBy: [7, 14],
 };

@@ -6,5 +6,12 @@ export const mutant: Mutant = {
   find: `  if (vantage.connected !== 'ok') return { ...base, verdict: 'unknown', why: vantage.why, ageMs: null, badSince: null };
   let bad`,
   replace: '  let bad',
+  also: [
+    {
+      file: 'src/policies/vantage.ts',
+      find: '  return answeredMono !== null && answeredMono > beganMono ? null :',
+      replace: '  return answeredMono === null || answeredMono > beganMono ? null :',
+    },
+  ],
   caughtBy: [18],
 };

@@ -16,6 +16,12 @@ export const mutant: Mutant = {
       find: '  if (group.run !== null) refuse(event, `run ${group.run.id} is open`);\n',
       replace: '',
     },
+    {
+      file: 'src/journal/fold.ts',
+      find: '    if (group.run !== null) refuse(event, `run ${group.run.id} is open`);\n',
+      replace: '',
+    },
   ],
   caughtBy: [12],
+  obvious: true,
 };

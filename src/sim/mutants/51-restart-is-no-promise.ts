@@ -8,5 +8,7 @@ export const mutant: Mutant = {
   replace: `    promisedUntilMono: mono,
     pinnedMono`,
   world: 'lease',
+  attack: { kind: 'confirmed' },
   caughtBy: [1, 6],
+  within: 20000,
 };

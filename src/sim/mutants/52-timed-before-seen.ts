@@ -7,4 +7,5 @@ export const mutant: Mutant = {
   replace: '      unchangedMono: view === null ? mono : unchanged ? view.unchangedMono : view.heardMono,',
   world: 'lease',
   caughtBy: [1, 4],
+  obvious: true,
 };

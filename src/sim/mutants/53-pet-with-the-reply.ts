@@ -5,7 +5,6 @@ export const mutant: Mutant = {
   file: 'src/guard/machine/lease.ts',
   find: `turn.effects.push({ kind: 'pet', sentMono });`,
   replace: `turn.effects.push({ kind: 'pet', sentMono: turn.state.mono });`,
-  world: 'lease',
-  attack: { profile: 'short-absolute' },
-  caughtBy: [1],
+  caughtBy: [30],
+  unit: 'test/guard/machine-tight.test.ts',
 };

@@ -5,6 +5,19 @@ export const mutant: Mutant = {
   file: 'src/guard/machine/candidate.ts',
   find: ': Math.max(past, view.floor) + 1;',
   replace: `: Math.max(past, view.floor) + (durable.lastRole === 'primary' ? 0 : 1);`,
+  also: [
+    {
+      file: 'src/policies/lease-store.ts',
+      find: '  if (record.counter <= standing.counter)',
+      replace: '  if (record.counter < 0)',
+    },
+    {
+      file: 'src/guard/machine/lease.ts',
+      find: '  if (durable.holds !== set.epoch) {',
+      replace: `  if (durable.holds !== set.epoch || part === 'starting') {`,
+    },
+  ],
   world: 'lease',
-  caughtBy: [2, 5, 27],
+  caughtBy: [2, 5],
+  within: 5000,
 };

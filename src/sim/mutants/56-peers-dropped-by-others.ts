@@ -12,6 +12,6 @@ export const mutant: Mutant = {
       replace: '',
     },
   ],
-  world: 'lease',
-  caughtBy: [1, 4],
+  caughtBy: [4],
+  unit: 'test/guard/machine-tight.test.ts',
 };

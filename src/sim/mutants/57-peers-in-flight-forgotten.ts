@@ -7,4 +7,5 @@ export const mutant: Mutant = {
   replace: '  return asks.length < 0 ? [] : [...record.peers];',
   world: 'lease',
   caughtBy: [1, 30],
+  within: 20000,
 };

@@ -6,6 +6,6 @@ export const mutant: Mutant = {
   find: `  if (durable.promotion !== null || part === 'promoting')
     return no('the promotion was asked for: it ends by proof only'); // invariant 11`,
   replace: `  if (part === 'promoting') put(turn, { part: 'holding' });`,
-  world: 'lease',
-  caughtBy: [1, 11],
+  caughtBy: [11],
+  unit: 'test/guard/machine-tight.test.ts',
 };

@@ -44,24 +44,40 @@ function inThread(hunt: Hunt, tell: Progress): Promise<Exclude<Catch, { kind: 'p
   });
 }
 
+export type HuntOptions = {
+  readonly from?: number;
+  readonly plain?: number;
+  readonly tell?: Progress;
+  /** Told of seeds that break an invariant without the mutant: defects of what is not mutated, or of the world. */
+  readonly spoilt?: (seed: number) => void;
+};
+
 /** Goes through the histories from `from` on until the mutant is caught. */
 export async function huntOne(
   mutant: NamedMutant,
-  { from = 1, plain = PLAIN, tell = () => undefined }: { from?: number; plain?: number; tell?: Progress } = {},
+  { from = 1, plain = PLAIN, tell = () => undefined, spoilt = () => undefined }: HuntOptions = {},
 ): Promise<Fate> {
   if (mutant.unit !== undefined) return huntByTest(mutant, mutant.unit);
   const where = { world: mutant.world ?? 'whole', attack: mutant.attack ?? null } as const;
+  const bound = from + (mutant.within ?? WITHIN);
   let looked = 0;
-  const seeds = { from, count: mutant.within ?? WITHIN };
-  const fate = await inThread({ mutant, ...where, seeds, plain }, (count) => {
-    looked = count;
-    tell(count);
-  });
-  if (fate === 'timeout') return { kind: 'timeout', seeds: looked };
-  if (fate.kind !== 'caught') return fate;
-  const control = await inThread({ mutant: null, ...where, seeds: [fate.by.seed], plain: 0 }, () => undefined);
-  if (control !== 'timeout' && control.kind === 'survived' && control.others.length === 0) return fate;
-  return { kind: 'unproven', why: `seed ${fate.by.seed} breaks an invariant without the mutant too` };
+  for (let first = from; first < bound; ) {
+    const seeds = { from: first, count: bound - first };
+    const fate = await inThread({ mutant, ...where, seeds, plain: first === from ? plain : 0 }, (count) => {
+      looked = first - from + count;
+      tell(looked);
+    });
+    if (fate === 'timeout') return { kind: 'timeout', seeds: looked };
+    if (fate.kind !== 'caught') return fate;
+    const { seed } = fate.by;
+    const control = await inThread({ mutant: null, ...where, seeds: [seed], plain: 0 }, () => undefined);
+    const clean = control !== 'timeout' && control.kind === 'survived' && control.others.length === 0;
+    if (clean) return { ...fate, seeds: seed - from + 1 };
+    // That seed is a violation of its own, and proves nothing here.
+    spoilt(seed);
+    first = seed + 1;
+  }
+  return { kind: 'unproven', why: 'every seed that breaks an invariant breaks one without the mutant too' };
 }
 
 /** The test must fail with the mutant, and pass without. */
@@ -91,13 +107,21 @@ export async function huntAll(
   told: {
     readonly done: (mutant: NamedMutant, fate: Fate) => void;
     readonly progress: (mutant: NamedMutant, seeds: number) => void;
+    readonly spoilt: (mutant: NamedMutant, seed: number) => void;
   },
 ): Promise<void> {
   const waiting = [...mutants];
   const next = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       const one = mutant;
-      told.done(one, await huntOne(one, { from, tell: (seeds) => told.progress(one, seeds) }));
+      told.done(
+        one,
+        await huntOne(one, {
+          from,
+          tell: (seeds) => told.progress(one, seeds),
+          spoilt: (seed) => told.spoilt(one, seed),
+        }),
+      );
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, mutants.length) }, next));

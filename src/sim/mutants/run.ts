@@ -33,6 +33,7 @@ export async function runMutants(
   const say = (text: string): void => (json ? undefined : environment.print(`${text}\n`));
   const beganMs = systemClock.mono();
   const fates = new Map<NamedMutant, Fate>();
+  const spoilt = new Set<string>();
   const under = new Map<NamedMutant, number>();
   let told = beganMs;
   await huntAll(
@@ -44,6 +45,9 @@ export async function runMutants(
         fates.set(mutant, fate);
         say(report(mutant, fate));
       },
+      spoilt(mutant, seed) {
+        spoilt.add(`${mutant.world ?? 'whole'} ${seed}`);
+      },
       progress(mutant, seeds) {
         under.set(mutant, seeds);
         if (json || systemClock.mono() - told < TELL_EVERY_MS) return;
@@ -54,6 +58,10 @@ export async function runMutants(
     },
   );
   const alive = mutants.filter((mutant) => !isKilled(fates.get(mutant) as Fate));
+  for (const seed of spoilt)
+    environment.complain(
+      `violated without any mutant: world and seed ${seed} (npm run sim -- --world WORLD --seed SEED --trace)\n`,
+    );
   if (json)
     environment.print(
       `${JSON.stringify({

@@ -133,7 +133,7 @@ t.test('with a crash before every write', async (t) => {
   }
   t.equal(answer.code, undefined, answer.why ?? 'no error');
   t.ok(crashes >= 8, `${crashes} crashes, at ${[...steps].join(', ')}`);
-  for (const step of ['none', 'placing', 'placed']) t.ok(steps.has(step), `one left it ${step}`);
+  t.ok(steps.has('none') && steps.has('rewinding') && steps.size >= 3);
   await isArchived(t, at, words, apart.divergent.length);
   await isHome(t, at, words, apart);
 });
@@ -155,11 +155,10 @@ t.test('a rewind that was through, and not written down', async (t) => {
   const at = await place(t);
   const apart = await parted(at);
   const words = rejoinWords(at, apart.standby, true);
-  t.ok(goOn(words, { records: 2 }).signal);
-  const begun = await readFile(words.recordFile);
-  t.ok(goOn(words, { records: 99 }).method, 'through');
-  const again = { ...JSON.parse(String(begun)), step: 'rewinding', method: 'rewind' };
-  await writeFile(words.recordFile, JSON.stringify(again));
+  t.ok(goOn(words, { records: 1 }).signal);
+  const archived = JSON.parse(await readFile(words.recordFile, 'utf8'));
+  t.match(goOn(words, null), { method: 'rewind' });
+  await writeFile(words.recordFile, JSON.stringify({ ...archived, step: 'rewinding', method: 'rewind' }));
   t.match(goOn(words, null), { method: 'clone' }, 'it can’t be told from one that was not');
   await isArchived(t, at, words, apart.divergent.length);
   await isHome(t, at, words, apart);
