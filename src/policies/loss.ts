@@ -7,6 +7,7 @@ import type { Sample, State } from '../model/loop.ts';
 import type { LossBracket, PrimarySample } from '../model/plan.ts';
 import { type Lsn, laterLsn, lsnGapBytes } from '../model/primitives.ts';
 import type { GroupSettings } from '../model/settings.ts';
+import { wallOf } from './vantage.ts';
 import type { View } from './view.ts';
 
 /** What a sample that does not say how old it may be at impact counts for. */
@@ -50,7 +51,7 @@ export function sampleOf(state: State, view: View): PrimarySample | null {
     const sample = postgres.sample;
     if (sample === null || sample.region !== view.active) continue;
     const samples = state.volatile.samples[`${view.group}/${postgres.component}`] ?? [];
-    const { region, at, timeline, insertLsn, flushLsn, clockAt } = sample;
+    const { region, receivedMono, timeline, insertLsn, flushLsn, clockAt } = sample;
     const settings = view.settings.components.find(({ id }) => id === postgres.component);
     return {
       component: postgres.component,
@@ -58,7 +59,7 @@ export function sampleOf(state: State, view: View): PrimarySample | null {
       // deadline, in which no sample can come. What was written meanwhile is in the bracket, by the rate.
       ...(settings === undefined ? {} : { freshMs: settings.freshMs - settings.probeIntervalMs }),
       region,
-      at,
+      at: wallOf(state, receivedMono),
       timeline,
       insertLsn,
       flushLsn,

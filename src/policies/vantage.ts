@@ -2,7 +2,7 @@
  * Whether a vantage is connected itself, and which of its bad looks count (invariant 18). PURE.
  */
 import type { KeptObservation, State } from '../model/loop.ts';
-import type { RegionId, VantageId, Verdict } from '../model/primitives.ts';
+import type { MonoMs, RegionId, VantageId, Verdict, WallMs } from '../model/primitives.ts';
 
 /** Control targets are probed every second; three missed answers and a deadline make them unknown. */
 export const CONTROL_FRESH_MS = 6000;
@@ -21,6 +21,13 @@ export type VantageView = {
 
 export const freshFor = ({ mono }: Pick<State, 'mono'>, kept: KeptObservation, lifeMs: number): boolean =>
   mono - kept.receivedMono <= lifeMs;
+
+/**
+ * An instant of this life by the wall clock as it is now. How it read then may be hours away: it is only held from being set
+ * back once something is counted from it (`engine/forward-time.ts`), and what was before is told by the monotonic clock.
+ */
+export const wallOf = ({ at, mono }: Pick<State, 'at' | 'mono'>, instantMono: MonoMs): WallMs =>
+  Math.round(at - (mono - instantMono));
 
 export function vantageView(state: State, id: VantageId, region: RegionId): VantageView {
   const connection = connectionOf(state.volatile.controls[id] ?? NOTHING, state);

@@ -16,7 +16,7 @@ import { sightKey } from './evidence.ts';
 import { type AlertView, type FiringAlerts, firingAlerts, freshSilences, isSilenced } from './firing.ts';
 import { type MetricView, metricsOf } from './metrics.ts';
 import { type PostgresView, postgresView } from './postgres-view.ts';
-import { doubtOf, freshFor, type VantageView, vantageView } from './vantage.ts';
+import { doubtOf, freshFor, type VantageView, vantageView, wallOf } from './vantage.ts';
 
 /** What one vantage says of one region, by client-like probes of all its components. */
 export type Reach = {
@@ -25,7 +25,7 @@ export type Reach = {
   readonly verdict: Verdict;
   readonly why: string;
   readonly ageMs: number | null;
-  /** Wall time of the first bad answer of the present run of bad ones. */
+  /** When the present run of bad answers began, by the wall clock as it is now. */
   readonly badSince: number | null;
 };
 
@@ -241,7 +241,7 @@ function reachOf(
   if (seen === 0) return { ...base, verdict: 'unknown', why: 'nothing is probed there', ageMs: null, badSince: null };
   if (missing !== '') return { ...base, verdict: 'unknown', why: missing, ageMs: null, badSince: null };
   const ageMs = Math.max(...bad.map((kept) => state.mono - kept.receivedMono));
-  const badSince = Math.min(...bad.map((kept) => kept.badSince ?? kept.receivedAt));
+  const badSince = Math.min(...bad.map((kept) => wallOf(state, kept.badSinceMono ?? kept.receivedMono)));
   const why = bad
     .map((kept) => `${subjectOf(kept)} ${kept.observation.code ?? 'failed'} at ${kept.observation.reached}`)
     .join(', ');

@@ -146,3 +146,24 @@ const sampleAt = (position: number, at: number, skewMs: number) => ({
   flushLsn: lsnOf(position),
   clockAt: at + skewMs,
 });
+const PER_SECOND = 0x10000;
+t.test('a wall clock that was set before the outage was seen makes the loss neither nothing nor unknown', async (t) => {
+  for (const setByMs of [-3_600_000, -2_000, 2_000, 3_600_000]) {
+    const h = new History(settingsWith({}));
+    for (let second = 0; second < 10; second += 1) {
+      const at = `0/${(0x5000000 - (9 - second) * PER_SECOND).toString(16)}`;
+      h.sights.primary = { ...h.sights.primary, insertLsn: at, flushLsn: at };
+      h.sights.standbyFacts = { ...h.sights.standbyFacts, receiveLsn: at, replayLsn: at };
+      h.pass(1000);
+    }
+    h.at += setByMs;
+    h.loseActive();
+    h.pass(30_000);
+    const [loss] = h.events('loss.estimated');
+    const heldMs = (h.events('run.opened')[0]?.at ?? 0) - (h.events('hold.started')[0]?.at ?? 0);
+    const written = (PER_SECOND * heldMs) / 1000;
+    const high = loss?.loss.highBytes ?? 0;
+    t.ok(written > 0 && high >= written, `set by ${setByMs}: ${high} bytes, at least ${written}`);
+    t.ok(high <= written * 3, `set by ${setByMs}: and not as many as an hour holds`);
+  }
+});

@@ -50,7 +50,7 @@ type Part =
   | 'root';
 
 const ROOTS =
-  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:(?:.+\/)?(?:world|worker|main|catalogue)|worlds)\.ts|cli\/.+)$/;
+  /^src\/(?:daemon\/(?:app|parts|witness)\.ts|guard\/app\.ts|sim\/(?:.+\/)?(?:world|worlds|worker|main|catalogue)\.ts|cli\/.+)$/;
 const MACHINE = /^src\/guard\/(?:machine(?:\/.+)?|timings(?:\/.+)?)\.ts$/;
 const CONTRACTS = new Set(['src/engine/ports.ts', 'src/journal/store.ts', 'src/journal/chain.ts']);
 
@@ -133,8 +133,9 @@ function mayImport(from: string, to: string, parts: ReadonlyMap<string, Part>): 
   // These stay pure in their own folder too.
   if (fromPart === 'fold' || fromPart === 'contract' || fromPart === 'machine')
     return toPart === fromPart || MAY_IMPORT[fromPart].includes(toPart);
-  // The worlds of the simulator are composed of each other, and of nothing that acts.
-  if (fromFolder === toFolder) return toPart !== 'root' || fromFolder === 'sim';
+  // Worlds are roots, and what runs, lists and mutates them stands beside them.
+  if (fromPart === 'sim' && toFolder === 'sim') return true;
+  if (fromFolder === toFolder) return toPart !== 'root';
   if (fromPart === 'sim' && toPart === 'adapter') return toFolder === 'journal' || toFolder === 'actions';
   return MAY_IMPORT[fromPart].includes(toPart);
 }

@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts';
 export const mutant: Mutant = {
   says: 'evidence never expires',
   file: 'src/policies/vantage.ts',
-  find: '  state.mono - kept.receivedMono <= lifeMs;',
-  replace: '  state.mono - kept.receivedMono <= lifeMs * 100;',
+  find: '  mono - kept.receivedMono <= lifeMs;',
+  replace: '  mono - kept.receivedMono <= lifeMs * 100;',
   caughtBy: [15, 17, 18],
 };
