@@ -143,9 +143,10 @@ function started(turn: Turn, { process, durable, seen, fresh, ...input }: GuardI
 /** Stopped in time, whatever the store or the network do (invariant 30). */
 function lapse(turn: Turn): void {
   const { settings, renewedMono, mono, part, durable } = turn.state;
+  const alone = unwatched(turn);
   if (settings.isolation !== 'stop' || (part !== 'primary' && part !== 'promoting')) return;
   if (durable.holds === null) return stop(turn, 'foreign', 'it has no lease any more');
-  if (unwatched(turn))
+  if (alone)
     return stop(turn, 'lapsed', `no dead-man has watched it for ${settings.timings.demoteAfterMs / 1000} s`);
   if (renewedMono !== null && mono < renewedMono + settings.timings.demoteAfterMs) return;
   stop(turn, 'lapsed', `its lease was not renewed for ${settings.timings.demoteAfterMs / 1000} s`);
@@ -154,7 +155,8 @@ function lapse(turn: Turn): void {
 /** Whoever waits for this lease to expire counts on the dead-man: without one, writes end as if nothing were renewed. */
 function unwatched(turn: Turn): boolean {
   const { settings, part, deadManArmed, unwatchedMono, mono } = turn.state;
-  const sinceMono = settings.deadMan === 'none' || part !== 'primary' || deadManArmed ? null : (unwatchedMono ?? mono);
+  const writes = part === 'primary' || part === 'promoting';
+  const sinceMono = settings.deadMan === 'none' || !writes || deadManArmed ? null : (unwatchedMono ?? mono);
   if (sinceMono !== unwatchedMono) put(turn, { unwatchedMono: sinceMono });
   return sinceMono !== null && mono >= sinceMono + settings.timings.demoteAfterMs;
 }

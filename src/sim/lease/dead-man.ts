@@ -62,7 +62,10 @@ export class DeadMan {
       this.#set(this.#clock.trueAt(deadline));
     }
   }
+  /** Since when nothing is armed, after something was. */
+  unarmedSinceMs = Number.NEGATIVE_INFINITY;
   disarm(): void {
+    if (this.armed) this.unarmedSinceMs = this.#world.time.nowMs;
     this.#deadlineReading = null;
     this.#late = false;
     this.dueMs = null;
@@ -100,7 +103,6 @@ export class DeadMan {
   #expire(): void {
     this.disarm();
     if (this.#world.tracing) this.#world.say(`dead-man ${'abc'[this.#region]}`, 'expired');
-    this.#world.cover('dead-man-expired', this.#region);
     this.#fire();
   }
 }

@@ -148,6 +148,19 @@ export class Oracle {
     const site = this.#site(region);
     const world = this.#world;
     if (site === null || world === null || this.#writableSince[region] === null) return;
+    const watchMs = (world.timings.demoteAfterMs + world.timings.stopWithinMs) / site.clock.rate + 2 * SLACK_MS;
+    const unwatchedMs = this.#nowMs - Math.max(site.deadMan.unarmedSinceMs, this.#writableSince[region] ?? 0);
+    if (
+      site.writesUnwatched &&
+      site.running &&
+      !site.frozen &&
+      unwatchedMs > watchMs &&
+      this.#nowMs - site.scheduledSinceMs > watchMs
+    )
+      this.violate(
+        30,
+        `${nameOf(region)} is writable, and no dead-man has watched it for ${Math.round(unwatchedMs)} ms`,
+      );
     if (site.settings.isolation === 'serve' || !site.running || site.frozen) return;
     // With nobody on its list there is nobody who could be promoted, and nobody to be renewed against.
     const record = this.#record;

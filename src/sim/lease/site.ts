@@ -128,6 +128,11 @@ export class Site {
    * and outside of what is assumed.
    */
   get unwatched(): boolean {
+    const { timings, time } = this.#world;
+    const allowedMs = (timings.demoteAfterMs + timings.stopWithinMs) / this.clock.rate + 100;
+    return this.writesUnwatched && time.nowMs - this.deadMan.unarmedSinceMs < allowedMs;
+  }
+  get writesUnwatched(): boolean {
     return this.postgres.writable && !this.deadMan.armed && this.settings.isolation === 'stop';
   }
   get frozen(): boolean {
@@ -542,6 +547,9 @@ export class Site {
   // ---- the host ----
 
   #deadManFires(): void {
+    // A server that the guard has started: there is none once it is proven stopped.
+    if (this.postgres.sessions || this.postgres.postmaster?.by === 'guard')
+      this.#world.cover('dead-man-expired', this.region);
     if (this.deadMan.kind === 'absolute') {
       this.postgres.kill('dead-man');
       this.postmasterEnded();
