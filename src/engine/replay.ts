@@ -17,6 +17,7 @@ import type { Input, State } from '../model/loop.ts';
 import { rowKey } from '../model/matrix.ts';
 import type { GroupId, WallMs } from '../model/primitives.ts';
 import type { Settings } from '../model/settings.ts';
+import { CONTROL_FRESH_MS } from '../policies/vantage.ts';
 import { initialState, turn } from './core.ts';
 
 export type Frame = {
@@ -57,6 +58,9 @@ const REMEMBERED_MS = 60_000;
 /** Who does what nobody does in a backtest. */
 const NOBODY = { id: 'backtest', roles: ['sre' as const] };
 
+/** Often enough that an answer of a control target still counts when the next one comes. */
+const ANSWERS_EVERY_MS = CONTROL_FRESH_MS - 1000;
+
 /** Throws IllegalEvent where the core says what the ledger does not allow, as in the daemon. */
 export function replay(options: ReplayOptions): Replayed {
   return new Replay(options).run();
@@ -95,7 +99,8 @@ class Replay {
     for (let index = 1; index < frames.count; index += 1) {
       const frame = frames.frame(index);
       const before = kept.at(-1)?.state ?? state;
-      const once = skip && frame.alike && isQuiet(before, stepMs) ? this.#look(before, frame) : null;
+      const once =
+        skip && frame.alike && isQuiet(before, stepMs) ? this.#look(before, frames.frame(index - 1), frame) : null;
       if (once !== null) {
         this.#skipped += 1;
         kept.push({ index, state: once });
@@ -117,14 +122,24 @@ class Replay {
   }
 
   /** One look at a frame; null where it says anything, or leaves anything under way. */
-  #look(before: State, frame: Frame): State | null {
+  #look(before: State, last: Frame, frame: Frame): State | null {
     let state = before;
-    for (const input of this.#inputs(frame)) {
+    for (const input of [...this.#answersUntil(last, frame.at), ...this.#inputs(frame)]) {
       const { state: next, entries } = this.#turn(state, input);
       if (entries.length > 0) return null;
       state = next;
     }
     return state;
+  }
+
+  /** Vantages that are asked once a frame alone would seem to come back at each, and what they see then is doubtful (invariant 18). */
+  #answersUntil(last: Frame, until: WallMs): Input[] {
+    const inputs: Input[] = [];
+    for (let at = last.at + ANSWERS_EVERY_MS; at < until; at += ANSWERS_EVERY_MS) {
+      const observations = last.observe(at).filter(({ kind }) => kind === 'control');
+      if (observations.length > 0) inputs.push({ kind: 'observed', ...this.#clock(at), observations });
+    }
+    return inputs;
   }
 
   /** Second by second from one frame to another, what the frames in between say included. */
