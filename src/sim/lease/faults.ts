@@ -107,7 +107,8 @@ export function strike({ world, sites, store, order }: Things, fault: Fault, sit
       postgres.kill('crashed');
       return site.postmasterEnded();
     case 'dead-man-gone':
-      if (postgres.writable && (site.frozen || !site.running)) return;
+      // Gone while nobody can notice: two faults at once. What is frozen may write again once it thaws.
+      if (site.frozen || postgres.frozen || (postgres.writable && !site.running)) return;
       met();
       site.deadManGone(true);
       time.after(forMs, () => site.deadManGone(false));
