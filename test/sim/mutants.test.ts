@@ -71,7 +71,10 @@ const hunted = (mutant: Mutant, within: number) =>
   huntOne({ ...mutant, within, number: '00', name: 'made-up' }, { plain: 1 });
 
 t.test('one that changes nothing that matters survives', async (t) => {
-  const fate = await hunted(edit('src/policies/quorum.ts', 'whatever the rest would say', 'whatever the others say'), 5);
+  const fate = await hunted(
+    edit('src/policies/quorum.ts', 'whatever the rest would say', 'whatever the others say'),
+    5,
+  );
   t.match(fate, { kind: 'survived', seeds: 5, others: [] });
   t.notOk(isKilled(fate));
 });
@@ -85,7 +88,6 @@ t.test('one that is caught by another invariant than it says is not killed, and 
 t.test('one that shows where nothing is wrong proves nothing', async (t) => {
   const { obvious: _shows, ...hidden } = named('08');
   t.match(await huntOne({ ...hidden, within: 5 }, { plain: 8 }), { kind: 'unclean', by: { invariant: 13 } });
-});
 });
 
 t.test('one in a file that its world does not run is told of', async (t) => {
