@@ -1,11 +1,10 @@
 import type { Mutant } from './mutant.ts';
 
 export const mutant: Mutant = {
-  says: 'a standby that streams does not stand against a failover',
-  file: 'src/policies/diagnoses.ts',
-  find: `  if (vetoed !== undefined)
-    return`,
-  replace: `  if (vetoed !== undefined && vetoed.verdict !== 'bad')
-    return`,
+  says: 'a standby that streamed lately does not stand against a failover',
+  file: 'src/policies/view.ts',
+  find: '  if (ageMs <= settings.standbyStreamedWithinMs)',
+  replace: '  if (ageMs <= 0 * settings.standbyStreamedWithinMs)',
   caughtBy: [17],
+  unit: 'test/policies/failover.test.ts',
 };

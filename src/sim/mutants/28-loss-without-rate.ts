@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: '(rate * sinceSampleMs) / 1000',
   replace: '(rate * 0 * sinceSampleMs) / 1000',
   caughtBy: [19],
+  obvious: true,
 };

@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: '  if (connectedSinceMono !== null && bad.some(',
   replace: '  if (connectedSinceMono === Number.POSITIVE_INFINITY && bad.some(',
   caughtBy: [18],
+  unit: 'test/policies/returning.test.ts',
 };
