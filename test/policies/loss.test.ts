@@ -67,7 +67,6 @@ t.test('one sample alone tells of no write rate, so the upper end is not known, 
   t.match(proposal?.decision.autonomyWhy, ['the config says auto', /^at most gated: the loss is not known/]);
 });
 
-<<<<<<< HEAD
 const SAMPLE = {
   component: 'db',
   region: 'us-east-1',
@@ -147,7 +146,6 @@ const sampleAt = (position: number, at: number, skewMs: number) => ({
   flushLsn: lsnOf(position),
   clockAt: at + skewMs,
 });
-=======
 const PER_SECOND = 0x10000;
 t.test('a wall clock that was set before the outage was seen makes the loss neither nothing nor unknown', async (t) => {
   for (const setByMs of [-3_600_000, -2_000, 2_000, 3_600_000]) {
@@ -169,4 +167,3 @@ t.test('a wall clock that was set before the outage was seen makes the loss neit
     t.ok(high <= written * 3, `set by ${setByMs}: and not as many as an hour holds`);
   }
 });
->>>>>>> simwhole

@@ -3,6 +3,7 @@ import { appendFileSync, chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Timers } from '../../runtime/timers.ts';
+import { isThere } from '../postgres/files.ts';
 import { createProver, type Prover, type Target } from '../postgres/proof.ts';
 import { type Deadline, disarmed, OFF, petted, timePasses } from './deadline.ts';
 import { onLines, send, ToDeadMan } from './wire.ts';
@@ -86,6 +87,8 @@ export async function startWatch(settings: WatchSettings, ports: WatchPorts): Pr
       tellAll();
       void end(deadline.sentMs);
     }
+    // Nobody can ever reach it again, and nothing is armed: its folder was removed, or another took its place.
+    if (deadline.kind === 'off' && sockets.size === 0 && isGone(settings.socket)) return ports.ended();
     timers.after(LOOK_MS, look);
   };
 
@@ -113,6 +116,15 @@ export async function startWatch(settings: WatchSettings, ports: WatchPorts): Pr
         server.close(() => resolve());
       }),
   };
+}
+
+function isGone(path: string): boolean {
+  try {
+    return !isThere(path);
+  } catch {
+    // It can't be looked at: then it is not known to be gone.
+    return false;
+  }
 }
 
 /** For as long as it takes: there is nothing else to do in the world. */

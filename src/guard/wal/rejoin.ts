@@ -10,14 +10,16 @@
  *    the old files, which then takes their place.
  * 4. Its own configuration, `standby.signal`, and where it streams from.
  */
-import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chown, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { lsnBytes } from '../../model/primitives.ts';
 import { type Archived, archiveDivergent } from './archive.ts';
+import { insistNoTablespaces, isThere, newCopy, oldFilesOf } from './beside.ts';
 import { type Clone, hasTool, type RewindFrom, rewind } from './clone.ts';
 import { type ControlData, controlData } from './control-data.ts';
 import { syncFolder } from './durable.ts';
 import { endOfWal } from './end-of-wal.ts';
-import { orDiskFull, systemCodeOf, textOf, WalError } from './errors.ts';
+import { orDiskFull, textOf, WalError } from './errors.ts';
 import { type ArchiveManifest, verifyArchive } from './manifest.ts';
 import { type Ask, checkpoint, ensureSlot, readNewPrimary } from './new-primary.ts';
 import { historyIn } from './own-history.ts';
@@ -57,10 +59,6 @@ export type Rejoined = {
   readonly method: 'rewind' | 'clone';
 };
 
-/** Copies of the new primary, and the old files that one took the place of; all beside the data directory. */
-const COPY = '.rejoin-';
-const oldFilesOf = (dataDir: string): string => `${dataDir}.before-rejoin`;
-
 /**
  * Goes on from wherever it stands, to a stopped standby.
  * @throws WalError `running`, `not-archived` (also: segments are missing and nobody accepted it), `checksum`, `no-fork`,
@@ -75,7 +73,8 @@ export async function rejoin(request: RejoinRequest, signal: AbortSignal): Promi
       await insistStopped(stopped, dataDir, signal);
       const record: RejoinRecord | null = own ?? (await readRecord(recordFile));
       if (record === null || (own?.step !== 'rewinding' && (await cameBack(request, record, signal)))) {
-        own = await archiveFirst(request, record, signal);
+        // One that was through is over: this is another rejoin, with the configuration of today.
+        own = await archiveFirst(request, record?.step === 'configured' ? null : record, signal);
       } else {
         const manifest = await insistArchived(request, record, signal);
         const cutOff: boolean = own === null && record.step === 'rewinding';
@@ -141,24 +140,12 @@ async function isRewound(error: unknown, { dataDir, programs }: RejoinRequest, s
 const encoded = (files: ReadonlyMap<string, Buffer>): Record<string, string> =>
   Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString('base64')]));
 
-const isThere = async (path: string): Promise<boolean> =>
-  await stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (systemCodeOf(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
-
 /** States of a server that ran as a primary, or may have. */
 const WROTE: readonly ControlData['state'][] = ['in production', 'shut down', 'shutting down', 'in crash recovery'];
 
 /** Whether somebody started it since the record was written, so that its log may hold more than the archive. */
-async function cameBack(
-  { dataDir, programs }: RejoinRequest,
-  record: RejoinRecord,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function cameBack(request: RejoinRequest, record: RejoinRecord, signal: AbortSignal): Promise<boolean> {
+  const { dataDir, programs } = request;
   if (record.dataDir !== dataDir)
     throw new WalError('not-this-cluster', `the record of the rejoin is of ${record.dataDir}, not of ${dataDir}`);
   // Between its two renames the data directory is not there, and nobody can have started it.
@@ -166,8 +153,18 @@ async function cameBack(
   if (record.step === 'placing' && swapped) return false;
   const { text, state } = await controlData(dataDir, programs, signal);
   if (text === record.control) return false;
-  // As a standby it takes nothing that the new primary has not; that is what its own configuration makes it.
-  return record.step === 'placed' || record.step === 'configured' ? WROTE.includes(state) : true;
+  if ((record.step !== 'placed' && record.step !== 'configured') || WROTE.includes(state)) return true;
+  // As a standby it takes nothing that the new primary has not. But one that was through long ago may have been a primary since.
+  return record.step === 'configured' && (await hasParted(request, signal));
+}
+
+/** Whether it has log of its own beyond the fork. */
+async function hasParted({ dataDir, programs, newPrimary }: RejoinRequest, signal: AbortSignal): Promise<boolean> {
+  const end = await endOfWal(dataDir, programs, signal);
+  const theirs = await readNewPrimary(newPrimary.ask, end.control.systemIdentifier);
+  if (theirs.timeline === end.timeline) return false;
+  const history = await historyIn(join(dataDir, 'pg_wal'), end.timeline);
+  return lsnBytes(end.lsn) > lsnBytes(forkPoint({ timeline: end.timeline, history }, theirs).lsn);
 }
 
 /** Invariant 21: no step without the archive, read again, whole. */
@@ -261,41 +258,3 @@ const STEPS: Readonly<Record<RejoinRecord['step'], Step>> = {
     return null;
   },
 };
-
-const copiesOf = async (dataDir: string): Promise<readonly string[]> =>
-  (await readdir(dirname(dataDir)))
-    .filter((name) => name.startsWith(`${basename(dataDir)}${COPY}`))
-    .map((name) => join(dirname(dataDir), name));
-
-/**
- * A name that no copy has had yet: a program that outlived its caller may still write into the one before, which is removed as
- * far as that lets it be.
- */
-async function newCopy(dataDir: string): Promise<string> {
-  const earlier = await copiesOf(dataDir);
-  const highest = Math.max(0, ...earlier.map((path) => Number(path.slice(path.lastIndexOf('-') + 1)) || 0));
-  const failed = await Promise.allSettled(
-    earlier.map(async (path) => await rm(path, { recursive: true, force: true })),
-  );
-  for (const end of failed) {
-    if (end.status === 'rejected' && systemCodeOf(end.reason) !== 'ENOTEMPTY') throw end.reason;
-  }
-  return `${dataDir}${COPY}${highest + 1}`;
-}
-
-/** What a clone leaves beside the data directory: the old files, and copies that were cut off. */
-export async function removeLeftovers(dataDir: string): Promise<void> {
-  for (const path of [oldFilesOf(dataDir), ...(await copiesOf(dataDir))])
-    await rm(path, { recursive: true, force: true });
-}
-
-/** A copy would put them where those of the old files are. */
-async function insistNoTablespaces(dataDir: string): Promise<void> {
-  const spaces = await readdir(join(dataDir, 'pg_tblspc'));
-  if (spaces.length === 0) return;
-  throw new WalError(
-    'tool-failed',
-    `${dataDir} has ${spaces.length} tablespaces: it can't be cloned beside itself`,
-    'let it be rewound, or copy it by hand',
-  );
-}

@@ -1,9 +1,9 @@
 /** The end of a rejoin: the standby streams, and has what the new primary had when it was asked. */
 import { lsnBytes } from '../../model/primitives.ts';
 import type { Timers } from '../../runtime/timers.ts';
+import { removeLeftovers } from './beside.ts';
 import { goOn, WalError } from './errors.ts';
 import type { Ask } from './new-primary.ts';
-import { removeLeftovers } from './rejoin.ts';
 import { removeRecord } from './rejoin-record.ts';
 
 const POLL_MS = 100;

@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: `verdict: postgres.streaming === 'ok' ? 'bad' : postgres.streaming === 'bad' ? 'ok' : 'unknown',`,
   replace: `verdict: postgres.streaming === 'ok' ? 'bad' : 'ok',`,
   caughtBy: [17],
+  unit: 'test/policies/unknown-veto.test.ts',
 };

@@ -22,4 +22,5 @@ export const mutant: Mutant = {
     },
   ],
   caughtBy: [2],
+  unit: 'test/policies/over-restarts.test.ts',
 };

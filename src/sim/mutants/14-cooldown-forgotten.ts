@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: `    if (last === undefined) return pass('no run before');`,
   replace: `    if (last === undefined || last.endedAt < view.at - view.upMs) return pass('no run before');`,
   caughtBy: [12],
+  unit: 'test/policies/over-restarts.test.ts',
 };

@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: '      if (offsetMs === null || !countedOn || nowOffsetMs >= offsetMs) offsetMs = nowOffsetMs;',
   replace: '      if (offsetMs === null || !countedOn || nowOffsetMs !== offsetMs) offsetMs = nowOffsetMs;',
   caughtBy: [29, 19],
+  unit: 'test/engine/forward-time.test.ts',
 };

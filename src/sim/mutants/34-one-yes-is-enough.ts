@@ -6,4 +6,5 @@ export const mutant: Mutant = {
   find: '  if (open.length > 0 || judged',
   replace: '  if (open.length > 1 || judged',
   caughtBy: [22],
+  obvious: true,
 };

@@ -1,7 +1,7 @@
 // The old primary comes home, on real servers: archived first (invariant 21), rewound or cloned, and a standby in the end, with
 // crashes before every write on the way, and with a server that comes back by itself in the middle.
 import { spawn, spawnSync } from 'node:child_process';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -12,6 +12,7 @@ import {
   startPostgres,
   stopPostgres,
 } from '../../../lab/servers/postgres.ts';
+import { until } from '../../../lab/servers/wait.ts';
 import { divergence, NO_NAMES } from '../../../src/guard/wal/divergence.ts';
 import { readManifest, verifyArchive } from '../../../src/guard/wal/manifest.ts';
 import { readRecord } from '../../../src/guard/wal/rejoin-record.ts';
@@ -105,6 +106,40 @@ t.test('rewound, in one go', async (t) => {
   t.match(goOn(words, null), answer, 'asked again it is done');
   await isArchived(t, at, words, apart.divergent.length);
   await isHome(t, at, words, apart);
+});
+
+t.test('home, a primary again, and deposed again: another rejoin, with the configuration of that day', async (t) => {
+  const at = await place(t);
+  const { primary } = at;
+  const { standby: other } = await parted(at);
+  const words = rejoinWords(at, other, true);
+  const first = goOn(words, null);
+  await startPostgres(primary, quiet);
+  await until({ what: 'streaming', timeoutMs: 30_000 }, async () => {
+    const [row] = await query<{ n: string }>(other, 'select count(*) n from pg_stat_replication');
+    return row?.n === '1' ? true : undefined;
+  });
+  await stopPostgres(other, 'fast');
+  await query(primary, 'select pg_promote()');
+  await query(
+    primary,
+    "insert into app.writes (id, region) select 'again-' || g, 'a' from generate_series(1, 70) g",
+    [],
+    'app',
+  );
+  await stopPostgres(primary, 'fast');
+  await startPostgres(other, quiet);
+  const conf = path.join(words.dataDir, 'failoverd-lab-instance.conf');
+  await appendFile(conf, '# of today\n');
+  // As a stranger starts it: read-only. Its control file then says nothing of the primary that it was.
+  await writeFile(path.join(words.dataDir, 'standby.signal'), '');
+  await startPostgres(primary, quiet);
+  await stopPostgres(primary, 'fast');
+  const second = goOn(words, null);
+  t.match(second, { method: 'rewind' });
+  t.not(second.folder, first.folder);
+  await isArchived(t, at, words, 70);
+  t.match(await readFile(conf, 'utf8'), /# of today/);
 });
 
 t.test('cloned, in one go', async (t) => {
