@@ -20,6 +20,7 @@ const INPUT = {
   main: 'src/cli/main.ts',
   'sqlite-worker': 'src/journal/sqlite-worker.ts',
   'reader-worker': 'src/journal/reader-worker.ts',
+  'sim-worker': 'src/sim/worker.ts',
   'dead-man-program': 'src/guard/dead-man/dead-man-program.ts',
 };
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;

@@ -26,6 +26,24 @@ export type RunOptions = {
   readonly chosen?: Chosen | null;
 };
 
+/**
+ * - `verifiedMs`: from the decision to the verified end of a run. `writableMs`: from the loss of the active region to writes on the
+ *   other side, and of it `decisionMs` (detection and hold), `peopleMs`, `waitMs` (for the lease alone), `promotionMs` (the rest).
+ * - `lostWrites`, `lostMs`: acknowledged by the old side and not on the new one; from the first to the last of them.
+ * - `people`, `unneeded`: somebody had to say or do something; the old side served clients when it was fenced.
+ */
+export type Measure =
+  | 'verifiedMs'
+  | 'writableMs'
+  | 'decisionMs'
+  | 'waitMs'
+  | 'promotionMs'
+  | 'peopleMs'
+  | 'lostWrites'
+  | 'lostMs'
+  | 'people'
+  | 'unneeded';
+
 export type HistoryReport = {
   readonly seed: number;
   readonly violations: readonly Violation[];
@@ -39,6 +57,8 @@ export type HistoryReport = {
   readonly hits: Hits;
   /** The least that was seen of each thing that has a bound, by name; the least over all histories is told. */
   readonly least: Readonly<Record<string, number>>;
+  /** What of it is told as a distribution, by name: milliseconds, counts, and 1 or 0 for yes or no. */
+  readonly measured?: Readonly<Partial<Record<Measure, number>>>;
 };
 
 export type World = {

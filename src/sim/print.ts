@@ -14,7 +14,7 @@ export function failuresOf(world: World, summary: Summary, judgesCoverage: boole
     ...(violated > 0 ? [`${violated} violations`] : []),
     ...cells.slice(0, TOLD),
     ...(cells.length > TOLD ? [`and ${cells.length - TOLD} more cells`] : []),
-    ...(world.judge?.(summary.least, histories).failures ?? []),
+    ...(judgesCoverage ? (world.judge?.(summary.least, histories).failures ?? []) : []),
   ];
 }
 
@@ -62,7 +62,7 @@ export function summaryLines(
   return [
     ...outcomeLines(summary),
     ...coverageLines(world, summary),
-    ...(world.judge?.(summary.least, summary.histories).lines ?? []),
+    ...(judgesCoverage ? (world.judge?.(summary.least, summary.histories).lines ?? []) : []),
     ...violationLines(summary),
     ...failuresOf(world, summary, judgesCoverage).map((failure) => `  FAILED: ${failure}`),
     totalLine(summary, tookMs),

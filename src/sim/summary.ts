@@ -1,5 +1,5 @@
 /** What came of many histories of one world, as plain data that adds up over threads. PURE. */
-import type { Chosen, HistoryReport } from './contract.ts';
+import type { Chosen, HistoryReport, Measure } from './contract.ts';
 
 export type Batch = {
   readonly world: string;
@@ -8,6 +8,10 @@ export type Batch = {
   /** Every so many histories are replayed from their recorded inputs, to prove that the core is deterministic. */
   readonly replayEvery: number;
   readonly chosen: Chosen | null;
+  /** The same worlds without their faults: disasters alone. */
+  readonly faultFree?: boolean;
+  /** Keeps what each history measured, in the order of the seeds. */
+  readonly measure?: boolean;
 };
 
 export type Found = { readonly seed: number; readonly invariant: number; readonly what: string };
@@ -25,6 +29,8 @@ export type Summary = {
   readonly outcomes: Record<string, number>;
   readonly hits: Record<string, number>;
   readonly least: Record<string, number>;
+  /** What was measured, where that was asked for; histories in which it did not come about have no part in it. */
+  readonly measured: Partial<Record<Measure, number[]>>;
   readonly violations: Found[];
   /** All of them, also those that are not kept. */
   violated: number;
@@ -44,11 +50,12 @@ export const emptySummary = (world: string): Summary => ({
   outcomes: {},
   hits: {},
   least: {},
+  measured: {},
   violations: [],
   violated: 0,
 });
 
-export function addHistory(into: Summary, report: HistoryReport): void {
+export function addHistory(into: Summary, report: HistoryReport, measure = false): void {
   into.histories += 1;
   into.completed += report.completed ? 1 : 0;
   into.simulatedMs += report.simulatedMs;
@@ -57,6 +64,9 @@ export function addHistory(into: Summary, report: HistoryReport): void {
   into.outcomes[report.outcome] = (into.outcomes[report.outcome] ?? 0) + 1;
   sum(into.hits, report.hits);
   lower(into.least, report.least);
+  if (measure)
+    for (const [key, value] of Object.entries(report.measured ?? {}) as [Measure, number][])
+      append(into.measured, key, [value]);
   into.violated += report.violations.length;
   for (const { invariant, what } of report.violations) keep(into, { seed: report.seed, invariant, what });
 }
@@ -71,6 +81,8 @@ export function add(into: Summary, more: Summary): void {
   sum(into.outcomes, more.outcomes);
   sum(into.hits, more.hits);
   lower(into.least, more.least);
+  for (const [key, values] of Object.entries(more.measured) as [Measure, number[]][])
+    append(into.measured, key, values);
   into.violated += more.violated;
   for (const found of more.violations) keep(into, found);
 }
@@ -81,6 +93,12 @@ function keep(into: Summary, found: Found): void {
 
 function sum(into: Record<string, number>, more: Readonly<Record<string, number>>): void {
   for (const [key, count] of Object.entries(more)) into[key] = (into[key] ?? 0) + count;
+}
+
+function append(into: Summary['measured'], key: Measure, values: readonly number[]): void {
+  const all = into[key] ?? [];
+  for (const value of values) all.push(value);
+  into[key] = all;
 }
 
 function lower(into: Record<string, number>, more: Readonly<Record<string, number>>): void {

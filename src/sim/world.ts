@@ -11,6 +11,7 @@ import { COVERAGE, type Fault, isRequestFault, type Phase } from './faults.ts';
 import { Vantage } from './lanes.ts';
 import { limitsOf } from './limits.ts';
 import { Mayhem, type WorldFault } from './mayhem.ts';
+import { Measured } from './measured.ts';
 import { Monitoring } from './monitoring.ts';
 import { Oracle } from './oracle.ts';
 import { type People, peopleOf } from './people.ts';
@@ -61,6 +62,7 @@ class SimHistory {
   readonly #scheduler = new Scheduler();
   readonly #schedule: Schedule;
   readonly #platform: Platform;
+  readonly #measured: Measured;
   readonly #disk = new Disk();
   readonly #oracle: Oracle;
   readonly #daemon: DaemonProcess;
@@ -90,6 +92,7 @@ class SimHistory {
     // Streams and clients draw for themselves, so that it does not matter when they are made up for.
     const platform = new Platform(scheduler, randomOf(seed + 0x5bd1e995));
     this.#platform = platform;
+    this.#measured = new Measured(platform);
     const settings = simSettings(this.#setup, autonomy, holdMs, probeTimeoutMs);
     const limits = limitsOf(settings, options.chosen ?? null);
     this.#oracle = new Oracle(platform, this.#disk, holdMs, this.#setup.cooldownMs, limits);
@@ -169,9 +172,11 @@ class SimHistory {
     for (let happen = this.#scheduler.next(); happen !== null; happen = this.#scheduler.next()) {
       if (this.#scheduler.nowMs > this.#schedule.endMs) break;
       this.#platform.advance();
+      this.#measured.before();
       happen();
       await this.#daemon.rest();
       this.#oracle.look();
+      this.#measured.after();
       this.#follow();
       events += 1;
       if (this.#oracle.violations.length > 0 || this.#settled()) break;
@@ -190,6 +195,7 @@ class SimHistory {
       completed: outcome === 'verified',
       hits: this.#coverage.hits(),
       least: {},
+      measured: this.#measured.all(this.#disk.entries),
     };
   }
 

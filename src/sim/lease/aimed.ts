@@ -2,6 +2,7 @@
  * Adversaries that know where the lease is thinnest, and take all of it: slow clock at the holder, fast one at the candidate, no
  * latency where latency would help, and a freeze exactly where it costs most (safety.md, "What the simulator must hold").
  */
+import { endedWithinMs } from '../../model/timings.ts';
 import { type Context, RHO } from './context.ts';
 import type { Controller } from './controller.ts';
 import { freeze } from './faults.ts';
@@ -51,8 +52,7 @@ export function sharpened(plan: Plan, rules: WorldRules): Plan {
 
 /** Between the last instant the old primary can commit and the first the new one can, at the least, by arithmetic. */
 export function analyticMarginMs({ deadMan, timings }: Profile): number {
-  const lastMs = (deadMan === 'relative' ? 2 : 1) * timings.deadManAfterMs;
-  return timings.waitMs / (1 + RHO) - lastMs / (1 - RHO);
+  return timings.waitMs / (1 + RHO) - endedWithinMs(timings, deadMan) / (1 - RHO);
 }
 
 export function aim(

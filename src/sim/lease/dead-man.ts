@@ -1,13 +1,14 @@
 /**
  * What ends PostgreSQL when the guard doesn't. `relative`: the kernel's timer, H from the pet by its own clock; it resets the
- * host. `absolute`: a process of its own, H from the send of the renewal by the host's clock; it kills PostgreSQL.
+ * host. `absolute`: a process of its own, H from the send of the renewal by the host's clock; it kills PostgreSQL. `none`: nothing.
  */
 
+import type { DeadManKind } from '../../model/lease.ts';
 import type { HostClock } from './clock.ts';
 import type { Context, Region } from './context.ts';
 
 export class DeadMan {
-  readonly kind: 'relative' | 'absolute';
+  readonly kind: DeadManKind;
   readonly #world: Context;
   readonly #region: Region;
   readonly #clock: HostClock;
@@ -22,7 +23,7 @@ export class DeadMan {
   #late = false;
 
   constructor(
-    kind: 'relative' | 'absolute',
+    kind: DeadManKind,
     world: Context,
     region: Region,
     clock: HostClock,
@@ -47,7 +48,7 @@ export class DeadMan {
   }
 
   pet(sentReading: number): void {
-    if (this.gone) return;
+    if (this.gone || this.kind === 'none') return;
     const { nowMs } = this.#world.time;
     const after = this.#world.timings.deadManAfterMs;
     if (this.kind === 'relative') {

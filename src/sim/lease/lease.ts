@@ -2,6 +2,7 @@
 import type { World } from '../contract.ts';
 import { analyticMarginMs } from './aimed.ts';
 import { COVERAGE } from './coverage.ts';
+import { ownOf, refuses } from './own.ts';
 import { PROFILES } from './plan.ts';
 import { runLeaseHistory } from './world.ts';
 
@@ -13,8 +14,15 @@ const NEAR = 0.1;
 export const LEASE: World = {
   name: 'lease',
   coverage: COVERAGE,
-  run: (seed, { trace }) => Promise.resolve(runLeaseHistory({ seed, ...(trace === undefined ? {} : { trace }) })),
-  refuses: () => ['the lease is attacked with timings of its own: take the whole world for a config'],
+  run: (seed, { trace, chosen, faultFree = false }) =>
+    Promise.resolve(
+      runLeaseHistory({
+        seed,
+        ...(trace === undefined ? {} : { trace }),
+        ...(chosen ? { own: ownOf(chosen), faultFree } : {}),
+      }),
+    ),
+  refuses,
   judge: (least, histories) => {
     const lines: string[] = [];
     const failures: string[] = [];

@@ -33,6 +33,8 @@ export class Oracle {
   /** Between the last instant at which one could commit and the first at which the next one could; less than 0 = both could. */
   leastMarginMs = Number.POSITIVE_INFINITY;
   takeovers = 0;
+  /** The first of them. */
+  takenOverMs: number | null = null;
   overlapMs = 0;
   readonly bases: Record<Basis, number> = {
     first: 0,
@@ -121,6 +123,7 @@ export class Oracle {
     }
     if (this.#lastWriter !== null && this.#lastWriter !== region) {
       this.takeovers += 1;
+      this.takenOverMs ??= now;
       if (this.#acquired[region]?.basis === 'expired') this.leastMarginMs = Math.min(this.leastMarginMs, margin);
     }
     this.#lastWriter = region;
@@ -333,6 +336,13 @@ export class Oracle {
   }
 
   // ---- the client ----
+
+  /** Acknowledged, and not in the history of the newest primary. */
+  lost(): readonly Acknowledged[] {
+    return this.acknowledged.filter(
+      ({ timeline, lsn }) => !this.#timelines.holds(this.#newestTimeline, timeline, lsn),
+    );
+  }
 
   acknowledge(region: Region, timeline: number, lsn: number): void {
     const now = this.#nowMs;

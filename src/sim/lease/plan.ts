@@ -1,6 +1,6 @@
 /** What happens in one history: drawn from the seed before it begins. */
 import type { Claim, Part } from '../../model/guard.ts';
-import type { LeaseTimings } from '../../model/lease.ts';
+import type { DeadManKind, LeaseTimings } from '../../model/lease.ts';
 import type { Random } from '../random.ts';
 import { type Region, RHO } from './context.ts';
 import { FAULTS, type Fault, PARTS } from './coverage.ts';
@@ -53,7 +53,7 @@ export type Disaster = (typeof DISASTERS)[number];
 
 export type Profile = {
   readonly name: string;
-  readonly deadMan: 'relative' | 'absolute';
+  readonly deadMan: DeadManKind;
   readonly timings: LeaseTimings;
 };
 

@@ -116,8 +116,7 @@ export class Site {
     this.manners = manners;
     this.disk = { written: durable, synced: durable };
     this.postgres = new Postgres(world, region, timelines);
-    const kind = settings.deadMan === 'absolute' ? 'absolute' : 'relative';
-    this.deadMan = new DeadMan(kind, world, region, clock, kernelRate, () => this.#deadManFires());
+    this.deadMan = new DeadMan(settings.deadMan, world, region, clock, kernelRate, () => this.#deadManFires());
   }
 
   get running(): boolean {

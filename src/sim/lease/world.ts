@@ -18,6 +18,7 @@ import { CELLS, cellNumber, hitsOf } from './coverage.ts';
 import { strike, type Things } from './faults.ts';
 import { CLIENT, CONTROLLER, Network, STORE } from './network.ts';
 import { type Basis, type Expectations, Oracle } from './oracle.ts';
+import { kindOf, type Own, withOwn } from './own.ts';
 import { type Aim, type Kind, type Plan, type Profile, planOf } from './plan.ts';
 import { Timelines } from './postgres.ts';
 import { ASSUMED, type WorldRules } from './rules.ts';
@@ -36,6 +37,9 @@ export type LeaseOptions = {
   readonly rules?: Partial<WorldRules>;
   readonly machine?: Machine;
   readonly storeRules?: StoreRules;
+  /** A user's own group, instead of what the plan draws of terms and claims. */
+  readonly own?: Own;
+  readonly faultFree?: boolean;
 };
 
 export type LeaseReport = HistoryReport & {
@@ -60,11 +64,15 @@ const MACHINE: Machine = { initial: initialGuard, step };
 export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   const random = randomOf(options.seed);
   const rules: WorldRules = { ...ASSUMED, ...options.rules };
-  const drawn = planOf(random, rules, {
+  const { own } = options;
+  const forced = own === undefined ? {} : { ...kindOf(own, options.seed, options.faultFree ?? false), profile: own.profile };
+  const planned = planOf(random, rules, {
+    ...forced,
     ...(options.kind === undefined ? {} : { kind: options.kind }),
     ...(options.aim === undefined ? {} : { aim: options.aim }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
   });
+  const drawn = own === undefined ? planned : withOwn(planned, own, options.seed);
   const timings: LeaseTimings = { ...drawn.profile.timings, ...options.timings };
   const profile: Profile = { ...drawn.profile, timings };
   const plan = drawn.kind === 'aimed' ? sharpened({ ...drawn, profile }, rules) : { ...drawn, profile };
@@ -179,6 +187,7 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
     completed: oracle.takeovers > 0,
     hits: hitsOf(coverage),
     least: leastOf(plan, oracle),
+    measured: measuredOf(plan, oracle),
     takeovers: oracle.takeovers,
     bases: oracle.bases,
     acknowledged: oracle.acknowledged.length,
@@ -197,6 +206,21 @@ const outcomeOf = ({ kind, aim, loss }: Plan, { takeovers, violations }: Oracle)
 /** Named by profile: each has an analytic margin of its own. */
 const leastOf = ({ profile }: Plan, { leastMarginMs }: Oracle): Readonly<Record<string, number>> =>
   leastMarginMs === Number.POSITIVE_INFINITY ? {} : { [profile.name]: leastMarginMs };
+
+/** How long a lost region was without a writer, and what of it the lease alone is waited for; what the new side does not have. */
+function measuredOf(plan: Plan, oracle: Oracle): NonNullable<HistoryReport['measured']> {
+  const { takenOverMs } = oracle;
+  if (takenOverMs === null) return {};
+  const lost = oracle.lost();
+  const [first] = lost;
+  const loss = { lostWrites: lost.length, lostMs: first === undefined ? 0 : (lost.at(-1)?.atMs ?? 0) - first.atMs };
+  if (plan.kind !== 'dies') return loss;
+  const writableMs = takenOverMs - plan.disasterAtMs;
+  const decisionMs = Math.min(writableMs, plan.orderAfterMs ?? 0);
+  const { waitMs } = plan.profile.timings;
+  const leaseMs = plan.claim === 'expired' ? Math.max(0, Math.min(writableMs, waitMs) - decisionMs) : 0;
+  return { ...loss, writableMs, decisionMs, waitMs: leaseMs, promotionMs: writableMs - decisionMs - leaseMs };
+}
 
 function firstRecord(plan: Plan): LeaseRecord {
   return {
