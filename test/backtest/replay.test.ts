@@ -68,7 +68,9 @@ t.test('an outage is found, and what would have been lost; the healthy part stay
   const minutes = ((found?.at ?? 0) - (FROM + 100 * STEP_MS)) / 60_000;
   t.ok(minutes >= 5 && minutes < 5.2, `after its 5 minutes: ${minutes}`);
   t.equal(found?.durationMs, 60 * STEP_MS);
-  t.equal(found?.loss?.lowBytes, 4096);
+  // Whether an archive holds more is in no recorded metric: nothing is missing for certain.
+  t.equal(found?.loss?.lowBytes, 0);
+  t.ok((found?.loss?.highBytes ?? 0) >= 4096);
   t.ok((found?.loss?.highSeconds ?? 0) >= 3);
   t.equal(found?.proposedAgain, 0);
   t.equal(findings.passed.length, 0);
@@ -281,11 +283,11 @@ t.test('a loss of which nothing is known is not known, and none is made up', asy
   t.ok(findings.decisions[0]?.inTheWay.some(({ gate }) => gate === 'loss-budget'));
 });
 
-t.test('a quiet history costs one look a step', async (t) => {
+t.test('a quiet history costs one look a step, and three at the control targets', async (t) => {
   const d = draft(2000);
   const { turns, skipped } = run(d, settings());
   t.ok(skipped > 1900, `${skipped} skipped`);
-  t.ok(turns < 3 * 2000, `${turns} turns`);
+  t.ok(turns < 4 * 2000, `${turns} turns`);
 });
 
 /** Checkpoints of a hold that only tells people are not written where nobody looks; nothing is judged from them. */

@@ -38,8 +38,8 @@ const cases: readonly (readonly [string, Record<string, unknown>, object, RegExp
   [
     'one that lacks more bytes than the budget',
     { ...AS_SEEN, receiveLsn: '0/4FF0000', replayLsn: '0/4FF0000' },
-    { replicationLossBytes: 1000 },
-    /approved up to 1000 bytes and is up to 65536 bytes now/,
+    { replicationLossBytes: 16_384 },
+    /approved up to 16384 bytes and is up to 65536 bytes now/,
   ],
   ['one on another timeline', { ...AS_SEEN, timeline: 2 }, {}, /unknown now.*one timeline/],
   ['one that does not tell how far it is', { timeline: 1 }, {}, /unknown now.*received is not known/],
