@@ -19,6 +19,7 @@ export const SABOTAGES = [
   'no-veto',
   'no-reconciliation',
   'direct-control',
+  'group-kill',
 ] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
@@ -99,6 +100,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     patroni: options.patroni === true,
     guarded: options.guarded,
     lie: sabotage === 'no-fence',
+    groupKill: sabotage === 'group-kill',
     log,
   });
   const outside = await startOutside(network, endings, certificates);
@@ -145,6 +147,7 @@ async function build(options: PlatformOptions, folder: LabFolder, endings: Endin
     publicPort: network.publicPort,
     resolvers,
     beside: serviceA,
+    database: { host: network.inner.a, port: network.postgresPort, password: regions.passwords.app },
     dropAcks: sabotage === 'drop-acks',
   });
   await clients.public.waitForAcks(REGION.a, 20, 15_000);

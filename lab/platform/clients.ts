@@ -1,5 +1,6 @@
+import { type BusyBackend, startBusyBackend } from '../client/busy-backend.ts';
 import { startClient, type TrafficClient } from '../client/client.ts';
-import { PUBLIC_NAME } from '../config.ts';
+import { PUBLIC_NAME, REGION } from '../config.ts';
 import type { Endings } from './endings.ts';
 import type { LabFolder } from './folder.ts';
 import type { Address } from './network.ts';
@@ -10,6 +11,8 @@ export interface Clients {
   readonly public: TrafficClient;
   /** A further client, at one address whatever the name says. */
   readonly local: (clientId: string) => TrafficClient;
+  /** A client of A's database itself, whose one statement commits on and on. */
+  readonly busy: (clientId: string) => Promise<BusyBackend>;
   readonly ledgers: () => readonly string[];
   readonly stop: () => Promise<void>;
 }
@@ -21,13 +24,18 @@ export interface ClientsOptions {
   readonly resolvers: readonly string[];
   /** A's service, for who stands beside it. */
   readonly beside: Address;
+  /** A's database, as the application reaches it. */
+  readonly database: Address & { readonly password: string };
   /** Sabotage: ledgers that lie. */
   readonly dropAcks: boolean;
 }
 
+/** Of a busy backend, which nobody but a guard ends: some two minutes of them. */
+const MOST_COMMITS = 4_000;
+
 export async function startClients(options: ClientsOptions): Promise<Clients> {
   const { folder, resolvers, dropAcks, publicPort: port } = options;
-  const clients: TrafficClient[] = [];
+  const clients: { readonly ledgerFile: string; readonly stop: () => Promise<unknown> }[] = [];
   const begin = (settings: Omit<Parameters<typeof startClient>[0], 'dropAcks' | 'ledgerFile'>): TrafficClient => {
     options.endings.stillOpen();
     const ledgerFile = folder.out(`ledger-${settings.clientId}.jsonl`);
@@ -46,6 +54,15 @@ export async function startClients(options: ClientsOptions): Promise<Clients> {
       ratePerSecond: 40,
     }),
     local: (clientId) => begin({ clientId, target: { kind: 'address', ...options.beside }, ratePerSecond: 20 }),
+    busy: async (clientId) => {
+      options.endings.stillOpen();
+      const ledgerFile = folder.out(`ledger-${clientId}.jsonl`);
+      const { host, port, password } = options.database;
+      const postgres = { host, port, user: 'app', password };
+      const made = await startBusyBackend({ clientId, region: REGION.a, ledgerFile, postgres, most: MOST_COMMITS });
+      clients.push({ ledgerFile, stop: made.stop });
+      return made;
+    },
     ledgers: () => clients.map((each) => each.ledgerFile),
     stop,
   };

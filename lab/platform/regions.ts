@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isMissing, type Log } from '../binaries/missing.ts';
 import { findPatroni, type PatroniInstall } from '../binaries/patroni.ts';
 import { findPostgres } from '../binaries/postgres.ts';
@@ -39,6 +40,8 @@ import type { LabFolder } from './folder.ts';
 import type { GuardedLab } from './guards.ts';
 import { type Network, REPLICATION } from './network.ts';
 
+const GROUP_KILL = fileURLToPath(new URL('../sabotage/group-kill.mjs', import.meta.url));
+
 /** The two regions: a PostgreSQL and a service each, and the hypervisor that owns their machines. */
 export interface Regions {
   readonly hypervisor: Hypervisor;
@@ -61,6 +64,8 @@ export interface RegionsOptions {
   readonly guarded: GuardedLab | undefined;
   /** Sabotage: the hypervisor claims a power-off without doing it. */
   readonly lie: boolean;
+  /** Sabotage: guards take the end of the postmaster's process group for the proof of stop. */
+  readonly groupKill: boolean;
   readonly log: Log;
 }
 
@@ -94,7 +99,7 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
     managed === undefined
       ? undefined
       : { a: managed, b: await manageStandby(options, b, upstream, managed, passwords) };
-  const guards = options.guarded === undefined ? undefined : await guardBoth(options.guarded, a, b);
+  const guards = options.guarded === undefined ? undefined : await guardBoth(options.guarded, options.groupKill, a, b);
   const machines = (side: 'a' | 'b', postgres: PostgresInstance): RegionMachines => ({
     postgres,
     manager: managers?.[side] ?? guards?.[side],
@@ -131,6 +136,7 @@ export async function startRegions(options: RegionsOptions): Promise<Regions> {
 /** A guard alone starts PostgreSQL: whatever of it ran to be made is stopped, and listens to nobody until then. */
 async function guardBoth(
   { deadMan }: GuardedLab,
+  groupKill: boolean,
   a: PostgresInstance,
   b: PostgresInstance,
 ): Promise<{ readonly a: GuardNode; readonly b: GuardNode }> {
@@ -142,6 +148,7 @@ async function guardBoth(
       port: await freePort(postgres.host),
       token: randomBytes(24).toString('base64url'),
       deadMan: deadMan !== 'none',
+      preload: groupKill ? GROUP_KILL : null,
     });
   return { a: await node(a), b: await node(b) };
 }

@@ -7,7 +7,8 @@ import type { GuardedLab } from '../platform/guards.ts';
 import { WAYS_FROM_A, WAYS_TO_A } from '../platform/network.ts';
 import type { Platform, PlatformOptions } from '../platform.ts';
 import { LabError } from '../servers/errors.ts';
-import { type GuardNode, guardStatus, untilGuard } from '../servers/guard.ts';
+import { type GuardNode, guardStatus, processesOf, untilGuard } from '../servers/guard.ts';
+import { signalAll } from '../servers/processes.ts';
 import { waitFor } from '../servers/wait.ts';
 import type { Want } from '../wants.ts';
 import { type Expectation, type Scenario, type Twin, untilFailedOver, untilQuiet } from './scenario.ts';
@@ -80,6 +81,17 @@ export function watchGaps(client: TrafficClient): { readonly longestMs: () => nu
   return { longestMs: () => longestMs, stop: () => clearInterval(timer) };
 }
 
+/** Freezes, wakes or kills one part of a side, and nothing else of it. It must be there. */
+export async function signalPart(
+  node: GuardNode,
+  part: Parameters<typeof processesOf>[1],
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const pids = await processesOf(node, part);
+  if (pids.length === 0) throw new LabError('not-running', `no process of the ${part} of ${node.postgres.dir}`);
+  signalAll(pids, signal);
+}
+
 /** The lease as a guard has it now; it must answer. */
 export async function mustStatus(node: GuardNode): Promise<GuardStatus> {
   const status = await waitForStatus(node);
@@ -95,6 +107,20 @@ async function waitForStatus(node: GuardNode): Promise<GuardStatus | undefined> 
   });
   return status;
 }
+
+/** Epoch by which a guard holds the lease; 0 where it doesn't. */
+export const epochOf = async (node: GuardNode): Promise<number> => (await mustStatus(node)).holds ?? 0;
+
+export const GAP = 'longest time in which A took no writes, milliseconds';
+export const EPOCHS = 'acquisitions of the lease meanwhile';
+/** A stall of a loaded machine; a demotion costs G, a stop and a start. */
+const UNDISTURBED_MS = 3_500;
+
+/** A went on, under the lease it had. */
+export const UNDISTURBED = [
+  { kind: 'measured', name: GAP, most: UNDISTURBED_MS },
+  { kind: 'measured', name: EPOCHS, most: 0 },
+] as const;
 
 export const pauseFor = async (ms: number): Promise<void> => await sleep(ms);
 

@@ -5,6 +5,14 @@ import { corruptionVeto, corruptionVetoCleared } from './corruption.ts';
 import { grayFailure, grayFailureReplicationStops } from './gray-failure.ts';
 import { postmasterKilled, postmasterKilledRelease } from './guarded-crash.ts';
 import {
+  daemonFrozen,
+  guardAndDeadManFrozen,
+  guardFrozen,
+  guardFrozenShortly,
+  postgresFrozen,
+} from './guarded-frozen.ts';
+import { backendOutlivesPostmaster } from './guarded-outlived.ts';
+import {
   guardedRegionDown,
   partition43s,
   partition43sServe,
@@ -90,6 +98,12 @@ export const SCENARIOS: readonly Scenario[] = [
   standbyRegionLost,
   postmasterKilled,
   postmasterKilledRelease,
+  backendOutlivesPostmaster,
+  guardFrozenShortly,
+  guardFrozen,
+  guardAndDeadManFrozen,
+  postgresFrozen,
+  daemonFrozen,
 ];
 
 export { regionDownAuto };

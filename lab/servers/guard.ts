@@ -25,6 +25,8 @@ export interface GuardNode {
   /** Opens its API. */
   readonly token: string;
   readonly deadMan: boolean;
+  /** A module that guard and dead-man load first: how a lab puts a sabotage into them; null = none. */
+  readonly preload: string | null;
 }
 
 /** What its configuration says that isn't the same in every lab. */
@@ -48,7 +50,7 @@ const KILL_TIMEOUT_MS = 10_000;
 
 export const describeGuard = (
   postgres: PostgresInstance,
-  { port, token, deadMan }: Pick<GuardNode, 'port' | 'token' | 'deadMan'>,
+  { port, token, deadMan, preload }: Pick<GuardNode, 'port' | 'token' | 'deadMan' | 'preload'>,
 ): GuardNode => ({
   kind: 'guard',
   postgres,
@@ -59,6 +61,7 @@ export const describeGuard = (
   config: path.join(postgres.dir, 'guard', 'guard.yaml'),
   token,
   deadMan,
+  preload,
 });
 
 export const foldersOfGuard = ({ postgres, dir, deadManDir }: GuardNode): string[] => [
@@ -105,15 +108,23 @@ export async function writeGuardConfig(node: GuardNode, input: GuardInput): Prom
   await writeFile(node.config, stringify(config), { mode: 0o600 });
 }
 
+const guardProgram = ({ config, preload }: GuardNode): string[] => [
+  process.execPath,
+  ...(preload === null ? [] : ['--import', preload]),
+  BIN,
+  'guard',
+  config,
+];
+
 /** The dead-man first, as a unit of its own would be. Returns once the guard answers, whatever its PostgreSQL does. */
 export async function startGuard(
   node: GuardNode,
   { giveUp = () => undefined }: { readonly log: Log; readonly giveUp?: () => string | undefined },
 ): Promise<void> {
   if (node.deadMan && (await scanProcesses([node.deadManDir])).pids.length === 0)
-    await launch(node.deadManDir, [process.execPath, BIN, 'guard', node.config, '--dead-man'], 'deadman.log');
+    await launch(node.deadManDir, [...guardProgram(node), '--dead-man'], 'deadman.log');
   if ((await scanProcesses([node.dir])).pids.length > 0) return;
-  const ended = await launch(node.dir, [process.execPath, BIN, 'guard', node.config], 'guard.log');
+  const ended = await launch(node.dir, guardProgram(node), 'guard.log');
   await until(
     {
       what: `the guard on ${node.host}:${node.port}`,
