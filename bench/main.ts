@@ -14,6 +14,7 @@ import type { BenchOptions, BenchResult, Tell } from './measure.ts';
 import { type BenchPackage, makePackage } from './package.ts';
 import { probesOfManyTargets } from './probes.ts';
 import { loadNow, resultLines, resultsPage, thisMachine } from './results.ts';
+import { simulatedFailovers } from './simulator.ts';
 import { startAndMemory } from './start.ts';
 import { stepOfManyGroups } from './step.ts';
 import { durableWebhooks } from './webhooks.ts';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   step: async (_pack, options) => await stepOfManyGroups(options),
   probes: async (_pack, options) => await probesOfManyTargets(options),
   backtest,
+  simulator: async (_pack, options) => await simulatedFailovers(options),
 };
 
 interface Wish {

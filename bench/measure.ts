@@ -17,7 +17,7 @@ export interface Quartiles {
   readonly q3: number;
 }
 
-export type Unit = 'ms' | 'µs' | 'MB' | '%';
+export type Unit = 'ms' | 'µs' | 'MB' | '%' | '/s';
 
 /** One bound and how it was met: the measured value over the baseline's, or over a fixed limit. */
 export interface Finding {
@@ -27,10 +27,12 @@ export interface Finding {
   readonly measured: Quartiles;
   /** Null where the limit is a fixed number. */
   readonly baseline: Quartiles | null;
-  /** Median over median; over the limit where there is no baseline. */
+  /** Median over median; over the limit where there is no baseline; the limit over the median where it is the least. */
   readonly ratio: number;
   readonly limit: number;
   readonly verdict: 'within' | 'over';
+  /** The limit is to be reached, and not to be kept below. */
+  readonly least?: true;
 }
 
 /** What explains a finding and is no bound itself. */
@@ -119,10 +121,19 @@ export function against(bound: string, unit: Finding['unit'], measured: readonly
   return { bound, unit, rounds: measured.length, measured: ours, baseline: null, ratio, limit, verdict };
 }
 
+/** Against a fixed limit in the same unit that it has to reach: the more the better. */
+export function least(bound: string, unit: Finding['unit'], measured: readonly number[], limit: number): Finding {
+  const ours = quartiles(measured);
+  const ratio = limit / ours.median;
+  const verdict = ratio <= 1 ? 'within' : 'over';
+  return { bound, unit, rounds: measured.length, measured: ours, baseline: null, ratio, limit, verdict, least: true };
+}
+
 const spread = ({ q1, median, q3 }: Quartiles): string => `${median.toFixed(0)} (${q1.toFixed(0)} to ${q3.toFixed(0)})`;
 
-export function findingLine({ bound, unit, measured, baseline, ratio, limit, verdict }: Finding): string {
-  if (baseline === null) return `${bound}: ${spread(measured)} ${unit}, limit ${limit} ${unit}: ${verdict}`;
+export function findingLine({ bound, unit, measured, baseline, ratio, limit, verdict, least }: Finding): string {
+  const word = least === true ? 'at least' : 'limit';
+  if (baseline === null) return `${bound}: ${spread(measured)} ${unit}, ${word} ${limit} ${unit}: ${verdict}`;
   const numbers = `${spread(measured)} ${unit} against ${spread(baseline)} ${unit}`;
   return `${bound}: ${numbers}, ratio ${ratio.toFixed(2)}, limit ${limit}: ${verdict}`;
 }

@@ -48,11 +48,12 @@ export function resultsPage(results: readonly BenchResult[], machine: Machine, l
     '| --- | --- | --- | --- | --- | --- | --- |',
   ];
   for (const { findings } of results) {
-    for (const { bound, unit, rounds, measured, baseline, ratio, limit, verdict } of findings) {
+    for (const { bound, unit, rounds, measured, baseline, ratio, limit, verdict, least } of findings) {
       const spread = (q: typeof measured): string => `${ms(q.median)} ${unit} (${ms(q.q1)} to ${ms(q.q3)})`;
       const against = baseline === null ? '' : spread(baseline);
       const share = baseline === null ? '' : ratio.toFixed(2);
-      const most = baseline === null ? `${limit} ${unit}` : String(limit);
+      const word = least === true ? 'at least ' : '';
+      const most = baseline === null ? `${word}${limit} ${unit}` : String(limit);
       lines.push(`| ${bound} | ${rounds} | ${spread(measured)} | ${against} | ${share} | ${most} | ${verdict} |`);
     }
   }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { against, compare, findingLine, interleaved, quantity, quartiles } from '../../bench/measure.ts';
+import { against, compare, findingLine, interleaved, least, quantity, quartiles } from '../../bench/measure.ts';
 import { resultsPage, thisMachine } from '../../bench/results.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
@@ -58,6 +58,8 @@ t.test('a bound is within up to its limit and over beyond it', async (t) => {
   t.equal(verdict(151), 'over');
   t.equal(against('x', 'MB', [150], 150).verdict, 'within');
   t.equal(against('x', 'MB', [151], 150).verdict, 'over');
+  t.equal(least('x', '/s', [200], 200).verdict, 'within');
+  t.equal(least('x', '/s', [199], 200).verdict, 'over');
   t.match(findingLine(compare('x', 'ms', [120], [100], 1.5)), /120.*100.*1\.20.*1\.5.*within$/);
 });
 
