@@ -3,7 +3,7 @@ import t from 'tap';
 import { runHistory } from '../../src/sim/world.ts';
 
 t.test('a thousand seeded histories break no invariant', async (t) => {
-  const sim = spawnSync(process.execPath, ['src/sim/main.ts', '--seeds', '1000', '--json'], {
+  const sim = spawnSync(process.execPath, ['src/sim/main.ts', '--world', 'whole', '--seeds', '1000', '--json'], {
     encoding: 'utf8',
     timeout: 400_000,
   });
