@@ -4,7 +4,13 @@
  */
 
 import { commandOf, postmasterFile } from '../../src/guard/postgres/processes.ts';
-import type { Proof, Prover, ProverPorts, Target } from '../../src/guard/postgres/proof.ts';
+import {
+  createProver as createHonest,
+  type Proof,
+  type Prover,
+  type ProverPorts,
+  type Target,
+} from '../../src/guard/postgres/proof.ts';
 
 export type { Proof, Prover, ProverPorts, Target } from '../../src/guard/postgres/proof.ts';
 export { textOf } from '../../src/guard/postgres/proof.ts';

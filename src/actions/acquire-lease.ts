@@ -15,7 +15,7 @@ export const acquireLease: StepActions = {
   async check(operation, context) {
     const target = targetOf(operation, context);
     if (target === null) return noTarget();
-    const read = await readGuard(target, operation.to, context);
+    const read = await readGuard(target, operation.to, operation, context);
     if (read.kind === 'failed') return unknown('unreachable', read.message);
     const claim = await claimNow(operation, context);
     if (typeof claim !== 'string') return claim;
@@ -43,7 +43,7 @@ export const acquireLease: StepActions = {
   async verify(operation, context) {
     const target = targetOf(operation, context);
     if (target === null) return noTarget();
-    const read = await readGuard(target, operation.to, context);
+    const read = await readGuard(target, operation.to, operation, context);
     if (read.kind === 'failed') return unknown('unreachable', read.message);
     const { status } = read;
     const name = guardName(target.id, operation.to);
@@ -67,7 +67,7 @@ export const acquireLease: StepActions = {
     const order = { kind: 'withdraw', run: operation.run, epoch: operation.epoch } as const;
     const answer = await orderGuard(target, operation.to, order, context);
     if (answer.kind !== 'taken') return unknown('unreachable', answer.message);
-    const read = await readGuard(target, operation.to, context);
+    const read = await readGuard(target, operation.to, operation, context);
     if (read.kind === 'failed') return unknown('unreachable', read.message);
     const { holds, candidacy } = read.status;
     if (holds === null && candidacy === null)

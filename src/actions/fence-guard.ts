@@ -12,7 +12,9 @@ import { allPostgres, type Named } from './targets.ts';
 
 export const guardFence: StepActions = {
   async check(operation, context) {
-    const reads = await Promise.all(guarded(context).map((target) => readGuard(target, operation.to, context)));
+    const reads = await Promise.all(
+      guarded(context).map((target) => readGuard(target, operation.to, operation, context)),
+    );
     const failed = reads.find((read) => read.kind === 'failed');
     if (failed?.kind === 'failed') return unknown('unreachable', failed.message);
     return reads.length === 0
@@ -63,7 +65,10 @@ export async function verifyGuardFence(operation: Perform, context: OperationCon
   const lease = leaseSettings(context.config, context.group);
   if (lease === null) return no('unsupported', 'the group has no lease');
   const reads = await Promise.all(
-    guarded(context).map(async (target) => ({ target, read: await readGuard(target, operation.to, context) })),
+    guarded(context).map(async (target) => ({
+      target,
+      read: await readGuard(target, operation.to, operation, context),
+    })),
   );
   const proofs: Record<string, unknown> = {};
   for (const { target, read } of reads) {

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import type { GuardAddress } from '../model/components.ts';
 import type { PostgresComponent } from '../model/config.ts';
 import { type GuardOrder, GuardStatus } from '../model/guard.ts';
+import type { Perform } from '../model/loop.ts';
 import type { RegionId } from '../model/primitives.ts';
 import type { OperationContext } from './context.ts';
 import { askJson, type JsonAnswer } from './json-request.ts';
@@ -31,6 +32,7 @@ export const guardOf = ({ component }: Named<PostgresComponent>, region: RegionI
 export async function readGuard(
   target: Named<PostgresComponent>,
   region: RegionId,
+  { group }: Pick<Perform, 'group'>,
   context: OperationContext,
 ): Promise<GuardRead> {
   const address = guardOf(target, region);
@@ -45,7 +47,7 @@ export async function readGuard(
   const { body } = answer;
   if (!isStatus.Check(body)) return failed('it does not answer as a guard does');
   // Another group's guard at this address says nothing of ours, however well it is.
-  if (body.component !== target.id || body.region !== region)
+  if (body.group !== group || body.component !== target.id || body.region !== region)
     return failed(`it guards ${body.component} of ${body.group} in ${body.region}`);
   return { kind: 'status', status: body };
 }

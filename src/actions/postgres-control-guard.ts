@@ -12,7 +12,7 @@ import { awaitPromotion, checkWith, nameOf, readPromoted } from './postgres-prom
 
 /** What the guard itself would be in the way of. */
 const obstacle: PostgresControl['obstacle'] = async (_state, target, operation, context) => {
-  const read = await readGuard(named(target), target.region, context);
+  const read = await readGuard(named(target), target.region, operation, context);
   if (read.kind === 'failed') return unknown('unreachable', read.message);
   return hindrance(read.status, guardName(target.id, target.region), operation);
 };
@@ -35,7 +35,7 @@ export const guard: PostgresControl = {
   async check(target, operation, context) {
     const standby = await check(target, operation, context);
     if (standby.kind !== 'ok' || standby.facts['promoted'] === true) return standby;
-    const read = await readGuard(named(target), target.region, context);
+    const read = await readGuard(named(target), target.region, operation, context);
     if (read.kind === 'failed') return unknown('unreachable', read.message);
     const { holds, candidacy, part, why, heldMs } = read.status;
     if (holds === null || candidacy?.run !== operation.run)
@@ -65,7 +65,7 @@ export const guard: PostgresControl = {
   async verify(target, operation, context) {
     const [{ result: promoted }, read] = await Promise.all([
       readPromoted(target, operation, context),
-      readGuard(named(target), target.region, context),
+      readGuard(named(target), target.region, operation, context),
     ]);
     if (promoted.kind !== 'ok') return promoted;
     if (read.kind === 'failed') return unknown('unreachable', read.message);

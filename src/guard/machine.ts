@@ -44,6 +44,7 @@ export function initialGuard(settings: GuardSettings): GuardState {
     ended: null,
     startedMono: null,
     askedPromotionMono: null,
+    retryMono: null,
     hurried: null,
     freezeDue: null,
     crashes: 0,
@@ -121,6 +122,9 @@ function started(turn: Turn, { process, durable, seen, fresh, ...input }: GuardI
     put(turn, { stopping: durable.rests === null ? null : 'released' });
     return become(turn, durable.deposedBy === null ? 'stopped' : 'deposed', 'found stopped');
   }
+  // The release that it was stopped for in its former life is still owed to whoever was told that it comes.
+  if (durable.rests !== null && durable.holds !== null && durable.promotion === null && seen.state !== 'standby')
+    return stop(turn, 'released', durable.rests.why);
   if (primary && seen.open) {
     // Left running by a former life, whose dead-man knows when it renewed. Without one: as long as two attempts take.
     put(turn, { renewedMono: renewedMono ?? mono - demoteAfterMs + 2 * attemptMs });
@@ -146,8 +150,7 @@ function lapse(turn: Turn): void {
   const alone = unwatched(turn);
   if (settings.isolation !== 'stop' || (part !== 'primary' && part !== 'promoting')) return;
   if (durable.holds === null) return stop(turn, 'foreign', 'it has no lease any more');
-  if (alone)
-    return stop(turn, 'lapsed', `no dead-man has watched it for ${settings.timings.demoteAfterMs / 1000} s`);
+  if (alone) return stop(turn, 'lapsed', `no dead-man has watched it for ${settings.timings.demoteAfterMs / 1000} s`);
   if (renewedMono !== null && mono < renewedMono + settings.timings.demoteAfterMs) return;
   stop(turn, 'lapsed', `its lease was not renewed for ${settings.timings.demoteAfterMs / 1000} s`);
 }

@@ -291,6 +291,8 @@ export type GuardState = {
   readonly startedMono: MonoMs | null;
   /** When PostgreSQL was last asked to promote; every request stands (safety.md, "Promotion"). */
   readonly askedPromotionMono: MonoMs | null;
+  /** A task that failed is not begun again before this. */
+  readonly retryMono: MonoMs | null;
   readonly freezeDue: 'freeze' | 'thaw' | null;
   readonly crashes: number;
   readonly numbers: number;

@@ -140,5 +140,6 @@ t.test(
       return a.state;
     };
     t.not(waitsFor(waited(held)), null);
-  t.equal(waitsFor(waited({ ...held, peers: ['a', 'c'] })), null, 'and one that is named may take it');
-});
+    t.equal(waitsFor(waited({ ...held, peers: ['a', 'c'] })), null, 'and one that is named may take it');
+  },
+);

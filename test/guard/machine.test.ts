@@ -248,3 +248,49 @@ t.test('stale orders are refused', async (t) => {
   t.match(b.order({ kind: 'candidacy', run: RUN, epoch: 1, claim: 'expired' }), { taken: false, message: /stale/ });
   t.match(b.order({ kind: 'promote', run: RUN, epoch: 2, claim: 'person' }), { taken: false });
 });
+
+t.test('a store that was cleared is a new life of the same id: it is pinned anew', async (t) => {
+  const { b, store } = booted();
+  store.incarnation = { id: 'one', start: 2 };
+  b.run(4000);
+  t.strictSame(b.state.durable.pin, { id: 'one', start: 2 });
+  t.ok(b.state.pinnedMono > 0, 'and W begins again');
+});
+
+t.test('a release that a restart of the guard has cut off is still made', async (t) => {
+  const { a, store } = booted();
+  const rests = { run: RUN, why: 'released for a run' } as const;
+  const again = new Guard(settings('a'), store, seen('primary', true), { ...a.state.durable, rests }, 'a2');
+  again.run(6000);
+  t.match(store.record, { holder: 'a', state: 'released' });
+});
+
+t.test('a release that is ordered while PostgreSQL is being stopped for something else is made', async (t) => {
+  const { a, store } = booted();
+  a.state = {
+    ...a.state,
+    part: 'stopping',
+    stopping: 'unresolved',
+    task: { number: 9001, task: 'stop', sinceMono: a.mono },
+  };
+  t.equal(a.order({ kind: 'release', run: RUN, epoch: 9 }).taken, true);
+  a.pg = seen('stopped');
+  const end = { timeline: 1, lsn: '0/100' } as const;
+  a.give({ kind: 'performed', number: 9001, task: 'stop', result: { ok: true, message: '', seen: a.pg, end } });
+  a.run(4000);
+  t.match(store.record, { holder: 'a', state: 'released' });
+});
+
+t.test('a late resume of an older run does not take a newer run’s release back', async (t) => {
+  const { a } = booted();
+  a.order({ kind: 'release', run: RUN, epoch: 2 });
+  a.run(4000);
+  t.equal(a.order({ kind: 'resume', run: RUN, epoch: 2, why: 'aborted' }).taken, true);
+  a.run(8000);
+  t.equal(a.state.part, 'primary');
+  const epoch = a.state.durable.obeyed + 1;
+  t.equal(a.order({ kind: 'release', run: 'run-platform-2', epoch }).taken, true);
+  a.run(4000);
+  t.equal(a.order({ kind: 'resume', run: RUN, epoch: 2, why: 'aborted' }).taken, false);
+  t.not(a.state.durable.rests, null);
+});

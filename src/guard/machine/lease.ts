@@ -50,7 +50,7 @@ function speaksNow(turn: Turn, answer: LeaseAnswer): boolean {
 function obeys(turn: Turn, { incarnation, guards }: LeaseAnswer): boolean {
   const { pin, holds } = turn.state.durable;
   const { mono, settings } = turn.state;
-  if (pin !== null && pin.id === incarnation.id) return true;
+  if (pin !== null && pin.id === incarnation.id && pin.start === incarnation.start) return true;
   if (pin !== null && incarnation.start <= pin.start) {
     tell(
       turn,

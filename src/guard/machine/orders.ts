@@ -21,11 +21,7 @@ function obey(turn: Turn, order: GuardOrder): OrderAnswer {
     case 'release':
       return release(turn, order);
     case 'resume':
-      obeyed(turn, order.epoch);
-      if (turn.state.durable.rests === null) return yes('it does not rest');
-      persist(turn, { rests: null });
-      put(turn, { stopping: null });
-      return yes('it acquires the lease anew and serves, where nobody has taken it meanwhile');
+      return resume(turn, order);
     case 'rejoin':
       return rejoin(turn);
     case 'freeze':
@@ -34,6 +30,18 @@ function obey(turn: Turn, order: GuardOrder): OrderAnswer {
     default:
       return order satisfies never;
   }
+}
+
+function resume(turn: Turn, { run, epoch }: OrderOf<'resume'>): OrderAnswer {
+  const { rests } = turn.state.durable;
+  // Late, of a run that was given up before another one had it released (invariants 3, 9).
+  if (rests !== null && rests.run !== null && run !== null && rests.run !== run)
+    return no(`it rests for ${rests.run}, not for ${run}`);
+  obeyed(turn, epoch);
+  if (rests === null) return yes('it does not rest');
+  persist(turn, { rests: null });
+  put(turn, { stopping: null });
+  return yes('it acquires the lease anew and serves, where nobody has taken it meanwhile');
 }
 
 /** Of a run that was given up nothing is obeyed any more, however late it arrives. */
@@ -106,11 +114,16 @@ function withdraw(turn: Turn, { run, epoch }: OrderOf<'withdraw'>): OrderAnswer 
 
 function release(turn: Turn, { run, epoch }: OrderOf<'release'>): OrderAnswer {
   const { durable, part } = turn.state;
-  if (durable.rests !== null) return yes('it rests already');
+  if (durable.rests !== null) {
+    // What is owed is owed to the newest run: an older one has nothing to take back any more.
+    if (durable.rests.run !== run && epoch > durable.obeyed)
+      persist(turn, { rests: { run, why: durable.rests.why }, obeyed: epoch });
+    return yes('it rests already');
+  }
   if (epoch <= durable.obeyed) return no(`epoch ${epoch} is stale: ${durable.obeyed} was obeyed here`);
   if (durable.promotion !== null) return no('a promotion is under way here');
   if (durable.holds === null && part !== 'stopped') return no(`it is ${part} and has no lease to release`);
-  persist(turn, { rests: { run, why: 'released for a run' } });
+  persist(turn, { rests: { run, why: 'released for a run' }, obeyed: epoch });
   if (part === 'stopped') put(turn, { stopping: 'released' });
   else stop(turn, 'released', `is stopped for ${run}`);
   return yes('it stops, and releases once that is proven');

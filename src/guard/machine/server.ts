@@ -6,6 +6,10 @@ import { become, perform, persist, put, stop, type Turn, tell } from './turn.ts'
 /** A promotion that does not show is asked for again; the first request stands as well (safety.md, "Promotion"). */
 const ASK_AGAIN_MS = 5000;
 const START_MS = 60_000;
+/** What failed is not tried again at once: a disk or a config that is wrong is so a moment later too. */
+const RETRY_MS = 5000;
+/** So long a primary, and its crashes of before are not counted any more. */
+const CALM_MS = 600_000;
 
 export function looked(turn: Turn, seen: PostgresSeen): void {
   put(turn, { seen });
@@ -15,6 +19,7 @@ export function looked(turn: Turn, seen: PostgresSeen): void {
     case 'primary':
       if (part === 'promoting') return promoted(turn);
       if (part === 'starting' && turn.state.startedMono === null) put(turn, { startedMono: turn.state.mono });
+      if (part === 'primary') calm(turn);
       if (part === 'standby' || part === 'candidate' || part === 'holding' || part === 'stopped' || part === 'deposed')
         strange(turn);
       return;
@@ -29,7 +34,7 @@ export function looked(turn: Turn, seen: PostgresSeen): void {
       if (part === 'holding' || part === 'standby' || part === 'candidate') {
         if (durable.promotion !== null) persist(turn, { promotion: null });
         become(turn, durable.holds === null ? 'standby' : 'holding', 'PostgreSQL ended');
-        perform(turn, 'start-standby', START_MS);
+        if (mayTry(turn.state)) perform(turn, 'start-standby', START_MS);
       }
       return;
     case 'starting':
@@ -53,11 +58,19 @@ function promoted(turn: Turn): void {
   become(turn, 'primary', 'promoted');
 }
 
+const mayTry = ({ retryMono, mono }: GuardState): boolean => retryMono === null || mono >= retryMono;
+
+function calm(turn: Turn): void {
+  const { crashes, acquiredMono, mono } = turn.state;
+  if (crashes > 0 && acquiredMono !== null && mono - acquiredMono > CALM_MS) put(turn, { crashes: 0 });
+}
+
 /** The postmaster ended under a living guard: restart in place first, or release at once (safety.md). */
 function crashed(turn: Turn): void {
-  const { settings, crashes, part } = turn.state;
+  const { settings, crashes, part, durable } = turn.state;
   put(turn, { crashes: crashes + 1, ended: null });
-  if (part === 'primary' && (settings.onCrash === 'release' || crashes >= settings.crashRestarts)) {
+  const enough = crashes >= settings.crashRestarts && part !== 'promoting' && durable.holds !== null;
+  if ((part === 'primary' && settings.onCrash === 'release') || enough) {
     persist(turn, { rests: { run: null, why: 'PostgreSQL ended, and the lease was released' } });
     return stop(turn, 'crashed', 'PostgreSQL ended, and is not started here again');
   }
@@ -69,6 +82,8 @@ export function performed(turn: Turn, { number, task, result }: GuardInput & { k
   if (turn.state.task?.number !== number) return;
   put(turn, { task: null, seen: result.seen });
   if (!result.ok) tell(turn, `${task}-failed`, result.message);
+  const pauses = !result.ok && task !== 'stop' && task !== 'promote';
+  put(turn, { retryMono: pauses ? turn.state.mono + RETRY_MS : null });
   switch (task) {
     case 'stop':
       return result.seen.state === 'stopped'
@@ -99,6 +114,9 @@ function stopped(turn: Turn, end: { readonly timeline: number; readonly lsn: str
     ...(stopping === 'lapsed' ? { renewedMono: null } : {}),
   });
   if (durable.promotion !== null) persist(turn, { promotion: null }); // invariant 11
+  // Ordered while it was being stopped for something else: it is released all the same.
+  const owed = durable.rests !== null && durable.holds !== null && durable.deposedBy === null;
+  if (owed && stopping !== 'crashed' && stopping !== 'foreign') put(turn, { stopping: 'released' });
   become(turn, durable.deposedBy === null ? 'stopped' : 'deposed', turn.state.why);
 }
 
@@ -120,6 +138,7 @@ export function attend(turn: Turn): void {
     return;
   }
   if (part === 'starting' && overtaken(turn.state)) return stop(turn, 'foreign', 'another has the lease');
+  if (!mayTry(turn.state)) return;
   if (turn.state.freezeDue !== null && (part === 'standby' || part === 'candidate')) {
     const due = turn.state.freezeDue;
     put(turn, { freezeDue: null });
