@@ -47,12 +47,12 @@ export class Measured {
     const lostMs = first === undefined ? 0 : (lost.at(-1)?.atMs ?? first.atMs) - first.atMs;
     const loss = { ...needed, lostWrites: lost.length, lostMs };
     if (run === undefined || run.outcome !== 'verified') return loss;
-    const { decidedAt, verifiedAt, executedAt } = run.clocks;
-    const proposed = bodies.find((body) => body.kind === 'proposal.opened');
+    const { decidedAt, verifiedAt } = run.clocks;
+    const proposed = bodies.findLast(({ kind, at }) => kind === 'proposal.opened' && at <= decidedAt);
     return {
       ...loss,
       ...(verifiedAt === null ? {} : { verifiedMs: verifiedAt - decidedAt }),
-      ...(proposed === undefined || executedAt === null ? {} : { peopleMs: Math.max(0, executedAt - proposed.at) }),
+      ...(proposed === undefined ? {} : { peopleMs: decidedAt - proposed.at }),
     };
   }
 }

@@ -105,8 +105,10 @@ export class Controller {
     let claim = run.claim;
     if (claim === 'confirmed') {
       // Read back once more, after the epoch was taken and right before the order.
-      if (old.on) claim = 'expired';
-      else this.#world.oracle.readBack.add(`${target.name} ${target.state?.durable.holds ?? epoch}`);
+      if (old.on) {
+        if (!this.#plan.endProves) return;
+        claim = 'expired';
+      } else this.#world.oracle.readBack.add(`${target.name} ${target.state?.durable.holds ?? epoch}`);
     }
     this.#order(target, { kind: 'promote', run: id, epoch, claim });
   }

@@ -12,6 +12,7 @@ export type Own = {
   readonly crashRestarts: number;
   /** By what the writer is moved where the old side can't be asked; null = by nothing: failoverd would wait for people. */
   readonly claim: Claim | null;
+  readonly endProves: boolean;
   /** From the loss of the region to the order, at the least and at the most. */
   readonly ordersMs: readonly [least: number, most: number];
 };
@@ -36,16 +37,14 @@ export function ownOf(chosen: Chosen): Own {
   const guarded = group.components.filter(({ control }) => control === 'guard');
   const freshMs = Math.max(0, ...guarded.map((each) => each.freshMs));
   const forMs = row?.forMs ?? 0;
+  const endProves = lease.expiredIsNoProof.length === 0;
   return {
     profile: { name: OWN_PROFILE, deadMan: lease.deadMan, timings: lease.timings },
     isolation: lease.isolation,
     onCrash: lease.onCrash,
     crashRestarts: lease.crashRestarts,
-    claim: claimOf(
-      lease.expiredIsNoProof.length === 0,
-      group.fence,
-      chosen.config.groups[chosen.group]?.autonomy === 'auto',
-    ),
+    endProves,
+    claim: claimOf(endProves, group.fence, chosen.config.groups[chosen.group]?.autonomy === 'auto'),
     // The oldest look that still counts may have been made a moment before the region was lost, or just now.
     ordersMs: [forMs, forMs + freshMs],
   };
@@ -75,15 +74,15 @@ export function kindOf(own: Own, seed: number, faultFree: boolean): { readonly k
 
 /** The drawn plan under the group's own terms. */
 export function withOwn(plan: Plan, own: Own, seed: number): Plan {
-  const { isolation, onCrash, crashRestarts, claim, ordersMs } = own;
+  const { isolation, onCrash, crashRestarts, claim, endProves, ordersMs } = own;
   const random = randomOf(seed + 0x3c6ef372);
   const dies = plan.kind === 'dies';
   const orderAfterMs = dies ? (claim === null ? null : random.int(...ordersMs)) : plan.orderAfterMs;
   return {
     ...plan,
-    ...{ isolation, onCrash, crashRestarts, orderAfterMs },
-    // Where the old side is asked first, its release is the proof; what stands here is for the case that it does not answer.
-    claim: plan.kind === 'aimed' ? plan.claim : (claim ?? 'expired'),
+    ...{ isolation, onCrash, crashRestarts, endProves, orderAfterMs },
+    // Two switchovers rest on releases alone.
+    claim: plan.kind === 'aimed' || plan.kind === 'round' ? plan.claim : (claim ?? 'expired'),
     // Whoever fences a region that is lost finds it off.
     fenceLies: dies ? false : plan.fenceLies,
     endMs: plan.endMs + (dies ? ordersMs[1] : 0),

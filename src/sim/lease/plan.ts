@@ -106,6 +106,8 @@ export type Plan = {
   readonly orderAfterMs: number | null;
   readonly withdrawAtMs: number | null;
   readonly fenceLies: boolean;
+  /** The controller takes the end of a lease for a proof, where a fence that was read back is none any more (`expiredIsNoProof`). */
+  readonly endProves: boolean;
   readonly back: boolean;
   readonly isolation: 'stop' | 'serve';
   readonly onCrash: 'restart' | 'release';
@@ -193,6 +195,7 @@ export function planOf(random: Random, rules: WorldRules, forced: { kind?: Kind;
     withdrawAtMs:
       (stormy || kind === 'switchover') && random.chance(0.3) ? disasterAtMs + random.int(0, t.waitMs) : null,
     fenceLies: random.chance(0.3),
+    endProves: true,
     back: kind === 'round' || (!calm && random.chance(0.3)),
     isolation: stormy && random.chance(0.1) ? 'serve' : 'stop',
     onCrash: random.pick(['restart', 'release']),

@@ -271,10 +271,13 @@ function begin(sites: readonly Site[], plan: Plan): void {
     postgres.standbySignal = true;
     postgres.startedAtMs = Number.NEGATIVE_INFINITY;
     if (region === 0) {
-      site.deadMan.pet(0);
+      // Who serves on when it is isolated arms none.
+      if (plan.isolation === 'stop') site.deadMan.pet(0);
       postgres.open();
     }
-    site.startGuard(plan.settled ? plan.profile.timings.waitMs + 1000 : 0);
+    // Of a primary without a dead-man nothing outside of its guard keeps when it was renewed: this one has just been started.
+    const kept = region !== 0 || plan.profile.deadMan !== 'none';
+    site.startGuard(plan.settled && kept ? plan.profile.timings.waitMs + 1000 : 0);
   }
 }
 
