@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { SCENARIOS } from '../../lab/scenarios/index.ts';
+import { ENFORCED, SAFETY_FILE, safetyText } from '../../scripts/invariants.ts';
 import { INVARIANTS } from '../../src/sim/invariants.ts';
 import { WORLDS } from '../../src/sim/worlds.ts';
 
@@ -38,4 +39,12 @@ t.test('what it names exists', async (t) => {
 t.test('a number that no oracle says is found missing', async (t) => {
   t.notOk(violates('this.violate(18, ``)', 1));
   t.ok(violates('this.#violate(\n        3,', 3));
+});
+
+t.test('docs/safety.md has the table as it is, and what it says enforces each is there', async (t) => {
+  const page = readFileSync(SAFETY_FILE, 'utf8');
+  t.equal(page, safetyText(page), 'otherwise: node scripts/invariants.ts');
+  t.equal(ENFORCED.length, INVARIANTS.length);
+  for (const [index, files] of ENFORCED.entries())
+    for (const file of files) t.ok(existsSync(file), `${index + 1}: ${file}`);
 });
