@@ -218,7 +218,9 @@ t.test('blocks, with what failoverd itself exported', { skip, timeout: 300_000 }
   t.strictSame(tell(result), FOUND);
   const outage = result.decisions.find(({ row }) => row === 40);
   t.equal(outage?.durationMs, (OUTAGE.to - OUTAGE.from) * STEP * 1000);
-  t.equal(outage?.loss?.lowBytes, 2048);
+  // Whether an archive holds more is in no recorded metric: nothing is missing for certain.
+  t.equal(outage?.loss?.lowBytes, 0);
+  t.ok((outage?.loss?.highBytes ?? 0) >= 2048);
   t.strictSame(result.gaps, GAP_FOUND, 'the last sample counts for a minute, then nothing is known');
   t.strictSame(result.missing, []);
   t.strictSame(

@@ -35,7 +35,7 @@ t.test('each bench measures its bounds, says within or over of each, and leaves 
   const said = JSON.parse(ran.stdout);
   t.same(
     said.results.map(({ bench }: { bench: string }) => bench),
-    ['failover', 'start', 'webhooks', 'step', 'probes', 'backtest'],
+    ['failover', 'start', 'webhooks', 'step', 'probes', 'backtest', 'simulator'],
   );
   for (const { findings } of said.results) {
     t.ok(findings.length > 0);

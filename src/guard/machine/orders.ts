@@ -116,14 +116,13 @@ function release(turn: Turn, { run, epoch }: OrderOf<'release'>): OrderAnswer {
   const { durable, part } = turn.state;
   if (durable.rests !== null) {
     // What is owed is owed to the newest run: an older one has nothing to take back any more.
-    if (durable.rests.run !== run && epoch > durable.obeyed)
-      persist(turn, { rests: { run, why: durable.rests.why }, obeyed: epoch });
+    if (durable.rests.run !== run && epoch > durable.obeyed) persist(turn, { rests: { run, why: durable.rests.why } });
     return yes('it rests already');
   }
   if (epoch <= durable.obeyed) return no(`epoch ${epoch} is stale: ${durable.obeyed} was obeyed here`);
   if (durable.promotion !== null) return no('a promotion is under way here');
   if (durable.holds === null && part !== 'stopped') return no(`it is ${part} and has no lease to release`);
-  persist(turn, { rests: { run, why: 'released for a run' }, obeyed: epoch });
+  persist(turn, { rests: { run, why: 'released for a run' } });
   if (part === 'stopped') put(turn, { stopping: 'released' });
   else stop(turn, 'released', `is stopped for ${run}`);
   return yes('it stops, and releases once that is proven');

@@ -339,9 +339,7 @@ export class Oracle {
 
   /** Acknowledged, and not in the history of the newest primary. */
   lost(): readonly Acknowledged[] {
-    return this.acknowledged.filter(
-      ({ timeline, lsn }) => !this.#timelines.holds(this.#newestTimeline, timeline, lsn),
-    );
+    return this.acknowledged.filter(({ timeline, lsn }) => !this.#timelines.holds(this.#newestTimeline, timeline, lsn));
   }
 
   acknowledge(region: Region, timeline: number, lsn: number): void {

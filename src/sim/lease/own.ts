@@ -3,7 +3,7 @@ import type { Claim } from '../../model/guard.ts';
 import { settingsOf } from '../../model/settings.ts';
 import type { Chosen } from '../contract.ts';
 import { randomOf } from '../random.ts';
-import { type Aim, AIMS, type Kind, type Plan, type Profile } from './plan.ts';
+import { AIMS, type Aim, type Kind, type Plan, type Profile } from './plan.ts';
 
 export type Own = {
   readonly profile: Profile;

@@ -222,7 +222,7 @@ export class Postgres {
   }
   #changed(): void {
     const postmaster = this.postmaster;
-    const enters = postmaster !== null && postmaster.listens && postmaster.open;
+    const enters = postmaster?.listens && postmaster.open;
     if (enters) {
       // Clients come as soon as they may; a session that is open stays so.
       this.sessions = true;

@@ -65,7 +65,8 @@ export function runLeaseHistory(options: LeaseOptions): LeaseReport {
   const random = randomOf(options.seed);
   const rules: WorldRules = { ...ASSUMED, ...options.rules };
   const { own } = options;
-  const forced = own === undefined ? {} : { ...kindOf(own, options.seed, options.faultFree ?? false), profile: own.profile };
+  const forced =
+    own === undefined ? {} : { ...kindOf(own, options.seed, options.faultFree ?? false), profile: own.profile };
   const planned = planOf(random, rules, {
     ...forced,
     ...(options.kind === undefined ? {} : { kind: options.kind }),

@@ -79,7 +79,12 @@ t.test('the count lies in the estimate, and every lost row in the count', async 
   t.ok(found.commits >= lost.length && found.commits <= lost.length + 3, `${found.commits} commits counted`);
   t.ok((truth.highBytes ?? -1) >= (estimate.lowBytes ?? 0), `${truth.highBytes} bytes, at least ${estimate.lowBytes}`);
   t.ok((truth.highBytes ?? 0) <= (estimate.highBytes ?? 0), `${truth.highBytes} bytes, at most ${estimate.highBytes}`);
-  t.ok((truth.windowFrom ?? 0) >= (estimate.windowFrom ?? 0) && (truth.windowTo ?? 0) <= (estimate.windowTo ?? 0));
+  // Commits of one moment are not logged in the order of their stamps.
+  t.ok(
+    (truth.windowFrom ?? 0) >= (estimate.windowFrom ?? 0) - 100,
+    `from ${truth.windowFrom}, not before ${estimate.windowFrom}`,
+  );
+  t.ok((truth.windowTo ?? 0) <= (estimate.windowTo ?? 0), `to ${truth.windowTo}, not after ${estimate.windowTo}`);
   t.ok(
     (truth.highSeconds ?? 0) <= (estimate.highSeconds ?? 0),
     `${truth.highSeconds} s, at most ${estimate.highSeconds}`,
