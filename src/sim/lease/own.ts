@@ -83,6 +83,8 @@ export function withOwn(plan: Plan, own: Own, seed: number): Plan {
     ...{ isolation, onCrash, crashRestarts, endProves, orderAfterMs },
     // Two switchovers rest on releases alone.
     claim: plan.kind === 'aimed' || plan.kind === 'round' ? plan.claim : (claim ?? 'expired'),
+    // A promotion ordered out of the blue as confirmed is a fence that nobody has read: no controller orders that.
+    whims: claim === 'expired' ? plan.whims : plan.whims.filter(({ what }) => what !== 'promote'),
     // Whoever fences a region that is lost finds it off.
     fenceLies: dies ? false : plan.fenceLies,
     endMs: plan.endMs + (dies ? ordersMs[1] : 0),
